@@ -1,0 +1,166 @@
+"""The pipeline as nox sessions: a docstring and a run each.
+
+Environments are hardgate's own, under .nox/, made and filled under a lock: two `nox` in one checkout
+do not touch each other's, and a second run installs nothing that has not changed.
+"""
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import nox
+from filelock import FileLock
+from nox.command import CommandFailed
+
+nox.needs_version = ">=2024.4"
+nox.options.sessions = ["engine", "t4"]
+nox.options.default_venv_backend = "none"
+nox.options.error_on_external_run = False
+
+ROOT = Path(__file__).parent
+MEANINGS = {
+    1: "a hard capability or a guard did not hold",
+    2: "the contract or the command is wrong",
+    3: "nobody could tell",
+    130: "interrupted",
+    143: "terminated",
+}
+
+
+@nox.session
+def engine(session: nox.Session) -> None:
+    """Make sure that a Docker Engine and a base answer here (-- --remove takes it back)."""
+    hardgate(session, "engine", *engine_words(session.posargs))
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the reference image, and print its digest (-- --context DIR builds another)."""
+    hardgate(session, "build", *image_words(session.posargs), *session.posargs)
+
+
+@nox.session
+def t4(session: nox.Session) -> None:
+    """Build the reference image and verify it against the contract (-- takes `hardgate gate`'s)."""
+    words = [*image_words(session.posargs), *egress_words(session.posargs), *session.posargs]
+    hardgate(session, "gate", *words)
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """Run the tests that need no engine."""
+    tool(session, "test", "pytest", "tests/unit", *session.posargs)
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Run the tests on a real engine."""
+    tool(session, "test", "pytest", "tests/integration", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests, once an engine answers."""
+    hardgate(session, "engine")
+    tool(session, "test", "pytest", "tests", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Look at style: Python, Ansible, YAML, shell."""
+    tool(session, "lint", "ruff", "check", ".")
+    tool(session, "lint", "ruff", "format", "--check", ".")
+    tool(session, "lint", "yamllint", "--strict", ".")
+    tool(session, "lint", "ansible-lint", "--offline", "--strict")
+    tool(session, "lint", "shellcheck", *shell_scripts())
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """Look at types, strictly."""
+    tool(session, "typecheck", "mypy")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the gate beside what else one could use, in turns; prints medians and ratios."""
+    tool(session, "test", "python", "-m", "tests.bench", *session.posargs)
+
+
+def hardgate(session: nox.Session, *words: str) -> None:
+    """Run a command of hardgate; a failure says what its exit code means."""
+    try:
+        tool(session, None, "hardgate", *words)
+    except CommandFailed as failure:
+        code = int("".join(filter(str.isdigit, str(failure.reason))) or 3)
+        session.error(f"hardgate {words[0]}: exit {code}: {MEANINGS.get(code, 'unknown')}")
+
+
+def tool(session: nox.Session, group: str | None, program: str, *words: str) -> None:
+    """Run a program of the environment of a dependency group."""
+    programs = environment(session, group)
+    session.run(
+        str(programs / program),
+        *words,
+        env={"PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
+    )
+
+
+def environment(session: nox.Session, group: str | None) -> Path:
+    """Make a group's environment, or find it as it should be; give its folder of programs."""
+    home = ROOT / ".nox" / (group or "hardgate")
+    stamp, wanted = home / "stamp", fingerprint()
+    home.parent.mkdir(exist_ok=True)
+    with FileLock(home.with_suffix(".lock")):
+        if not stamp.is_file() or stamp.read_text() != wanted:
+            session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(home))
+            with_group = ["--group", group] if group else []
+            session.run(
+                *(str(home / "bin" / "python"), "-m", "pip", "install", "--quiet"),
+                *("--editable", str(ROOT), *with_group),
+            )
+            stamp.write_text(wanted)
+    return home / "bin"
+
+
+def fingerprint() -> str:
+    """Say what an environment depends on: the interpreter, the place, and the project's file."""
+    parts = (sys.version, str(ROOT), (ROOT / "pyproject.toml").read_text())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def image_words(posargs: list[str]) -> list[str]:
+    """Name the reference image where the caller names none."""
+    named = any(word.split("=")[0] in {"--context", "--image"} for word in posargs)
+    return [] if named else ["--context", str(ROOT / "image")]
+
+
+def egress_words(posargs: list[str]) -> list[str]:
+    """Ask for the run's own beacon, said aloud, where the caller names no egress target."""
+    named = any(word.split("=")[0] == "--egress" for word in posargs)
+    return [] if named or os.environ.get("MOLECULE_T4_EGRESS_TARGETS") else ["--egress", "beacon"]
+
+
+def engine_words(posargs: list[str]) -> list[str]:
+    """Pick what the engine's session takes, where it runs beside others: `nox -s engine t4 -- …`."""
+    words, rest = [], iter(posargs)
+    for word in rest:
+        if word == "--base":
+            words += [word, next(rest, "")]
+        elif word in {"--remove", "--refresh-base"} or word.startswith("--base="):
+            words.append(word)
+    return words
+
+
+def shell_scripts() -> list[str]:
+    """Find the shell scripts by their first line."""
+    tracked = [ROOT / ".ci" / "run", *ROOT.glob("roles/*/files/*"), *ROOT.glob("image/*")]
+    return [str(file) for file in tracked if file.is_file() and is_shell(file)]
+
+
+def is_shell(file: Path) -> bool:
+    """Tell by the first line."""
+    with file.open("rb") as lines:
+        first = lines.readline()
+    return first.startswith(b"#!") and first.rstrip().endswith((b"/sh", b"bash"))

@@ -1,0 +1,71 @@
+"""Runs one probe, or one guard, against a workspace, and describes what it saw. Never judges.
+
+Runs in hardgate's own interpreter, on the machine of the gate. "The probe said no" is data in an
+ok result; a guard that could not look says so in its observation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from docker.errors import APIError, DockerException
+from requests.exceptions import RequestException
+
+from hardgate.engine import connect
+from hardgate.errors import HardgateError
+from hardgate.facts import Scene, gather
+from hardgate.lookout import Lookout, TestHost
+from hardgate.observation import Observation
+from hardgate.probe import Probe, Setting, observe
+from hardgate.task import answer
+from hardgate.workspace import Workspace
+
+Values = Mapping[str, Any]
+
+
+def look(values: Values) -> Observation:
+    """Run a probe, else gather a guard's facts."""
+    host = TestHost.from_json(values["host"])
+    client, lookout = connect(host.engine_url), Lookout.at(host)
+    workspace, uid = Workspace.from_json(values["workspace"]), int(values["agent_uid"])
+    if values.get("probe"):
+        setting = Setting(
+            client=client,
+            lookout=lookout,
+            workspace=workspace,
+            agent_uid=uid,
+            environment=values["environment"],
+        )
+        return observe(Probe.from_json(values["probe"]), setting)
+    scene = Scene(
+        client=client,
+        lookout=lookout,
+        workspace=workspace,
+        agent_uid=uid,
+        readiness=values["readiness"],
+        mark=f"guard-{workspace.id}",
+    )
+    name = values["guard"]
+    try:
+        return Observation(name=name, facts=gather(name, scene))
+    except HardgateError as error:
+        return Observation(name=name, problem=error.problem)
+    except APIError as error:
+        return Observation(name=name, problem=f"The engine refused: {error.explanation or error}")
+    except (DockerException, RequestException, OSError) as error:
+        return Observation(name=name, problem=f"The engine could not be reached: {error}")
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """One look, one observation."""
+
+    _requires_connection = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Answer with the observation, as data."""
+        super().run(tmp, task_vars)
+        values = self._task.args
+        return answer(lambda: {"observation": asdict(look(values))})

@@ -1,0 +1,114 @@
+"""Makes a test host ready, a step for each task. Thin: `hardgate.host` does the work.
+
+Runs in hardgate's own interpreter, on the machine of the gate; knows nothing of other targets.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from hardgate.engine import connect
+from hardgate.errors import HostError
+from hardgate.host import (
+    HostRequest,
+    boot_engine,
+    create_host,
+    load_image,
+    take_image,
+    wait_until_held,
+)
+from hardgate.lookout import Lookout, TestHost
+from hardgate.owner import Owner
+from hardgate.task import answer
+
+Values = Mapping[str, Any]
+
+
+def create(values: Values) -> dict[str, Any]:
+    """Create and start the host's container."""
+    owner = Owner.from_labels(values["labels"])
+    if owner is None:
+        raise HostError("The role's labels name no run.", "Pass 'test_host_labels' whole.")
+    request = HostRequest(
+        kind=values["kind"],
+        image=values["image"],
+        owner=owner,
+        seconds=int(values["seconds"]),
+        keep_seconds=int(values["keep_seconds"]),
+        environment=values["environment"],
+    )
+    created = create_host(connect(values["outer_url"]), request)
+    host = TestHost(
+        kind=values["kind"],
+        engine_url=values["engine_url"],
+        outer_url=values["outer_url"],
+        container=created.container,
+        root="/host" if values["kind"] == "direct" else "",
+    )
+    return {"test_host": host.to_json(), "created_host": asdict(created)}
+
+
+def hold(values: Values) -> dict[str, Any]:
+    """Wait until the gate holds the host."""
+    wait_until_held(_lookout(values))
+    return {}
+
+
+def arrival(values: Values) -> dict[str, Any]:
+    """Wait for what the gate prepares meanwhile: the image, and the way to the beacon."""
+    path, deadline = Path(values["path"]), time.monotonic() + float(values["seconds"])
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise HostError("The image did not arrive in time.", "Look at build.log.")
+        time.sleep(0.05)
+    return {"arrival": json.loads(path.read_text())}
+
+
+def take(values: Values) -> dict[str, Any]:
+    """Take the image over from the outer engine's store, where that can be done."""
+    return {"taken": take_image(_lookout(values), values["image"], values["layers"])}
+
+
+def boot(values: Values) -> dict[str, Any]:
+    """Start the host's engine."""
+    return {"engine": asdict(boot_engine(_lookout(values)))}
+
+
+def load(values: Values) -> dict[str, Any]:
+    """Load the image into the host's engine; its config digest is what the engine calls it."""
+    host = TestHost.from_json(values["host"])
+    return {"image": load_image(connect(host.outer_url), connect(host.engine_url), values["image"])}
+
+
+def _lookout(values: Values) -> Lookout:
+    return Lookout.at(TestHost.from_json(values["host"]))
+
+
+STEPS: Mapping[str, Callable[[Values], dict[str, Any]]] = {
+    "create": create,
+    "hold": hold,
+    "arrival": arrival,
+    "take": take,
+    "boot": boot,
+    "load": load,
+}
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Dispatch one task's `step`."""
+
+    _requires_connection = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Answer with what the step gives."""
+        super().run(tmp, task_vars)
+        values = self._task.args
+        step = STEPS[values["step"]]
+        return answer(lambda: step(values), changed=step in {create, take, boot, load})

@@ -1,0 +1,89 @@
+"""Brings a workspace up and down, a step for each task. Thin: `hardgate.workspace` does the work.
+
+Runs in hardgate's own interpreter, on the machine of the gate; knows nothing of other targets.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from hardgate import workspace
+from hardgate.engine import connect
+from hardgate.lookout import Lookout, TestHost
+from hardgate.task import answer
+from hardgate.workspace import Workspace, WorkspaceRequest
+
+Values = Mapping[str, Any]
+
+
+def create(values: Values) -> dict[str, Any]:
+    """Create the volumes and the container."""
+    host = TestHost.from_json(values["host"])
+    made = workspace.create(
+        connect(host.engine_url), WorkspaceRequest.from_json(values["request"])
+    )
+    return {"workspace": made.to_json()}
+
+
+def assert_ownership(values: Values) -> dict[str, Any]:
+    """See that the volumes are root's."""
+    host = TestHost.from_json(values["host"])
+    workspace.assert_ownership(Lookout.at(host), Workspace.from_json(values["workspace"]))
+    return {}
+
+
+def start(values: Values) -> dict[str, Any]:
+    """Start the image's entrypoint."""
+    host = TestHost.from_json(values["host"])
+    started = workspace.start(
+        connect(host.engine_url),
+        Workspace.from_json(values["workspace"]),
+        WorkspaceRequest.from_json(values["request"]),
+    )
+    return {"workspace": started.to_json()}
+
+
+def wait(values: Values) -> dict[str, Any]:
+    """Wait until it is ready, or its time is over; the guard's facts, and no verdict."""
+    host = TestHost.from_json(values["host"])
+    return {
+        "readiness": workspace.wait_until_ready(
+            connect(host.engine_url),
+            Lookout.at(host),
+            Workspace.from_json(values["workspace"]),
+            seconds=float(values["seconds"]),
+            token_promised=bool(values["token_promised"]),
+        )
+    }
+
+
+def stop(values: Values) -> dict[str, Any]:
+    """Stop it."""
+    host = TestHost.from_json(values["host"])
+    workspace.stop(connect(host.engine_url), Workspace.from_json(values["workspace"]))
+    return {}
+
+
+STEPS: Mapping[str, Callable[[Values], dict[str, Any]]] = {
+    "create": create,
+    "assert_ownership": assert_ownership,
+    "start": start,
+    "wait": wait,
+    "stop": stop,
+}
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Dispatch one task's `step`."""
+
+    _requires_connection = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Answer with what the step gives."""
+        super().run(tmp, task_vars)
+        values = self._task.args
+        step = STEPS[values["step"]]
+        return answer(lambda: step(values), changed=step in {create, start, stop})

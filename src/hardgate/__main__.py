@@ -1,0 +1,63 @@
+"""The command line: words in, an exit code out. Prints and exits; everything else raises."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from hardgate import command_line
+from hardgate.errors import ExitCode, HardgateError
+
+Command = Callable[[Sequence[str]], int]
+
+
+def _gate(words: Sequence[str]) -> int:
+    from hardgate.commands.gate import main as run  # noqa: PLC0415 - each command loads its own
+
+    return run(words)
+
+
+def _build(words: Sequence[str]) -> int:
+    from hardgate.commands.build import main as run  # noqa: PLC0415
+
+    return run(words)
+
+
+def _engine(words: Sequence[str]) -> int:
+    from hardgate.commands.engine import main as run  # noqa: PLC0415
+
+    return run(words)
+
+
+def _reap(words: Sequence[str]) -> int:
+    from hardgate.commands.reap import main as run  # noqa: PLC0415
+
+    return run(words)
+
+
+COMMANDS: Mapping[str, tuple[str, Command]] = {
+    "gate": ("build an image, verify it against its contract, and report", _gate),
+    "build": ("build an image as the gate would, and print its digest", _build),
+    "engine": ("make sure that a Docker Engine answers here, or remove the one it installed", _engine),
+    "reap": ("remove what dead runs left behind, or one run by its id", _reap),
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; tell an error in two sentences, with its evidence."""
+    words = sys.argv[1:] if words is None else words
+    try:
+        name, rest = command_line.choose(words, {name: text for name, (text, _) in COMMANDS.items()})
+        return COMMANDS[name][1](rest)
+    except HardgateError as error:
+        told = [f"hardgate: {error}"]
+        if error.evidence:
+            told += ["", *(f"  {line}" for line in error.evidence.splitlines()), ""]
+        told.append(f"hardgate: exit {int(error.exit_code)}")
+        print("\n".join(told), file=sys.stderr)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        print("hardgate: interrupted", file=sys.stderr)
+        return int(ExitCode.INTERRUPTED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""The run's own HTTPS beacon, outside the test host: reached where there is no internet.
+
+Asked for by `--egress beacon`, and never silent: a verdict that rests on it says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import trustme
+from docker.errors import APIError
+
+from hardgate.archive import archive_file
+from hardgate.errors import HostError
+from hardgate.host import ROLE, TOOLS
+from hardgate.owner import Owner
+
+LIFE_SECONDS = 4 * 3600
+"""Ends it where nobody does."""
+NOTICE = "Egress was looked at by the run's own beacon, not the internet."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beacon:
+    """Where it answers, and by what it is to be believed."""
+
+    url: str
+    ca: str
+    """Certificates in PEM: the beacon's own, and the gate's machine's."""
+
+
+def light(client: docker.APIClient, image: str, owner: Owner) -> Beacon:
+    """Start the beacon on the caller's engine; it goes with the run, by its labels."""
+    created = client.create_container(
+        image,
+        [f"{TOOLS}/serve-beacon", str(LIFE_SECONDS)],
+        name=f"hardgate-{owner.run}-beacon",
+        labels=owner.labels | {ROLE: "beacon"},
+        host_config=client.create_host_config(auto_remove=True, mem_limit="64m", pids_limit=32),
+    )["Id"]
+    try:
+        client.start(created)
+        networks: Mapping[str, Mapping[str, str]] = client.inspect_container(created)[
+            "NetworkSettings"
+        ]["Networks"]
+    except APIError as error:
+        raise HostError(
+            "The egress beacon could not be started.", evidence=str(error.explanation or error)
+        ) from error
+    address = next((net["IPAddress"] for net in networks.values() if net["IPAddress"]), "")
+    if not address:
+        raise HostError("The egress beacon has no address.", "Is there a default bridge network?")
+    authority = trustme.CA()
+    certificate = authority.issue_cert(address)
+    chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
+    client.put_archive(
+        created, "/run", archive_file("beacon.pem", certificate.private_key_pem.bytes() + chain, mode=0o600)
+    )
+    return Beacon(url=f"https://{address}/", ca=_bundle() + authority.cert_pem.bytes().decode())
+
+
+def _bundle() -> str:
+    """Give what this machine itself believes, so that other targets still can be reached."""
+    for path in ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"):
+        if Path(path).is_file():
+            return Path(path).read_text()
+    return ""

@@ -1,0 +1,205 @@
+"""`hardgate gate`: the words of the command line, made into a request."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hardgate.command_line import Parser
+from hardgate.commands.build import add_build_options, read_build
+from hardgate.content import CONTRACTS
+from hardgate.contract import Contract, load_contract
+from hardgate.errors import UsageError
+from hardgate.gate import GateRequest, run_gate
+from hardgate.plan import make_plan
+from hardgate.report.console import Console
+from hardgate.tier import Tier, load_tiers
+from hardgate.workspace import CONFIGS, TOKEN
+
+BEACON = "beacon"
+EGRESS_VARIABLE = "MOLECULE_T4_EGRESS_TARGETS"
+SHORTEST_SECRET = 6
+
+
+def make_parser() -> Parser:
+    """Describe the command line."""
+    parser = Parser("gate", "Build an image, verify it against its contract, and report.")
+    add_build_options(parser)
+    parser.add_argument("--image", metavar="REF", help="verify this image; nothing is built")
+    _add_plan_options(parser)
+    _add_workspace_options(parser)
+    group = parser.add_argument_group("the run")
+    group.add_argument("--out", type=Path, metavar="DIR", help="default: reports/tN/RUN")
+    group.add_argument("--keep", action="store_true", help="leave host and workspace running")
+    loudness = group.add_mutually_exclusive_group()
+    loudness.add_argument("-q", "--quiet", action="store_true", help="misses and the last line")
+    loudness.add_argument("-v", "--verbose", action="store_true", help="all that was said")
+    return parser
+
+
+def _add_plan_options(parser: Parser) -> None:
+    group = parser.add_argument_group("the contract")
+    group.add_argument(
+        "--contract", metavar="FILE|URL", help="default: hardgate's own contracts/t4.yaml"
+    )
+    group.add_argument("--contract-sha256", default="", metavar="HEX", help="pin its bytes")
+    group.add_argument("--tier", type=int, default=4, metavar="N", help="1 to 4 (default: 4)")
+    group.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="repeatable; exit is 3 then"
+    )
+    group.add_argument(
+        "--egress", action="append", default=[], metavar="URL|beacon", help="repeatable"
+    )
+    group.add_argument("--probe-timeout", type=_seconds, default=60.0, metavar="S")
+
+
+def _add_workspace_options(parser: Parser) -> None:
+    group = parser.add_argument_group("host and workspace")
+    group.add_argument("--host", choices=("nested", "direct"), default="nested")
+    group.add_argument("--volume", action="append", default=[], metavar="PATH", help="repeatable")
+    group.add_argument("--env", action="append", default=[], metavar="K=V", help="repeatable")
+    group.add_argument("--env-file", action="append", default=[], type=Path, metavar="FILE")
+    group.add_argument("--config", metavar="DIR", help="copied into /configs")
+    group.add_argument("--ready-timeout", type=_seconds, default=60.0, metavar="S")
+
+
+def _seconds(text: str) -> float:
+    longest = 3600
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 < seconds <= longest:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds up to {longest}")
+    return seconds
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the gate."""
+    values = make_parser().read(words)
+    request = read_request(values, os.environ)
+    console = Console(sys.stdout, verbosity=1 if values.verbose else -1 if values.quiet else 0)
+    return int(run_gate(request, console))
+
+
+def read_request(values: argparse.Namespace, environ: Mapping[str, str]) -> GateRequest:
+    """Make a request of the words; every mistake is found here, before any engine is touched."""
+    if values.image and (values.context or values.dockerfile or values.build_arg):
+        raise UsageError("'--image' builds nothing.", "Leave the options of the build out.")
+    contract = load_contract(
+        values.contract or str(CONTRACTS / "t4.yaml"), sha256=values.contract_sha256
+    )
+    targets, beacon = _read_egress(values.egress, environ)
+    environment = _read_environment(values.env, values.env_file, environ)
+    build = None if values.image else read_build(values)
+    arguments = dict(build.arguments) if build else {}
+    return GateRequest(
+        plan=make_plan(contract, _tier(values.tier), values.only, beacon=beacon),
+        build=build,
+        reference=values.image or "",
+        host=values.host,
+        egress=targets,
+        environment=environment,
+        volumes=_read_volumes(values.volume, _tier(values.tier)),
+        config=_read_config(values.config, contract),
+        ready_seconds=values.ready_timeout,
+        probe_seconds=values.probe_timeout,
+        out=values.out,
+        keep=values.keep,
+        base=values.base,
+        refresh_base=values.refresh_base,
+        secrets=tuple(secret_values(environment | arguments)),
+    )
+
+
+def _tier(number: int) -> Tier:
+    tiers = load_tiers(CONTRACTS / "tiers.yaml")
+    if number not in tiers:
+        raise UsageError(
+            f"There is no tier {number}.", f"Use one of {', '.join(map(str, sorted(tiers)))}."
+        )
+    return tiers[number]
+
+
+def _read_egress(
+    asked: Sequence[str], environ: Mapping[str, str]
+) -> tuple[tuple[str, ...], bool]:
+    targets = [target for target in asked if target != BEACON]
+    targets = targets or environ.get(EGRESS_VARIABLE, "").split()
+    for target in targets:
+        parts = urlsplit(target)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UsageError(f"'{target}' is no egress target.", "Use an https URL, or 'beacon'.")
+        if parts.password:
+            raise UsageError(
+                f"The egress target at '{parts.hostname}' holds a password.",
+                "Every probe of the image could read it: name a target that needs none.",
+            )
+    return tuple(targets), BEACON in asked
+
+
+def _read_environment(
+    pairs: Iterable[str], files: Iterable[Path], environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Read --env-file, then --env, as Docker does: a bare K takes the caller's value."""
+    lines = [(f"--env {pair}", pair) for pair in pairs]
+    for file in files:
+        try:
+            text = file.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"'--env-file {file}' cannot be read: {error}.") from error
+        told = [
+            (f"{file} line {number}", line.strip())
+            for number, line in enumerate(text.splitlines(), start=1)
+            if line.strip() and not line.lstrip().startswith("#")
+        ]
+        lines = [*told, *lines]
+    environment = {}
+    for where, pair in lines:
+        key, equals, value = pair.partition("=")
+        if not key or " " in key:
+            raise UsageError(f"{where.partition('=')[0]}: that is no pair.", "Write it as KEY=VALUE.")
+        if equals or key in environ:
+            environment[key] = value if equals else environ[key]
+    return environment
+
+
+def secret_values(pairs: Mapping[str, str]) -> Iterable[str]:
+    """Pick what by its name is a secret, so that no report shows it."""
+    words = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "KEY", "CREDENTIAL", "AUTH")
+    for key, value in pairs.items():
+        if len(value) >= SHORTEST_SECRET and any(word in key.upper() for word in words):
+            yield value
+
+
+def _read_volumes(paths: Sequence[str], tier: Tier) -> tuple[str, ...]:
+    for path in paths:
+        if not path.startswith("/") or ".." in path.split("/") or ":" in path or path == "/":
+            raise UsageError(
+                f"'--volume {path}' is no path in the workspace.",
+                "Name an absolute one, such as /agent-home.",
+            )
+        taken = [inside for _, inside in tier.binds]
+        if path.rstrip("/") in taken:
+            raise UsageError(f"Tier {tier.number} binds '{path}' already.", "Leave it out.")
+    wanted = dict.fromkeys(path.rstrip("/") for path in paths)
+    return tuple(path for path in wanted if path not in tier.volumes)
+
+
+def _read_config(folder: str | None, contract: Contract) -> str:
+    """Refuse what a probe asserts: the gate must not be made to prepare it."""
+    if not folder:
+        return ""
+    if not Path(folder).is_dir():
+        raise UsageError(f"'--config {folder}' is no folder.", "Name one to copy into /configs.")
+    for file in Path(folder).rglob("*"):
+        inside = f"{CONFIGS}/{file.relative_to(folder)}"
+        promised = any(inside in capability.probe for capability in contract.capabilities)
+        if file.is_file() and (promised or file.name == TOKEN):
+            raise UsageError(
+                f"'--config {folder}' holds '{file.relative_to(folder)}', which a probe asserts.",
+                "Remove it: the workspace has to make that itself.",
+            )
+    return str(Path(folder).resolve())

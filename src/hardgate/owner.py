@@ -1,0 +1,110 @@
+"""Who made a thing, and whether that run is still alive: told by labels, never by a name."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+RUN = "hardgate.run"
+OWNER = "hardgate.owner"
+DEADLINE = "hardgate.deadline"
+KEEP = "hardgate.keep"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """A process that cannot be mistaken for a later one with the same id."""
+
+    boot: str
+    """The kernel's boot id: another machine's process, or an earlier boot's, has another."""
+    namespace: str
+    """Its PID namespace: a pid says nothing in another one."""
+    pid: int
+    started: int
+    """Clock ticks after boot."""
+
+    def __str__(self) -> str:
+        """Write it as one label's value."""
+        return f"{self.boot}/{self.namespace}/{self.pid}/{self.started}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Process | None":
+        """Read a label's value; None where it is not one of ours."""
+        boot, _, rest = text.partition("/")
+        namespace, _, rest = rest.partition("/")
+        pid, _, started = rest.partition("/")
+        if not (boot and namespace and pid.isdigit() and started.isdigit()):
+            return None
+        return cls(boot=boot, namespace=namespace, pid=int(pid), started=int(started))
+
+    @classmethod
+    def current(cls) -> "Process":
+        """Describe this process."""
+        return cls(
+            boot=_boot_id(),
+            namespace=_pid_namespace(),
+            pid=os.getpid(),
+            started=start_time(os.getpid()) or 0,
+        )
+
+    def is_gone(self) -> bool | None:
+        """Tell whether it has ended; None where that cannot be seen from here."""
+        if self.boot != _boot_id() or self.namespace != _pid_namespace():
+            return None
+        return start_time(self.pid) != self.started
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """The run that a container, a volume or a folder belongs to."""
+
+    run: str
+    process: Process
+    deadline: int
+    """Seconds of the Unix clock, after which it is debris whatever its process does."""
+    keep: bool = False
+    """It outlives its process on purpose (--keep)."""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Give the labels for everything that the run creates."""
+        labels = {RUN: self.run, OWNER: str(self.process), DEADLINE: str(self.deadline)}
+        return labels | ({KEEP: "true"} if self.keep else {})
+
+    @classmethod
+    def from_labels(cls, labels: Mapping[str, str]) -> "Owner | None":
+        """Read labels; None where they are not all there, so that a look-alike stays."""
+        process = Process.parse(labels.get(OWNER, ""))
+        deadline = labels.get(DEADLINE, "")
+        if process is None or not labels.get(RUN) or not deadline.isdigit():
+            return None
+        return cls(
+            run=labels[RUN],
+            process=process,
+            deadline=int(deadline),
+            keep=labels.get(KEEP) == "true",
+        )
+
+    def is_dead(self, now: float | None = None) -> bool:
+        """Tell whether what it owns is debris. What cannot be seen counts as alive."""
+        if (time.time() if now is None else now) > self.deadline:
+            return True
+        return not self.keep and self.process.is_gone() is True
+
+
+def start_time(pid: int) -> int | None:
+    """Read when a process started, in clock ticks after boot; None where there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _pid_namespace() -> str:
+    return str(Path("/proc/self/ns/pid").stat().st_ino)

@@ -1,0 +1,72 @@
+"""What a run is going to look at, fixed before any engine is touched."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hardgate.contract import Capability, Contract
+from hardgate.errors import ContractError, UsageError
+from hardgate.guard import GUARDS, Guard
+from hardgate.tier import Tier
+from hardgate.typo import guess
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Every capability and guard that owes a verdict."""
+
+    contract: Contract
+    tier: Tier
+    capabilities: tuple[Capability, ...]
+    """Those that are looked at: all of the contract's, or the ones asked for by name."""
+    guards: tuple[Guard, ...]
+    beacon: bool = False
+    """Egress is looked at by the run's own beacon, not the internet."""
+
+    @property
+    def partial(self) -> bool:
+        """Some of the contract's capabilities are not looked at."""
+        return len(self.capabilities) < len(self.contract.capabilities)
+
+
+def make_plan(
+    contract: Contract, tier: Tier, only: Iterable[str] = (), *, beacon: bool = False
+) -> Plan:
+    """Plan the capabilities named in `only` (all where it is empty) and the tier's guards.
+
+    Raises UsageError for a name that the contract has not, and for a name that is a guard's.
+    """
+    wanted = frozenset(only)
+    _refuse_guards_names(contract)
+    _refuse_unknown(wanted, contract)
+    return Plan(
+        contract=contract,
+        tier=tier,
+        capabilities=tuple(
+            capability
+            for capability in contract.capabilities
+            if not wanted or capability.name in wanted
+        ),
+        guards=tuple(guard for guard in GUARDS if guard.applies_to(tier)),
+        beacon=beacon,
+    )
+
+
+def _refuse_guards_names(contract: Contract) -> None:
+    """One name owes one verdict, so that no report can mix them up."""
+    taken = {guard.name for guard in GUARDS}
+    for capability in contract.capabilities:
+        if capability.name in taken:
+            raise ContractError(
+                f"Contract '{contract.origin}' line {capability.line}: "
+                f"capability '{capability.name}' has the name of one of the gate's guards.",
+                "Give it another name.",
+            )
+
+
+def _refuse_unknown(wanted: Iterable[str], contract: Contract) -> None:
+    names = [capability.name for capability in contract.capabilities]
+    for name in sorted(set(wanted) - set(names)):
+        raise UsageError(
+            f"Contract '{contract.origin}' has no capability '{name}'.",
+            guess(name, names) or f"It has {', '.join(names)}.",
+        )

@@ -1,0 +1,1 @@
+"""What a run leaves behind: words on the terminal, `junit.xml`, `summary.json` and its logs."""

@@ -1,0 +1,136 @@
+"""The last block on the terminal: what broke, why, what to do, and where the rest is."""
+
+from collections.abc import Callable, Iterator
+from enum import Enum
+from itertools import groupby
+from pathlib import Path
+
+from hardgate.contract import Severity
+from hardgate.report.evidence import Clean, ending, sections
+from hardgate.report.headline import colour_word, count, headline, names, not_looked_at, pick
+from hardgate.report.plain import duration, one_line, tail
+from hardgate.run import Run
+from hardgate.verdict import Kind, Outcome, Verdict
+
+EXCERPT = 8
+"""Lines of each stream under a miss; all of them with `-v`."""
+
+LOG_EXCERPT = 20
+"""Lines of evidence of a problem of the whole run."""
+
+EVERYTHING = 1_000_000
+
+
+class Tone(Enum):
+    """How a line is meant; the console has a colour for it."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    BAD = "bad"
+    UNSURE = "unsure"
+    FAINT = "faint"
+
+
+Line = tuple[Tone, str]
+
+
+def closing(
+    run: Run, clean: Clean, *, marks: Callable[[Verdict], str], verbosity: int, reports: Path | None
+) -> Iterator[Line]:
+    """Yield the block; with `verbosity` below 0 only what broke and the last line."""
+    if verbosity >= 0:
+        yield from _circumstances(run, clean)
+    yield from _problem(run, clean)
+    yield from _misses(run, clean, marks=marks, lines=EVERYTHING if verbosity > 0 else EXCERPT)
+    yield from _untold(run, clean, marks)
+    if left_out := not_looked_at(run.plan):
+        yield Tone.UNSURE, clean(f"Not looked at, as asked: {', '.join(left_out)}")
+    for notice in run.notices:
+        yield Tone.UNSURE, f"Notice: {one_line(clean(notice))}"
+    for line in run.kept:
+        yield Tone.PLAIN, f"Kept: {one_line(clean(line))}"
+    if reports and verbosity >= 0:
+        yield Tone.PLAIN, f"Reports: {reports}"
+    yield tone_of(run), clean(headline(run))
+
+
+def tone_of(run: Run) -> Tone:
+    """Say how the headline is meant."""
+    return {"GREEN": Tone.GOOD, "RED": Tone.BAD}.get(colour_word(run.exit_code), Tone.UNSURE)
+
+
+def gutter(text: str, lines: int) -> Iterator[Line]:
+    """Quote what an image wrote; no line of it can pass for ours, or for a CI's command."""
+    for line in tail(text, lines, characters=EVERYTHING).split("\n"):
+        yield Tone.FAINT, f"    | {line}"
+
+
+def _problem(run: Run, clean: Clean) -> Iterator[Line]:
+    if not run.problem:
+        return
+    yield Tone.BAD, f"Problem: {one_line(clean(run.problem))}"
+    if run.evidence:
+        yield from gutter(clean(run.evidence), LOG_EXCERPT)
+    if run.remedy:
+        yield Tone.PLAIN, f"  to do: {one_line(clean(run.remedy))}"
+
+
+def _misses(
+    run: Run, clean: Clean, *, marks: Callable[[Verdict], str], lines: int
+) -> Iterator[Line]:
+    hard = pick(run, Outcome.FAIL, Severity.HARD)
+    for verdict in [*hard, *pick(run, Outcome.FAIL, Severity.ADVISORY)]:
+        yield from _miss(verdict, clean, marks(verdict), lines)
+
+
+def _miss(verdict: Verdict, clean: Clean, mark: str, lines: int) -> Iterator[Line]:
+    advisory = verdict.severity is Severity.ADVISORY
+    how = f"  {told}" if (told := ending(verdict)) else ""
+    yield Tone.UNSURE if advisory else Tone.BAD, f"{mark} {title(verdict)}{how}"
+    reason = one_line(clean(verdict.reason)) or "It gave no reason."
+    yield Tone.PLAIN, f"    why:   {reason}"
+    if verdict.hint:
+        yield Tone.PLAIN, f"    to do: {one_line(clean(verdict.hint))}"
+    for name, text in sections(verdict, clean):
+        if one_line(text) == reason:
+            continue
+        yield Tone.FAINT, f"    {name}:"
+        yield from gutter(text, lines)
+    if verdict.diagnosis and verdict.diagnosis.note:
+        yield Tone.FAINT, f"    note:  {one_line(clean(verdict.diagnosis.note))}"
+
+
+def title(verdict: Verdict) -> str:
+    """Name a verdict with what it is, where it is not a hard capability."""
+    if verdict.kind is Kind.GUARD:
+        return f"{verdict.name} (guard)"
+    return verdict.name + (" (advisory)" if verdict.severity is Severity.ADVISORY else "")
+
+
+def _untold(run: Run, clean: Clean, marks: Callable[[Verdict], str]) -> Iterator[Line]:
+    """Tell those together that nobody could tell of for one and the same reason."""
+    untold = [verdict for verdict in run.verdicts if verdict.outcome is Outcome.ERROR]
+    for reason, group in groupby(
+        sorted(untold, key=lambda one: one.reason), lambda one: one.reason
+    ):
+        verdicts = list(group)
+        who = title(verdicts[0]) if len(verdicts) == 1 else names(verdicts)
+        number = f"{count(len(verdicts), 'verdict')} unknown: " if len(verdicts) > 1 else ""
+        yield Tone.UNSURE, f"{marks(verdicts[0])} {number}{who}"
+        if reason not in run.problem:
+            yield Tone.PLAIN, f"    why:   {one_line(clean(reason))}"
+        if not run.problem and len(verdicts) == 1 and verdicts[0].hint:
+            yield Tone.PLAIN, f"    to do: {one_line(clean(verdicts[0].hint))}"
+
+
+def _circumstances(run: Run, clean: Clean) -> Iterator[Line]:
+    for adaptation in run.host.adaptations if run.host else ():
+        yield Tone.PLAIN, f"Adapted: {one_line(clean(adaptation))}"
+    if run.image:
+        commit = f", commit {run.image.source_commit}" if run.image.source_commit else ""
+        yield Tone.FAINT, clean(f"Image: {run.image.reference} {run.image.digest}{commit}")
+    if run.host:
+        host = run.host
+        yield Tone.FAINT, f"Host: {host.kind}, engine {host.engine}, kernel {host.kernel}"
+    steps = ", ".join(f"{name} {duration(seconds)}" for name, seconds in run.steps.items())
+    yield Tone.FAINT, f"Time: {duration(run.seconds)}" + (f" ({steps})" if steps else "")

@@ -1,0 +1,233 @@
+"""What the person at the terminal sees while the gate runs, and when it has ended.
+
+Every permanent line is written whole and under one lock, so that steps may overlap. On a terminal
+the steps that are under way share one last line, which is wiped before anything else is written.
+"""
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from hardgate.contract import Severity
+from hardgate.plan import Plan
+from hardgate.redact import Redactor
+from hardgate.report.closing import EVERYTHING, Tone, closing, gutter, title
+from hardgate.report.evidence import sections
+from hardgate.report.headline import opening
+from hardgate.report.plain import duration, one_line, plain
+from hardgate.run import Run
+from hardgate.verdict import Outcome, Verdict
+
+_MARKS = {"held": "✓", "missed": "✗", "advisory": "!", "unknown": "?", "running": "…"}
+_ASCII_MARKS = {"held": "+", "missed": "x", "advisory": "!", "unknown": "?", "running": "..."}
+_COLOURS = {Tone.GOOD: "32", Tone.BAD: "31", Tone.UNSURE: "33", Tone.FAINT: "2"}
+_WIPE = "\r\x1b[K"
+
+
+class Step:
+    """A step that is under way."""
+
+    def __init__(self, console: "Console", name: str) -> None:
+        """Begin now; `Console.step` does it."""
+        self.name = name
+        self.outcome = ""
+        self.latest = ""
+        self.seconds = 0.0
+        self._console = console
+        self._begun = time.monotonic()
+
+    def tell(self, line: str) -> None:
+        """Show what it is doing: beside its name on a terminal, as a line of its own with `-v`."""
+        self._console.progress(self, line)
+
+    def remark(self, text: str) -> None:
+        """Say what came of it; it stands on the step's line when it has ended."""
+        self.outcome = text
+
+    def end(self) -> None:
+        """Take the time."""
+        self.seconds = time.monotonic() - self._begun
+
+
+class Console:
+    """The gate's voice. It never raises: a terminal that is gone is no reason not to clean up."""
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        verbosity: int = 0,
+        color: bool | None = None,
+        redactor: Redactor | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        """Speak on `stream`; `verbosity` is -1 for `-q` and 1 for `-v`; `color` None finds out."""
+        self.redactor = redactor or Redactor()
+        """May be replaced by one that knows more."""
+        self.verbosity = verbosity
+        self.steps: dict[str, float] = {}
+        """Seconds of each step that has ended, in order; a name that comes twice is added up."""
+        self._stream = stream
+        self._lock = threading.RLock()  # a signal's handler may speak while its thread does
+        self._running: list[Step] = []
+        self._last_reason = ""
+        terminal = _is_terminal(stream) and environ.get("TERM") != "dumb"
+        self._live = terminal and not environ.get("CI") and verbosity >= 0
+        automatic = terminal and not environ.get("CI") and not environ.get("NO_COLOR")
+        self._color = automatic if color is None else color
+        self._marks = _MARKS if _can_say(stream, "✓✗…") else _ASCII_MARKS
+
+    def first_line(self, plan: Plan, *, host: str, run_id: str) -> None:
+        """Say by what is judged, and where, before anything is done."""
+        self._say(Tone.PLAIN, opening(plan, host=host, run_id=run_id))
+
+    def note(self, text: str) -> None:
+        """Say something that the reader must not miss, such as a notice."""
+        self._say(Tone.UNSURE, f"Notice: {one_line(self.clean(text))}")
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Step]:
+        """Tell of a step: a mark and a time when it ends, a cross when an exception leaves it."""
+        step, mark, tone = Step(self, name), "missed", Tone.BAD
+        with self._lock:
+            self._running.append(step)
+            self._redraw()
+        try:
+            yield step
+            mark, tone = "held", Tone.GOOD
+        finally:
+            self._end(step, mark, tone)
+
+    def progress(self, step: Step, line: str) -> None:
+        """Show what a step is doing (`Step.tell` is the way to say it)."""
+        with self._lock:
+            step.latest = one_line(self.clean(line))
+            if self.verbosity > 0:
+                self._say(Tone.FAINT, f"    | {step.latest}")
+            else:
+                self._redraw()
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Tell of a verdict as it falls, with the reason where it is not a pass."""
+        if self.verbosity < 0:
+            return
+        reason = one_line(self.clean(verdict.reason))
+        with self._lock:
+            told_already = bool(reason) and reason == self._last_reason
+            self._last_reason = reason
+            same = "  (the same)" if told_already else ""
+            line = f"  {self._mark(verdict)} {title(verdict)}{_time(verdict)}{same}"
+            self._say(_tone(verdict), line)
+            if reason and not told_already:
+                self._say(Tone.PLAIN, f"    {reason}")
+            if self.verbosity > 0:
+                for name, text in sections(verdict, self.clean):
+                    self._say(Tone.FAINT, f"    {name}:")
+                    self._say_all(gutter(text, EVERYTHING))
+
+    def close(self, run: Run, *, reports: Path | None = None) -> None:
+        """Tell the whole run; its last line says what it is worth."""
+        with self._lock:
+            self._running.clear()
+            if self.verbosity >= 0:
+                self._say(Tone.PLAIN, "")
+            self._say_all(
+                closing(
+                    run,
+                    self.clean,
+                    marks=self._mark,
+                    verbosity=self.verbosity,
+                    reports=reports,
+                )
+            )
+
+    def clean(self, text: str) -> str:
+        """Make a text fit to be shown. It has to be whole: a secret's half is not known."""
+        return self.redactor.text(plain(text))
+
+    def _mark(self, verdict: Verdict) -> str:
+        match verdict.outcome, verdict.severity:
+            case Outcome.PASS, _:
+                return self._marks["held"]
+            case Outcome.ERROR, _:
+                return self._marks["unknown"]
+            case Outcome.FAIL, Severity.ADVISORY:
+                return self._marks["advisory"]
+            case _:
+                return self._marks["missed"]
+
+    def _end(self, step: Step, mark: str, tone: Tone) -> None:
+        step.end()
+        with self._lock:
+            if step in self._running:
+                self._running.remove(step)
+            self.steps[step.name] = self.steps.get(step.name, 0.0) + step.seconds
+            remark = f"  {one_line(step.outcome)}" if step.outcome else ""
+            if self.verbosity >= 0 or mark == "missed":
+                self._say(
+                    tone, f"{self._marks[mark]} {step.name}  {duration(step.seconds)}{remark}"
+                )
+
+    def _say_all(self, lines: Iterator[tuple[Tone, str]]) -> None:
+        for tone, line in lines:
+            self._say(tone, line)
+
+    def _say(self, tone: Tone, line: str) -> None:
+        line = self.clean(line)
+        if self._color and tone in _COLOURS:
+            line = f"\x1b[{_COLOURS[tone]}m{line}\x1b[0m"
+        with self._lock:
+            self._write(f"{_WIPE if self._live else ''}{line}\n")
+            self._redraw()
+
+    def _redraw(self) -> None:
+        """Write the line of the steps under way anew, cut to the terminal's width."""
+        if not self._live:
+            return
+        told = ", ".join(
+            step.name + (f" ({step.latest})" if step.latest else "") for step in self._running
+        )
+        width = shutil.get_terminal_size().columns - 1
+        line = f"{self._marks['running']} {self.clean(told)}"[:width] if told else ""
+        self._write(f"{_WIPE}{line}")
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(_sayable(self._stream, text))
+            self._stream.flush()
+        except (OSError, ValueError):  # the reader went away, or somebody closed the stream
+            self._live = False
+
+
+def _tone(verdict: Verdict) -> Tone:
+    if verdict.outcome is Outcome.PASS:
+        return Tone.GOOD
+    hard = verdict.severity is Severity.HARD and verdict.outcome is Outcome.FAIL
+    return Tone.BAD if hard else Tone.UNSURE
+
+
+def _time(verdict: Verdict) -> str:
+    execution = verdict.observation.execution
+    return f"  {duration(execution.seconds)}" if execution else ""
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:
+        return False
+
+
+def _can_say(stream: TextIO, text: str) -> bool:
+    return _sayable(stream, text) == text
+
+
+def _sayable(stream: TextIO, text: str) -> str:
+    """Escape what the stream's encoding lacks; an error there would cost the whole report."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

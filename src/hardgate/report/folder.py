@@ -1,0 +1,158 @@
+"""The folder that a run leaves: `junit.xml`, `summary.json`, `build.log`, `workspace.log`."""
+
+import errno
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from hardgate.errors import HardgateError, UsageError
+from hardgate.redact import Redactor
+from hardgate.redacting_stream import PATIENCE, RedactingStream
+from hardgate.report.junit import write_junit
+from hardgate.report.replace import replace_file
+from hardgate.report.summary import write_summary
+from hardgate.run import Run
+
+BUILD_LOG = "build.log"
+WORKSPACE_LOG = "workspace.log"
+LOGS = (BUILD_LOG, WORKSPACE_LOG)
+REPORTS = ("junit.xml", "summary.json")
+LATEST = "latest"
+
+_MISUSE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """Where a run's reports and logs go. What else is in there is left alone."""
+
+    path: Path
+    latest: Path | None
+    """The link to the newest run; None where the caller chose the folder."""
+
+    def open_log(self, name: str, redactor: Redactor) -> RedactingStream:
+        """Begin one of `LOGS` anew. The caller closes it."""
+        try:
+            return RedactingStream((self.path / name).open("w", encoding="utf-8"), redactor)
+        except OSError as error:
+            raise _refuse(self.path / name, error) from error
+
+    def write(self, run: Run, redactor: Redactor) -> None:
+        """Write each report, whole or not at all; one that fails does not keep the other back.
+
+        The logs are redacted once more, by what is known at the end: a token shows up late.
+        """
+        problems = [
+            error
+            for error in (
+                *(_attempt(partial(_redact_again, self.path / log, redactor)) for log in LOGS),
+                _attempt(partial(write_summary, run, self.path / "summary.json", redactor)),
+                _attempt(partial(write_junit, run, self.path / "junit.xml", redactor)),
+            )
+            if error
+        ]
+        if self.latest:
+            _point(self.latest, self.path.name)
+        if problems:
+            raise HardgateError(
+                " ".join(error.problem for error in problems),
+                problems[0].remedy or "The verdicts stand on the terminal.",
+            )
+
+
+def open_folder(
+    out: Path | None, run_id: str, *, tier: int = 4, base: Path = Path("reports")
+) -> Folder:
+    """Make the folder: `out`, or `BASE/tTIER/RUN` with `latest` beside it.
+
+    What an earlier run left in `out` under our names is removed, so that no old verdict is taken
+    for this run's. Raises UsageError where there can be no such folder.
+    """
+    path = base / f"t{tier}" / run_id if out is None else out
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        for name in (*REPORTS, *LOGS):
+            (path / name).unlink(missing_ok=True)
+        _try_out(path)
+    except OSError as error:
+        raise _refuse(path, error) from error
+    return Folder(path=path, latest=path.with_name(LATEST) if out is None else None)
+
+
+def _try_out(path: Path) -> None:
+    """Find out now, and not after the run, that nothing can be written here."""
+    draft = path / f".{os.getpid()}.draft"
+    draft.write_bytes(b"\n")
+    draft.unlink()
+
+
+def _refuse(path: Path, error: OSError) -> HardgateError:
+    kind = UsageError if error.errno in _MISUSE else HardgateError
+    reason = "it is a file" if path.is_file() else error.strerror or str(error)
+    return kind(
+        f"Reports cannot be written to '{path}': {reason}.",
+        "Name a folder that you may write to with '--out'.",
+    )
+
+
+def _attempt(write: Callable[[], None]) -> HardgateError | None:
+    try:
+        write()
+    except HardgateError as error:
+        return error
+    return None
+
+
+def _redact_again(path: Path, redactor: Redactor) -> None:
+    """Rewrite a log as what is known now would have written it."""
+    if not (path.is_file() and _holds_secret(path, redactor)):
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        with (
+            path.open(encoding="utf-8", errors="replace", newline="") as lines,
+            RedactingStream(draft.open("w", encoding="utf-8", newline=""), redactor) as stream,
+        ):
+            for line in lines:
+                stream.write(line)
+        draft.replace(path)
+    except OSError as error:
+        for leaking in (draft, path):
+            with suppress(OSError):
+                leaking.unlink(missing_ok=True)
+        raise HardgateError(
+            f"Log '{path}' could not be redacted and was removed: {error.strerror or error}.",
+            "Make room or choose another folder with '--out', and run the gate again.",
+        ) from error
+
+
+def _holds_secret(path: Path, redactor: Redactor) -> bool:
+    before = ""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        while chunk := file.read(1 << 20):
+            window = before + chunk
+            if redactor.spans(window):
+                return True
+            before = window[-PATIENCE:]
+    return False
+
+
+def _point(latest: Path, name: str) -> None:
+    """Let `latest` name the run: a link, or a file of one line where there can be no links.
+
+    What is neither is somebody else's, and stays. A link that fails costs nobody a report.
+    """
+    if latest.is_dir() and not latest.is_symlink():
+        return
+    draft = latest.with_name(f".{latest.name}.{name}.draft")
+    with suppress(OSError, HardgateError):
+        try:
+            draft.unlink(missing_ok=True)
+            draft.symlink_to(name, target_is_directory=True)
+        except OSError:
+            replace_file(latest, f"{name}\n".encode())
+        else:
+            draft.replace(latest)

@@ -1,0 +1,44 @@
+"""What an image printed, made harmless: no terminal's commands, nothing that XML forbids."""
+
+import re
+
+_COMMANDS = re.compile(
+    r"\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)?"  # a title, a link
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # a colour, a move
+    r"|\x1b[ -/]*[0-~]?"
+)
+_LINE_ENDS = re.compile(r"\r\n?|\x85|\u2028|\u2029")
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+    "\u202a-\u202e\u2066-\u2069"  # these show a line in another order than it is written
+    "\ufdd0-\ufdef\ufffe\uffff]"
+)
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    """Keep what a person reads; a lone surrogate becomes the replacement character."""
+    text = _LINE_ENDS.sub("\n", _COMMANDS.sub("", text))
+    return _SURROGATES.sub("\ufffd", _FORBIDDEN.sub("", text))
+
+
+def one_line(text: str) -> str:
+    """Fold all white space, so that nothing can pass for a line of the report's own."""
+    return " ".join(plain(text).split())
+
+
+def tail(text: str, lines: int, *, characters: int = 16_384) -> str:
+    """Keep the end, and say how much is missing."""
+    kept = text.strip("\n")[-characters:].split("\n")[-lines:]
+    end = "\n".join(kept)
+    missing = len(text.strip("\n")) - len(end)
+    return f"[{missing} characters before this]\n{end}" if missing else end
+
+
+def duration(seconds: float) -> str:
+    """Say a time as a person would."""
+    if seconds < 10:  # noqa: PLR2004 - hundredths tell something below, and nothing above
+        return f"{seconds:.2f} s"
+    if seconds < 120:  # noqa: PLR2004
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"

@@ -1,0 +1,112 @@
+"""`summary.json`, for programs: everything of a run, in a shape that stays (docs/reports.md).
+
+`summary.schema.json` beside this module says the same as JSON Schema. Within one schema version
+keys are added, never taken away or given another meaning.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hardgate import __version__
+from hardgate.redact import Redactor
+from hardgate.report.headline import colour_word, headline, not_looked_at
+from hardgate.report.replace import replace_file
+from hardgate.run import Host, Image, Run
+from hardgate.verdict import Verdict
+
+SCHEMA_VERSION = 1
+SCHEMA = Path(__file__).with_name("summary.schema.json")
+
+
+def write_summary(run: Run, path: Path, redactor: Redactor) -> None:
+    """Write the summary to `path`, whole or not at all."""
+    text = json.dumps(redactor.value(summary(run)), indent=2, ensure_ascii=False, default=str)
+    replace_file(path, (text + "\n").encode("utf-8", "replace"))
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Tell the run as JSON values, the outcome first. Secrets are still in it."""
+    return {
+        "headline": headline(run),
+        "outcome": colour_word(run.exit_code).lower(),
+        "exit_code": int(run.exit_code),
+        "contract": _contract(run),
+        "partial": run.plan.partial,
+        "not_looked_at": list(not_looked_at(run.plan)),
+        "problem": run.problem,
+        "remedy": run.remedy,
+        "evidence": run.evidence,
+        "notices": list(run.notices),
+        "adaptations": list(run.host.adaptations) if run.host else [],
+        "image": _image(run.image),
+        "tier": {"number": run.plan.tier.number, "name": run.plan.tier.name},
+        "host": _host(run.host),
+        "id": run.id,
+        "started_at": run.started_at,
+        "seconds": round(run.seconds, 3),
+        "steps": {name: round(seconds, 3) for name, seconds in run.steps.items()},
+        "kept": list(run.kept),
+        "verdicts": [_verdict(verdict) for verdict in run.verdicts],
+        "hardgate": __version__,
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
+def _contract(run: Run) -> dict[str, Any]:
+    contract = run.plan.contract
+    return {
+        "origin": contract.origin,
+        "version": contract.version,
+        "sha256": contract.sha256,
+        "count": len(contract.capabilities),
+        "warnings": list(contract.warnings),
+    }
+
+
+def _image(image: Image | None) -> dict[str, str] | None:
+    if image is None:
+        return None
+    return {
+        "reference": image.reference,
+        "digest": image.digest,
+        "source_commit": image.source_commit,
+    }
+
+
+def _host(host: Host | None) -> dict[str, str] | None:
+    if host is None:
+        return None
+    return {"kind": host.kind, "engine": host.engine, "kernel": host.kernel}
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    execution = verdict.observation.execution
+    return {
+        "name": verdict.name,
+        "kind": verdict.kind.value,
+        "severity": verdict.severity.value,
+        "outcome": verdict.outcome.value,
+        "reason": verdict.reason,
+        "hint": verdict.hint,
+        "seconds": round(execution.seconds, 3) if execution else None,
+        "exit_status": execution.exit_status if execution else None,
+        "timed_out": bool(execution and execution.timed_out),
+        "stdout": execution.stdout if execution else "",
+        "stderr": execution.stderr if execution else "",
+        "truncated": bool(execution and execution.truncated),
+        "facts": dict(verdict.observation.facts),
+        "diagnosis": _diagnosis(verdict),
+    }
+
+
+def _diagnosis(verdict: Verdict) -> dict[str, Any] | None:
+    diagnosis = verdict.diagnosis
+    if diagnosis is None:
+        return None
+    return {
+        "trace": diagnosis.trace,
+        "exit_status": diagnosis.exit_status,
+        "flaky": diagnosis.flaky,
+        "note": diagnosis.note,
+    }

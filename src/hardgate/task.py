@@ -1,0 +1,32 @@
+"""What an action plugin of ours answers to Ansible: a value, or an error with its remedy."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from docker.errors import APIError, DockerException
+from requests.exceptions import RequestException
+
+from hardgate.errors import HardgateError
+
+ERROR = "hardgate_error"
+"""The key under which a failed task carries problem, remedy and evidence."""
+
+
+def answer(work: Callable[[], Mapping[str, Any]], *, changed: bool = False) -> dict[str, Any]:
+    """Do a task's work; a failed task means that nobody could look, never that a probe said no."""
+    try:
+        return {"changed": changed, **work()}
+    except HardgateError as error:
+        return _failure(error.problem, error.remedy, error.evidence)
+    except APIError as error:
+        return _failure(f"The engine refused: {error.explanation or error}")
+    except (DockerException, RequestException, OSError) as error:
+        return _failure(f"The engine could not be reached: {error}")
+
+
+def _failure(problem: str, remedy: str = "", evidence: str = "") -> dict[str, Any]:
+    return {
+        "failed": True,
+        "msg": f"{problem} {remedy}".strip(),
+        ERROR: {"problem": problem, "remedy": remedy, "evidence": evidence},
+    }
