@@ -8,6 +8,7 @@ from typing import Any
 
 import docker
 
+from hardgate.errors import HostError
 from hardgate.execution import execute
 from hardgate.guard import HONEST_EXIT_STATUS
 from hardgate.lookout import Lookout
@@ -106,7 +107,9 @@ def see_host_writes(scene: Scene) -> Facts:
     seen = scene.run_as_agent(f"printf %s {nonce} > {inside}")
     found = scene.lookout.read_file(path)
     scene.lookout.run("rm", "-f", scene.lookout.root + path)
-    words = (seen.problem or seen.stderr or f"exit status {seen.exit_status}").strip()
+    if seen.problem:
+        raise HostError(f"Nobody could ask the workspace to write: {seen.problem}")
+    words = (seen.stderr or f"exit status {seen.exit_status}").strip()
     return {
         "claimed": seen.exit_status == 0,
         "said": words,

@@ -33,7 +33,7 @@ class Urls:
 
     def schema(self) -> dict[str, Any]:
         """As far as a pattern can say it."""
-        item = {"type": "string", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/@]+(/\S*)?\S*$"}
+        item = {"type": "string", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/@]+(/\S*)?$"}
         return {"type": "array", "items": item}
 
 

@@ -241,9 +241,7 @@ def network(name: str) -> Change:
         (1, mount("/workspace", Type="volume"), "It has a volume at '/workspace'; tier 1"),
     ],
 )
-def test_every_difference_is_told_in_a_sentence(
-    number: int, change: Change, sentence: str
-) -> None:
+def test_every_difference_is_told_in_a_sentence(number: int, change: Change, sentence: str) -> None:
     inspect = recorded(f"engine_26_tier_{number}")
     change(inspect)
     differences = TIERS[number].differences(inspect, cpus=CPUS)

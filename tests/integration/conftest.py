@@ -1,0 +1,170 @@
+"""A real engine, real images, and the gate as its users start it: a process, words, an exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from junitparser import JUnitXml
+
+from hardgate.engine import find_engine
+
+ROOT = Path(__file__).parents[2]
+IMAGES = Path(__file__).parent / "images"
+GATE_SECONDS = 180
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A gate that has ended, and what it left in its folder."""
+
+    exit_code: int
+    output: str
+    folder: Path
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Read summary.json."""
+        return dict(json.loads((self.folder / "summary.json").read_text()))
+
+    @property
+    def junit(self) -> JUnitXml:
+        """Read junit.xml."""
+        return JUnitXml.fromfile(str(self.folder / "junit.xml"))
+
+    def verdict(self, name: str) -> dict[str, Any]:
+        """Find one verdict."""
+        return next(dict(v) for v in self.summary["verdicts"] if v["name"] == name)
+
+    def names(self, outcome: str) -> set[str]:
+        """Name the verdicts with an outcome."""
+        return {v["name"] for v in self.summary["verdicts"] if v["outcome"] == outcome}
+
+
+Gate = Callable[..., Ended]
+
+
+def gate_words(folder: Path, words: Sequence[str]) -> list[str]:
+    """Give the whole command line of a gate that reports into `folder`."""
+    return [sys.executable, "-m", "hardgate", "gate", "--out", str(folder), *words]
+
+
+@pytest.fixture(scope="session")
+def client() -> docker.APIClient:
+    """Give the caller's engine; none is an error, never a skip."""
+    return find_engine().client()
+
+
+@pytest.fixture(scope="session")
+def reference() -> str:
+    """Build the reference image, as `nox -s build` does, and give its digest."""
+    built = subprocess.run(
+        [sys.executable, "-m", "hardgate", "build", "--context", str(ROOT / "image")],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return built.stdout.strip()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    """Run a gate to its end."""
+    runs = iter(range(100))
+
+    def run(*words: str, environment: Mapping[str, str] | None = None) -> Ended:
+        folder = tmp_path / f"run{next(runs)}"
+        ended = subprocess.run(
+            gate_words(folder, words),
+            env={**os.environ, **(environment or {})},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=GATE_SECONDS,
+            check=False,
+        )
+        print(ended.stdout)
+        return Ended(exit_code=ended.returncode, output=ended.stdout, folder=folder)
+
+    return run
+
+
+@pytest.fixture
+def make_contract(tmp_path: Path) -> Callable[..., Path]:
+    """Write a contract of given probes, by name."""
+
+    def write(probes: Mapping[str, str], *, severity: str = "hard", **fields: Any) -> Path:
+        path = tmp_path / "contract.yaml"
+        capabilities = [
+            {
+                "name": name,
+                "description": f"what '{name}' promises",
+                "severity": severity,
+                "source": "a test",
+                "probe": probe,
+                **fields,
+            }
+            for name, probe in probes.items()
+        ]
+        path.write_text(
+            json.dumps({"version": 1, "agent_uid": 1000, "capabilities": capabilities})
+        )
+        return path
+
+    return write
+
+
+@dataclass(kw_only=True)
+class Running:
+    """A gate that is under way, with what it has said so far."""
+
+    process: "subprocess.Popen[str]"
+    log: Path
+    folder: Path
+
+    def wait_for(self, text: str, seconds: float = 60) -> None:
+        """Wait until it has said something."""
+        deadline = time.monotonic() + seconds
+        while text not in self.log.read_text():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.02)
+
+    def send(self, number: signal.Signals) -> int:
+        """Send it a signal, and give its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=60)
+
+
+@pytest.fixture
+def start_gate(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Start a gate, and end it with the test."""
+    started: list[Running] = []
+
+    def start(*words: str) -> Running:
+        log, folder = tmp_path / f"log{len(started)}", tmp_path / f"started{len(started)}"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                gate_words(folder, words),
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                text=True,
+            )
+        started.append(Running(process=process, log=log, folder=folder))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.process.terminate()
+        running.process.wait(timeout=60)

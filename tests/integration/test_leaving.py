@@ -1,0 +1,148 @@
+"""However a gate ends, nothing of its run stays, and nothing of anybody else's goes."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from hardgate.owner import RUN, Owner, Process
+from tests.integration.conftest import ROOT, Ended, Running
+
+Start = Callable[..., Running]
+STAGES = (
+    "Notice: This machine's 'docker' command has no buildx|Build the image",
+    "Create the test host",
+    "Take the image over",
+    "Start the workspace",
+    "Look at the workspace from outside",
+)
+WORDS = ("--context", "image", "--egress", "beacon")
+
+
+def run_of(folder_log: str) -> str:
+    """Read the run's id from the first line."""
+    return folder_log.split("; run ", 1)[1][:8]
+
+
+def left_of(client: docker.APIClient, run: str) -> list[str]:
+    """List what is left of a run: containers, volumes, processes, folders."""
+    labelled = {"label": f"{RUN}={run}"}
+    left = [c["Names"][0] for c in client.containers(all=True, filters=labelled)]
+    left += [v["Name"] for v in client.volumes(filters=labelled)["Volumes"] or ()]
+    for marker in Path("/tmp").glob("hardgate-*/owner.json"):
+        if json.loads(marker.read_text())["hardgate.run"] == run:
+            left.append(str(marker.parent))
+    return left + list(processes_of(run))
+
+
+def processes_of(run: str) -> Iterator[str]:
+    """Name this machine's processes that were started for a run."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if run.encode() in words and int(entry.name) != os.getpid():
+            yield words.decode(errors="replace")
+
+
+def wait_until_gone(client: docker.APIClient, run: str, seconds: float = 60) -> list[str]:
+    """Wait until nothing is left; give what is left at the deadline."""
+    deadline = time.monotonic() + seconds
+    while (left := left_of(client, run)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return left
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_nothing_is_left_a_minute_after_sigkill(
+    start_gate: Start, client: docker.APIClient, reference: str, stage: str
+) -> None:
+    running = start_gate(*WORDS)
+    for text in stage.split("|")[-1:]:
+        running.wait_for(text)
+    run = run_of(running.log.read_text())
+    running.send(signal.SIGKILL)
+    assert wait_until_gone(client, run) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
+@pytest.mark.parametrize("stage", ["Create the test host", "Look at the workspace from outside"])
+def test_a_signal_ends_the_run_with_a_report_and_leaves_nothing(
+    start_gate: Start, client: docker.APIClient, reference: str, number: signal.Signals, code: int,
+    stage: str,
+) -> None:
+    running = start_gate(*WORDS)
+    running.wait_for(stage)
+    assert running.send(number) == code
+    ended = Ended(exit_code=code, output=running.log.read_text(), folder=running.folder)
+    assert ended.summary["exit_code"] == code
+    assert "HARDGATE INTERRUPTED" in ended.output.splitlines()[-1]
+    assert left_of(client, run_of(ended.output)) == []
+
+
+def test_two_runs_of_one_checkout_at_once_do_not_touch_each_other(
+    start_gate: Start, client: docker.APIClient, reference: str
+) -> None:
+    both = [start_gate(*WORDS), start_gate(*WORDS)]
+    assert [running.process.wait(timeout=120) for running in both] == [0, 0]
+    for running in both:
+        assert left_of(client, run_of(running.log.read_text())) == []
+
+
+def test_a_start_removes_a_dead_runs_debris_and_leaves_a_look_alike(
+    start_gate: Start, client: docker.APIClient, reference: str
+) -> None:
+    here = Process.current()
+    dead = Owner(
+        run="deadbeef",
+        process=Process(boot=here.boot, namespace=here.namespace, pid=here.pid, started=1),
+        deadline=int(time.time()) + 3600,
+    )
+    living = Owner(run="1ee71e55", process=here, deadline=int(time.time()) + 3600)
+    look_alike = {RUN: "deadbeef"}
+    made = {
+        name: client.create_container(reference, ["true"], name=name, labels=labels)["Id"]
+        for name, labels in {
+            "hardgate-deadbeef": dead.labels,
+            "hardgate-1ee71e55": living.labels,
+            "hardgate-deadbeef-not": look_alike,
+        }.items()
+    }
+    try:
+        running = start_gate(*WORDS, "--only", "agent_home_writable")
+        running.process.wait(timeout=120)
+        left = {c["Id"] for c in client.containers(all=True)}
+        assert made["hardgate-deadbeef"] not in left
+        assert {made["hardgate-1ee71e55"], made["hardgate-deadbeef-not"]} <= left
+        assert "Removed what a dead run left" in running.log.read_text()
+    finally:
+        for container in made.values():
+            if container in {c["Id"] for c in client.containers(all=True)}:
+                client.remove_container(container, force=True)
+
+
+def test_a_kept_run_stays_says_how_to_go_on_and_is_removed_by_its_id(
+    gate: Callable[..., Ended], client: docker.APIClient, reference: str
+) -> None:
+    ended = gate(*WORDS, "--keep")
+    run = ended.summary["run"]["id"]
+    try:
+        assert ended.exit_code == 0
+        assert any(name.startswith(f"/hardgate-{run}") for name in left_of(client, run))
+        assert f"hardgate reap --run {run}" in ended.output
+    finally:
+        import subprocess  # noqa: PLC0415
+        import sys  # noqa: PLC0415
+
+        subprocess.run(
+            [sys.executable, "-m", "hardgate", "reap", "--run", run], check=True, cwd=ROOT
+        )
+    assert left_of(client, run) == []
