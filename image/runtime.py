@@ -12,6 +12,7 @@ import re
 import signal
 import stat
 import sys
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NoReturn
@@ -20,6 +21,8 @@ CONFIGS = Path("/configs")
 TOKEN = CONFIGS / ".auth_token"
 PORT = CONFIGS / ".platform_port"
 SOUND = re.compile(rb"[0-9a-f]{64}\n?")
+OWN_ONLY = 0o600
+HIGHEST_PORT = 65535
 
 
 def say(words: str) -> None:
@@ -31,7 +34,7 @@ def write_whole(path: Path, content: bytes) -> None:
     """Put a file of the agent's own in place at once: readers see all of it or nothing."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, OWN_ONLY)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(content)
     draft.replace(path)
@@ -45,7 +48,7 @@ def kept_token() -> bytes | None:
         return None
     with os.fdopen(descriptor, "rb") as stream:
         status = os.fstat(stream.fileno())
-        own = status.st_uid == os.getuid() and stat.S_IMODE(status.st_mode) == 0o600
+        own = status.st_uid == os.getuid() and stat.S_IMODE(status.st_mode) == OWN_ONLY
         content = stream.read(80) if own and stat.S_ISREG(status.st_mode) else b""
     return content.strip() if SOUND.fullmatch(content) else None
 
@@ -77,18 +80,19 @@ class Answer(BaseHTTPRequestHandler):
     server_version = "workspace"
     sys_version = ""
     timeout = 10
+    path = command = ""  # A request that cannot be parsed has neither, and is logged all the same.
 
     def do_GET(self) -> None:
         """Serve the two paths that there are."""
         match self.path.partition("?")[0]:
             case "/healthz":
-                self.reply(200, {"status": "ok"})
+                self.reply(HTTPStatus.OK, {"status": "ok"})
             case "/list_peers" if self.is_bearer():
-                self.reply(200, {"peers": []})
+                self.reply(HTTPStatus.OK, {"peers": []})
             case "/list_peers":
-                self.reply(401, {"error": "The bearer is missing or wrong."})
+                self.reply(HTTPStatus.UNAUTHORIZED, {"error": "The bearer is missing or wrong."})
             case _:
-                self.reply(404, {"error": "There is no such path."})
+                self.reply(HTTPStatus.NOT_FOUND, {"error": "There is no such path."})
 
     def is_bearer(self) -> bool:
         """Compare in constant time; the header's bytes are whatever somebody sent."""
@@ -96,13 +100,13 @@ class Answer(BaseHTTPRequestHandler):
         given = sent.strip().encode("utf-8", "surrogateescape")
         return scheme.lower() == "bearer" and hmac.compare_digest(given, self.server.bearer)
 
-    def reply(self, status: int, content: dict[str, object]) -> None:
+    def reply(self, status: HTTPStatus, content: dict[str, object]) -> None:
         """Send `content` as JSON."""
         body = json.dumps(content).encode() + b"\n"
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
-        if status == 401:
+        if status == HTTPStatus.UNAUTHORIZED:
             self.send_header("WWW-Authenticate", "Bearer")
         self.end_headers()
         self.wfile.write(body)
@@ -112,16 +116,16 @@ class Answer(BaseHTTPRequestHandler):
         del size
         path = self.path.partition("?")[0]
         if path != "/healthz":
-            say(f"{self.command} {path!r} {int(code)}")
+            say(f"{self.command or '-'} {path!r} {int(code)}")
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
         """Stay silent about malformed requests: they may hold anything."""
 
 
 def chosen_port() -> int:
     """Return the port from the environment, else 8080."""
     asked = os.environ.get("PORT") or "8080"
-    if not (asked.isascii() and asked.isdigit() and 0 < int(asked) < 65536):
+    if not (asked.isascii() and asked.isdigit() and 0 < int(asked) <= HIGHEST_PORT):
         sys.exit(f"runtime: PORT is {asked!r}, which is no port. Give a number from 1 to 65535.")
     return int(asked)
 

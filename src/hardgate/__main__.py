@@ -36,7 +36,10 @@ def _reap(words: Sequence[str]) -> int:
 COMMANDS: Mapping[str, tuple[str, Command]] = {
     "gate": ("build an image, verify it against its contract, and report", _gate),
     "build": ("build an image as the gate would, and print its digest", _build),
-    "engine": ("make sure that a Docker Engine answers here, or remove the one it installed", _engine),
+    "engine": (
+        "make sure that a Docker Engine answers here, or remove the one it installed",
+        _engine,
+    ),
     "reap": ("remove what dead runs left behind, or one run by its id", _reap),
 }
 
@@ -45,7 +48,9 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command; tell an error in two sentences, with its evidence."""
     words = sys.argv[1:] if words is None else words
     try:
-        name, rest = command_line.choose(words, {name: text for name, (text, _) in COMMANDS.items()})
+        name, rest = command_line.choose(
+            words, {name: text for name, (text, _) in COMMANDS.items()}
+        )
         return COMMANDS[name][1](rest)
     except HardgateError as error:
         told = [f"hardgate: {error}"]

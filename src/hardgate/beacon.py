@@ -55,7 +55,9 @@ def light(client: docker.APIClient, image: str, owner: Owner) -> Beacon:
     certificate = authority.issue_cert(address)
     chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
     client.put_archive(
-        created, "/run", archive_file("beacon.pem", certificate.private_key_pem.bytes() + chain, mode=0o600)
+        created,
+        "/run",
+        archive_file("beacon.pem", certificate.private_key_pem.bytes() + chain, mode=0o600),
     )
     return Beacon(url=f"https://{address}/", ca=_bundle() + authority.cert_pem.bytes().decode())
 

@@ -46,7 +46,9 @@ def choose(words: Sequence[str], commands: Mapping[str, str]) -> tuple[str, Sequ
     """Split off the command's name; --help and --version are answered here."""
     listing = "\n".join(f"  {name:<8} {about}" for name, about in commands.items())
     if not words or words[0] in {"-h", "--help"}:
-        print(f"usage: hardgate COMMAND [OPTION ...]\n\n{listing}\n\n'hardgate COMMAND --help' says more.")
+        print(
+            f"usage: hardgate COMMAND [OPTION ...]\n\n{listing}\n\n'hardgate COMMAND --help' says more."
+        )
         if words:
             sys.exit(0)
         raise UsageError("No command was given.", f"Use one of {', '.join(commands)}.")

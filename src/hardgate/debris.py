@@ -42,9 +42,7 @@ def reap(client: docker.APIClient) -> tuple[str, ...]:
     return (*removed, *_remove_folders())
 
 
-def _remove_labelled(
-    client: docker.APIClient, condemned: Callable[[Owner], bool]
-) -> Iterator[str]:
+def _remove_labelled(client: docker.APIClient, condemned: Callable[[Owner], bool]) -> Iterator[str]:
     labelled = {"label": RUN}
     for container in client.containers(all=True, filters=labelled):
         owner = Owner.from_labels(container.get("Labels") or {})

@@ -19,7 +19,7 @@ from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from hardgate import beacon, debris, image, workspace
-from hardgate.base import ensure_base, proxy_environment
+from hardgate.base import ensure_base
 from hardgate.engine import Engine, connect, find_engine
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.findings import Findings, Interrupted
@@ -30,6 +30,7 @@ from hardgate.owner import Owner, Process
 from hardgate.plan import Plan
 from hardgate.playbook import play, unsafe
 from hardgate.redact import Redactor
+from hardgate.proxy import proxy_environment
 from hardgate.report.console import Console
 from hardgate.report.folder import BUILD_LOG, WORKSPACE_LOG, Folder, open_folder
 from hardgate.run import Host, Image, Run
@@ -118,7 +119,9 @@ def _signals_raised() -> Iterator[None]:
             signal.signal(ignored, signal.SIG_IGN)
         raise Interrupted(number)
 
-    before = {number: signal.signal(number, raise_once) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, raise_once) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
@@ -133,9 +136,7 @@ def _verify(
     client = engine.client()
     for removed in debris.reap(client):
         console.note(f"Removed what a dead run left: {removed}.")
-    base = ensure_base(
-        engine, file=request.base, refresh=request.refresh_base, say=console.note
-    )
+    base = ensure_base(engine, file=request.base, refresh=request.refresh_base, say=console.note)
     host_image = _host_image(client, base, console)
     with Stage(client, engine.url, owner) as stage, ThreadPoolExecutor() as workers:
         try:
@@ -184,9 +185,7 @@ def _light(request: GateRequest, stage: Stage, host_image: str) -> beacon.Beacon
     return beacon.light(stage.client, host_image, stage.owner)
 
 
-def _hand_over(
-    request: GateRequest, stage: Stage, built: Image, lit: beacon.Beacon | None
-) -> None:
+def _hand_over(request: GateRequest, stage: Stage, built: Image, lit: beacon.Beacon | None) -> None:
     """Let the play go on with the image, which was built meanwhile."""
     targets = egress_targets(request.plan, request.egress, lit.url if lit else "")
     value = {

@@ -11,7 +11,7 @@ import docker
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from hardgate import command
-from hardgate.base import proxy_environment
+from hardgate.proxy import proxy_environment
 from hardgate.engine import Engine
 from hardgate.errors import BuildError, UsageError
 from hardgate.run import Image
@@ -186,9 +186,7 @@ def build_with_classic(client: docker.APIClient, request: BuildRequest, write: W
         raise log.error("The build could not go on.") from error
 
 
-def _build_with_buildx(
-    client: docker.APIClient, request: BuildRequest, write: WriteLine
-) -> None:
+def _build_with_buildx(client: docker.APIClient, request: BuildRequest, write: WriteLine) -> None:
     del client  # the command finds the same engine by request.environment
     log = _Log(write)
     arguments = [f"--build-arg={key}" for key in request.arguments]

@@ -34,6 +34,56 @@ class Execution:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Discarded:
+    """What one process wrote where nobody could read it, in the second look."""
+
+    program: str
+    """The writer, by its first argument: `curl`."""
+    command: str
+    """Its command line, as it was started; empty where it is the probe's own shell."""
+    fd: int
+    """The descriptor that it wrote to: 1, 2, or what it opened itself."""
+    text: str
+    """Decoded with replacement, and bounded."""
+    target: str = "/dev/null"
+    """Where it went: a path, `pipe` (another command of the probe's read it), or `closed`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracedCommand:
+    """One program that a probe started, in the second look."""
+
+    program: str
+    command: str
+    exit_status: int | None
+    """128 and more for a signal; None where it became another program, or did not end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """One system call that failed, in the second look; the search along PATH is one failure."""
+
+    program: str
+    call: str
+    """`openat`, `connect`, `execve`, …"""
+    target: str
+    """A path, an address (`127.0.0.1:8080`), or the name of a command that is nowhere in PATH."""
+    errno: str
+    """By its name: `ENOENT`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """One request over HTTP in clear, and the first line of its answer, in the second look."""
+
+    program: str
+    request: str
+    """Its first line; never its headers."""
+    answer: str
+    """The status line; empty where none came."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Observation:
     """What was seen of one planned capability or guard."""
 
@@ -42,7 +92,17 @@ class Observation:
     execution: Execution | None = None
     """The probe's run; None for a guard that looks without running anything."""
     rerun: Execution | None = None
-    """The second look at a silent failure (`sh -xc`); evidence, never judged."""
+    """The second look at a silent failure (`sh -xc`); evidence, never judged. Its `problem` says
+    what keeps it from being the whole story."""
+    discarded: tuple[Discarded, ...] = ()
+    """What was written in the second look and read by nobody, in that order."""
+    commands: tuple[TracedCommand, ...] = ()
+    """The programs that were started in it, in that order."""
+    failures: tuple[Failure, ...] = ()
+    """The system calls that failed in it, the last ones, in that order, each once."""
+    exchanges: tuple[Exchange, ...] = ()
+    surroundings: Mapping[str, Any] = field(default_factory=dict)
+    """What decides a miss, seen from outside: JSON values (see `hardgate.surroundings`)."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What a guard saw: JSON values, each guard's own keys (see `hardgate.guard`)."""
     problem: str = ""
@@ -57,6 +117,11 @@ class Observation:
         }
         return cls(
             name=data["name"],
+            discarded=tuple(Discarded(**one) for one in data.get("discarded", ())),
+            commands=tuple(TracedCommand(**one) for one in data.get("commands", ())),
+            failures=tuple(Failure(**one) for one in data.get("failures", ())),
+            exchanges=tuple(Exchange(**one) for one in data.get("exchanges", ())),
+            surroundings=data.get("surroundings", {}),
             facts=data.get("facts", {}),
             problem=data.get("problem", ""),
             **runs,

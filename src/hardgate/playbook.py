@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_runner.interface import init_runner
+from ansible_runner.utils import get_callback_dir
 
 import hardgate
 from hardgate.content import PLAYBOOKS, ROLES
@@ -90,7 +91,8 @@ def play(
         deadline=None if timeout is None else started + timeout,
     )
     with _private_folder(directory) as folder, _signals_held_back(course):
-        _write(folder / "env" / "extravars", dict(extra_vars))
+        _write(folder / "env" / "extravars", json.dumps(dict(extra_vars)))
+        _write(folder / "ansible.cfg", "")  # no file of the user's is looked for, then
         runner = init_runner(
             private_data_dir=str(folder),
             playbook=str(PLAYBOOKS / playbook),
@@ -100,7 +102,9 @@ def play(
             event_handler=course.handle,
             cancel_callback=course.is_over,
         )
-        runner.config.env = _environment(environment or os.environ, folder)
+        runner.config.env = _environment(
+            environment or os.environ, folder, callback=runner.config.env
+        )
         runner.run()
     return course.end(runner.rc, time.monotonic() - started)
 
@@ -241,6 +245,7 @@ def _private_folder(directory: Path | None) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="hardgate-play-", dir=directory)).resolve()
     try:
         (folder / "env").mkdir(mode=0o700)
+        (folder / "env" / "ansible.cfg").touch()
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -273,9 +278,9 @@ def _signals_held_back(course: _Course) -> Iterator[None]:
             signal.raise_signal(course.held_signal)
 
 
-def _write(path: Path, value: Mapping[str, Any]) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
-        json.dump(value, file)
+def _write(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
 
 
 def _inventory() -> dict[str, Any]:
@@ -292,8 +297,13 @@ def _inventory() -> dict[str, Any]:
     }
 
 
-def _environment(caller: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Give the caller's environment, with Ansible's own settings ours and nobody else's."""
+def _environment(
+    caller: Mapping[str, str], folder: Path, *, callback: Mapping[str, str]
+) -> dict[str, str]:
+    """Give the caller's environment, with Ansible's own settings ours and nobody else's.
+
+    `callback` is the environment that the runner prepared, for what its events depend on.
+    """
     programs = os.pathsep.join(
         (str(Path(sys.executable).parent), sysconfig.get_path("scripts"), caller.get("PATH", ""))
     )
@@ -305,19 +315,38 @@ def _environment(caller: Mapping[str, str], folder: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in caller.items()
-        if not name.startswith(("ANSIBLE_", "AWX_", "RUNNER_")) and name != "LANGUAGE"
+        if not name.startswith(_ANSIBLES_OWN) and name not in _STRAYS
     }
-    return kept | _fixed_settings(folder) | {"PATH": programs} | _import_path(caller)
+    needed = {name: callback[name] for name in _CALLBACKS_OWN if name in callback}
+    return {
+        **kept,
+        **needed,
+        **_fixed_settings(folder),
+        **_import_path(caller),
+        "PATH": programs,
+    }
+
+
+_ANSIBLES_OWN = ("ANSIBLE_", "AWX_")
+_STRAYS = frozenset({"LANGUAGE", "ORIGINAL_STDOUT_CALLBACK", "AD_HOC_COMMAND_ID"})
+_CALLBACKS_OWN = (
+    "ANSIBLE_STDOUT_CALLBACK",
+    "AWX_ISOLATED_DATA_DIR",
+    "RUNNER_OMIT_EVENTS",
+    "RUNNER_ONLY_FAILED_EVENTS",
+)
 
 
 def _fixed_settings(folder: Path) -> dict[str, str]:
     private = str(folder)
     return {
-        "ANSIBLE_CONFIG": os.devnull,
+        # An empty file of ours: /dev/null has no extension that Ansible knows.
+        "ANSIBLE_CONFIG": f"{private}/env/ansible.cfg",
         "ANSIBLE_HOME": f"{private}/ansible",
         "ANSIBLE_LOCAL_TEMP": f"{private}/tmp",
         "ANSIBLE_REMOTE_TMP": f"{private}/tmp",
         "ANSIBLE_ROLES_PATH": str(ROLES),
+        "ANSIBLE_CALLBACK_PLUGINS": get_callback_dir(),
         "ANSIBLE_COLLECTIONS_PATH": f"{private}/collections",
         "ANSIBLE_INVENTORY_ENABLED": "yaml",
         "ANSIBLE_GATHERING": "explicit",
@@ -326,14 +355,7 @@ def _fixed_settings(folder: Path) -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "1",
         # Ansible refuses to start in a locale that is not UTF-8; tools are read in English.
         "LC_ALL": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
-        # What the runner's own callback needs; its library puts these into the environment that
-        # was just replaced.
-        **_callback(folder),
     }
-
-
-def _callback(folder: Path) -> dict[str, str]:
-    return {}
 
 
 def _import_path(caller: Mapping[str, str]) -> dict[str, str]:

@@ -55,9 +55,7 @@ class Stage:
         self.host = host
         self._lifeline = Lifeline(self.client, host.container)
         if host.kind == "nested":
-            self._up.enter_context(
-                Relay(self.client, host.container, self.folder / "engine.sock")
-            )
+            self._up.enter_context(Relay(self.client, host.container, self.folder / "engine.sock"))
 
     def keep(self) -> None:
         """Let the host and the workspace outlive the run."""

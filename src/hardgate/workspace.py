@@ -160,9 +160,7 @@ def is_same_and_running(client: docker.APIClient, workspace: Workspace) -> bool:
     return (
         now is not None
         and now["running"]
-        and all(
-            now[key] == workspace.state[key] for key in ("id", "started_at", "restart_count")
-        )
+        and all(now[key] == workspace.state[key] for key in ("id", "started_at", "restart_count"))
     )
 
 

@@ -115,9 +115,7 @@ def make_contract(tmp_path: Path) -> Callable[..., Path]:
             }
             for name, probe in probes.items()
         ]
-        path.write_text(
-            json.dumps({"version": 1, "agent_uid": 1000, "capabilities": capabilities})
-        )
+        path.write_text(json.dumps({"version": 1, "agent_uid": 1000, "capabilities": capabilities}))
         return path
 
     return write

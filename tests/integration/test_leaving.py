@@ -76,7 +76,11 @@ def test_nothing_is_left_a_minute_after_sigkill(
 )
 @pytest.mark.parametrize("stage", ["Create the test host", "Look at the workspace from outside"])
 def test_a_signal_ends_the_run_with_a_report_and_leaves_nothing(
-    start_gate: Start, client: docker.APIClient, reference: str, number: signal.Signals, code: int,
+    start_gate: Start,
+    client: docker.APIClient,
+    reference: str,
+    number: signal.Signals,
+    code: int,
     stage: str,
 ) -> None:
     running = start_gate(*WORDS)

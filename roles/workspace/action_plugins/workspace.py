@@ -20,9 +20,7 @@ Values = Mapping[str, Any]
 def create(values: Values) -> dict[str, Any]:
     """Create the volumes and the container."""
     host = TestHost.from_json(values["host"])
-    made = workspace.create(
-        connect(host.engine_url), WorkspaceRequest.from_json(values["request"])
-    )
+    made = workspace.create(connect(host.engine_url), WorkspaceRequest.from_json(values["request"]))
     return {"workspace": made.to_json()}
 
 

@@ -19,13 +19,20 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--context", metavar="DIR", help="build context (default: .)")
     group.add_argument("--dockerfile", metavar="FILE", help="default: Dockerfile in the context")
     group.add_argument(
-        "--build-arg", action="append", default=[], metavar="K=V", help="repeatable; K alone takes its value from the environment"
+        "--build-arg",
+        action="append",
+        default=[],
+        metavar="K=V",
+        help="repeatable; K alone takes its value from the environment",
     )
     group.add_argument(
         "--secret", action="append", default=[], metavar="SPEC", help="as buildx takes it"
     )
     group.add_argument(
-        "--base", type=Path, metavar="FILE", help="a root file system (tar) to build BASE_IMAGE from"
+        "--base",
+        type=Path,
+        metavar="FILE",
+        help="a root file system (tar) to build BASE_IMAGE from",
     )
     group.add_argument(
         "--refresh-base", action="store_true", help="make the base anew, though one is cached"
@@ -53,9 +60,7 @@ def main(words: Sequence[str]) -> int:
     engine = find_engine()
     base = ""
     if request.wants_base():
-        base = ensure_base(
-            engine, file=values.base, refresh=values.refresh_base, say=console.note
-        )
+        base = ensure_base(engine, file=values.base, refresh=values.refresh_base, say=console.note)
     with console.step("Build the image") as step:
         buildx = image.has_buildx(request.environment)
         built = image.build_for(engine, request, base, buildx=buildx, write=step.tell)

@@ -123,9 +123,7 @@ def _tier(number: int) -> Tier:
     return tiers[number]
 
 
-def _read_egress(
-    asked: Sequence[str], environ: Mapping[str, str]
-) -> tuple[tuple[str, ...], bool]:
+def _read_egress(asked: Sequence[str], environ: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
     targets = [target for target in asked if target != BEACON]
     targets = targets or environ.get(EGRESS_VARIABLE, "").split()
     for target in targets:
@@ -160,7 +158,9 @@ def _read_environment(
     for where, pair in lines:
         key, equals, value = pair.partition("=")
         if not key or " " in key:
-            raise UsageError(f"{where.partition('=')[0]}: that is no pair.", "Write it as KEY=VALUE.")
+            raise UsageError(
+                f"{where.partition('=')[0]}: that is no pair.", "Write it as KEY=VALUE."
+            )
         if equals or key in environ:
             environment[key] = value if equals else environ[key]
     return environment

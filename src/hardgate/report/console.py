@@ -86,6 +86,10 @@ class Console:
         """Say by what is judged, and where, before anything is done."""
         self._say(Tone.PLAIN, opening(plan, host=host, run_id=run_id))
 
+    def say(self, text: str) -> None:
+        """Say something in passing."""
+        self._say(Tone.PLAIN, one_line(self.clean(text)))
+
     def note(self, text: str) -> None:
         """Say something that the reader must not miss, such as a notice."""
         self._say(Tone.UNSURE, f"Notice: {one_line(self.clean(text))}")

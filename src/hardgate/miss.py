@@ -1,0 +1,319 @@
+"""One miss as the rules read it: the probe's steps in their order, with all that was seen of each.
+
+A shell's own trace tells the steps; what strace saw (`hardgate.trace`) is laid beside them: how each
+command ended, what it wrote where nobody reads, which system calls failed.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any
+
+from hardgate.observation import Discarded, Exchange, Failure, Observation
+from hardgate.xtrace import (
+    Comparison,
+    Question,
+    Traced,
+    first_lines,
+    is_traced,
+    read_assignment,
+    read_comparison,
+    read_question,
+    read_trace,
+    read_words,
+    same_command,
+)
+
+SHELLS = frozenset({"sh", "dash", "bash", "ash", "busybox", "-c"})
+SILENT_WORDS = frozenset(
+    {"exit", "return", "true", ":", "set", "trap", "unset", "export", "shift", "local", "readonly"}
+)
+"""Commands of the shell that decide nothing."""
+
+_WORDS_OF_ERRNO = {
+    "No such file or directory": "ENOENT",
+    "Permission denied": "EACCES",
+    "Operation not permitted": "EPERM",
+    "Read-only file system": "EROFS",
+    "No space left on device": "ENOSPC",
+    "Disk quota exceeded": "EDQUOT",
+    "Not a directory": "ENOTDIR",
+    "Is a directory": "EISDIR",
+    "File exists": "EEXIST",
+    "Directory nonexistent": "ENOENT",
+    "nonexistent directory": "ENOENT",
+}
+_TOLD = re.compile(
+    r"^(?P<program>[\w./-]+): .*?[‘'\"]?(?P<target>/[^‘’'\":,;]*?)[’'\"]?(?: for [a-z]+)?: "
+    rf"(?P<words>{'|'.join(_WORDS_OF_ERRNO)})\.?$"
+)
+"""A program's own words about a system call that failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One command of a probe."""
+
+    text: str
+    """As it was traced."""
+    status: int | None = None
+    """How it ended; None where nobody saw it, as for what a shell does itself."""
+    started: tuple[str, ...] = ()
+    """Programs that ran for it, itself included: command lines."""
+    ended: tuple[tuple[str, int], ...] = ()
+    """Command lines of those that failed, with their exit statuses."""
+    said: tuple[str, ...] = ()
+    """Lines that it wrote, wherever to."""
+    failures: tuple[Failure, ...] = ()
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The command's words, without assignments before it."""
+        words = read_words(self.text)
+        first = next((i for i, word in enumerate(words) if not read_assignment(word)), len(words))
+        return words[first:]
+
+    @property
+    def program(self) -> str:
+        """The base name of the command."""
+        return self.words[0].rpartition("/")[2] if self.words else ""
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """What it compares; None where it does not."""
+        return read_comparison(self.text)
+
+    @cached_property
+    def question(self) -> Question | None:
+        """What it asks of a file or a text; None where it does not."""
+        return read_question(self.text) if self.comparison is None else None
+
+    @property
+    def is_test(self) -> bool:
+        """It is a `[`, `test` or `[[`."""
+        return self.program in {"[", "test", "[["}
+
+    @property
+    def failed(self) -> bool:
+        """It was seen to fail. A test is taken to, where it does not hold or cannot be told."""
+        if self.status is not None:
+            return self.status != 0
+        if self.is_test:
+            return not (self.comparison and self.comparison.holds)
+        return bool(self.failures or self.said) and self.program not in SILENT_WORDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Miss:
+    """What a rule may rest on."""
+
+    observation: Observation
+    script: str = ""
+    """The probe, as the contract has it; empty for a guard."""
+    uid: int = 1000
+    """The agent's."""
+    others: Mapping[str, Observation] = field(default_factory=dict)
+    """All that was seen of the same run, by name."""
+
+    @property
+    def surroundings(self) -> Mapping[str, Any]:
+        """What was seen from outside."""
+        return self.observation.surroundings
+
+    def seen(self, key: str) -> Mapping[str, Any]:
+        """Give one of the surroundings that is a table; an empty one where it was not looked at."""
+        value = self.surroundings.get(key)
+        return value if isinstance(value, Mapping) else {}
+
+    @property
+    def exit_status(self) -> int | None:
+        """How the probe ended when it was looked at twice, else the first time."""
+        run = self.observation.rerun or self.observation.execution
+        return run.exit_status if run else None
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """Requests over HTTP, and their answers."""
+        return self.observation.exchanges
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The probe's commands; one step of no text where it was not looked at twice."""
+        observation = self.observation
+        if observation.rerun is None:
+            return (self._spoken(),)
+        steps = _match(_ordered(observation), observation)
+        steps = [_with_told(step) for step in _place(steps, observation)]
+        if not observation.commands and steps and steps[-1].status is None:
+            # Without strace the shell's own exit status is the last command's.
+            steps[-1] = replace(steps[-1], status=self.exit_status)
+        return tuple(steps)
+
+    def _spoken(self) -> Step:
+        run = self.observation.execution
+        said = first_lines((run.stdout, run.stderr)) if run else ()
+        return _with_told(Step(text="", status=run.exit_status if run else None, said=said))
+
+    @cached_property
+    def suspects(self) -> tuple[Step, ...]:
+        """Steps that may have decided, the nearest to the end first."""
+        return tuple(
+            step
+            for step in reversed(self.steps)
+            if step.failed or (step.program in {"curl", "wget"} and not step.status)
+        )
+
+    def before(self, step: Step) -> tuple[Step, ...]:
+        """Give the steps before one, the nearest first."""
+        index = next(i for i, one in enumerate(self.steps) if one is step)
+        return tuple(reversed(self.steps[:index]))
+
+    def place(self, path: str) -> tuple[str, Mapping[str, Any]]:
+        """Give what was seen of a path, or of the nearest folder above it; `("", {})` of neither."""
+        paths = self.seen("paths")
+        for candidate in (path, *map(str, PurePosixPath(path).parents)):
+            found = paths.get(candidate)
+            if isinstance(found, Mapping):
+                return candidate, found
+        return "", {}
+
+
+def _ordered(observation: Observation) -> list[Traced]:
+    """Give the whole trace, with what was thrown away with the shell's stderr in its place."""
+    visible = list(read_trace(observation.rerun.stderr if observation.rerun else ""))
+    hidden = [
+        traced
+        for record in observation.discarded
+        if not record.command or record.program in SHELLS
+        for traced in read_trace(record.text, hidden=True)
+    ]
+    if not hidden:
+        return visible
+    after = len(visible)
+    if not any(traced.text.strip() == "exec" for traced in visible):
+        # A part of the probe: what the shell went on to say of it comes after.
+        while after and _concludes(visible[after - 1]):
+            after -= 1
+    return [*visible[:after], *hidden, *visible[after:]]
+
+
+def _concludes(traced: Traced) -> bool:
+    words = read_words(traced.text)
+    first = words[0] if words else ""
+    return first in SILENT_WORDS | {"[", "test", "[[", "echo", "rm"} or bool(
+        read_assignment(traced.text)
+    )
+
+
+def _match(trace: Sequence[Traced], observation: Observation) -> list[Step]:
+    """Lay the programs that were started beside the trace; their children belong to them."""
+    steps = [Step(text=one.text, said=one.said) for one in trace]
+    taken: set[int] = set()
+    current = -1
+    for command in observation.commands:
+        index = next(
+            (
+                i
+                for i, step in enumerate(steps)
+                if i not in taken and same_command(" ".join(step.words), command.command)
+            ),
+            None,
+        )
+        own = index is not None
+        if index is not None:
+            taken.add(index)
+            current = index
+        elif current < 0:
+            continue
+        steps[current] = _started(steps[current], command.command, command.exit_status, own=own)
+    return steps
+
+
+def _started(step: Step, command: str, status: int | None, *, own: bool) -> Step:
+    failed = ((command, status),) if status else ()
+    return replace(
+        step,
+        status=status if own and status is not None else step.status,
+        started=(*step.started, command),
+        ended=(*step.ended, *failed),
+    )
+
+
+def _place(steps: list[Step], observation: Observation) -> Iterator[Step]:
+    """Give each step what its programs wrote, and which of their system calls failed."""
+    said: dict[int, list[str]] = {}
+    failed: dict[int, list[Failure]] = {}
+    for record in observation.discarded:
+        lines = [line for line in first_lines([record.text]) if not is_traced(line)]
+        if lines and (index := _writer(steps, record)) is not None:
+            said.setdefault(index, []).extend(lines)
+    for failure in observation.failures:
+        if (index := _failing(steps, failure)) is not None:
+            failed.setdefault(index, []).append(failure)
+    for index, step in enumerate(steps):
+        yield replace(
+            step,
+            said=(*step.said, *said.get(index, ())),
+            failures=(*step.failures, *failed.get(index, ())),
+        )
+
+
+def _writer(steps: Sequence[Step], record: Discarded) -> int | None:
+    """Find who wrote it: the step of that command line, else the last one of that program."""
+    if record.command:
+        for index in reversed(range(len(steps))):
+            if any(same_command(record.command, command) for command in steps[index].started):
+                return index
+    return _last(steps, record.program, first_lines([record.text]))
+
+
+def _failing(steps: Sequence[Step], failure: Failure) -> int | None:
+    return _last(steps, failure.program, [failure.target])
+
+
+def _last(steps: Sequence[Step], program: str, told: Sequence[str]) -> int | None:
+    """Find the last step that a program ran for; a shell's own is the one that it speaks of."""
+    name = program.rpartition("/")[2]
+    if name not in SHELLS and name:
+        running = [i for i, step in enumerate(steps) if name in _programs(step)]
+        naming = [i for i in running if _names(steps[i], told)]
+        return (naming or running or [None])[-1]
+    own = [i for i, step in enumerate(steps) if not step.started and step.program]
+    naming = [i for i in own if _names(steps[i], told)]
+    silent = [i for i in own if steps[i].program not in SILENT_WORDS and not steps[i].is_test]
+    return (naming or silent or own or [None])[-1]
+
+
+def _programs(step: Step) -> set[str]:
+    started = {command.split()[0].rpartition("/")[2] for command in step.started if command.split()}
+    return started | {step.program}
+
+
+def _names(step: Step, told: Iterable[str]) -> bool:
+    return any(
+        len(word) > 1
+        and (word == line or (word.startswith("/") and word in line))
+        or bool(re.search(rf"(?<![\w/.-]){re.escape(word)}(?![\w/.-])", line))
+        for line in told
+        for word in step.words
+        if word and word not in {"[", "]", "="} and not word.startswith("-")
+    )
+
+
+def _with_told(step: Step) -> Step:
+    """Add the failures that a program told of itself to those that were seen."""
+    known = {failure.target for failure in step.failures}
+    told = tuple(
+        Failure(
+            program=found["program"].rpartition("/")[2],
+            call="",
+            target=found["target"],
+            errno=_WORDS_OF_ERRNO[found["words"]],
+        )
+        for line in step.said
+        if (found := _TOLD.match(re.sub(r"^(\S+): \d+: ", r"\1: ", line)))
+        and found["target"] not in known
+    )
+    return replace(step, failures=(*step.failures, *told)) if told else step
