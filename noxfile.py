@@ -1,7 +1,7 @@
 """The pipeline as nox sessions: a docstring and a run each.
 
-Environments are hardgate's own, under .nox/, made and filled under a lock: two `nox` in one checkout
-do not touch each other's, and a second run installs nothing that has not changed.
+Environments are hardgate's own, under .nox/, made and filled under a lock: two `nox` in one
+checkout do not touch each other's, and a second run installs nothing that has not changed.
 """
 
 import hashlib
@@ -143,7 +143,7 @@ def egress_words(posargs: list[str]) -> list[str]:
 
 
 def engine_words(posargs: list[str]) -> list[str]:
-    """Pick what the engine's session takes, where it runs beside others: `nox -s engine t4 -- …`."""
+    """Pick what the engine's session takes where it runs beside others."""
     words, rest = [], iter(posargs)
     for word in rest:
         if word == "--base":

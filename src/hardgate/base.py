@@ -1,4 +1,4 @@
-"""The base image: pulled where a registry answers, bootstrapped where none does, or a given file."""
+"""The base image: pulled where a registry answers, else bootstrapped; or made of a given file."""
 
 import hashlib
 import tarfile
@@ -149,7 +149,7 @@ def _import_file(client: docker.APIClient, file: Path, say: Say) -> str:
         with file.open("rb") as stream:
             words = " ".join(event.get("stream", "") for event in client.load_image(stream))
         image = words.split("Loaded image: ")[-1].split("Loaded image ID: ")[-1].split()[0]
-        client.tag(image, *tag.split(":"), force=True)
+        client.tag(image, REPOSITORY, tag.partition(":")[2], force=True)
     else:
         with file.open("rb") as stream:
             client.import_image_from_data(stream, *tag.split(":"))

@@ -1,101 +1,276 @@
-"""The one door to subprocess. Not found, killed by a signal, and exit status are three things."""
+"""Runs a program: the one module that knows subprocess.
 
+A program that is not there, one that a signal killed, and one that exited with a status are three
+different things here, and stay so.
+"""
+
+import contextlib
 import os
+import selectors
 import signal
 import subprocess
-import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Literal, assert_never
 
-KEPT_CHARACTERS = 1 << 20
-"""Of each stream; a program that writes more is heard to the end all the same."""
+from hardgate.errors import HardgateError
+
+OUTPUT_LIMIT = 4 * 1024 * 1024
+"""Bytes kept of each of stdout and stderr: the last ones, for an error stands at the end."""
+
+LINE_LIMIT = 64 * 1024
+"""Bytes after which a line without an end is handed over in pieces."""
+
+PATIENCE = 5.0
+"""Seconds between the polite and the impolite end of a program."""
+
+LINGER = 0.5
+"""Seconds to read on after the program's end, while a child of its holds the pipes open."""
+
+_CHUNK = 64 * 1024
 
 
-class NotFoundError(Exception):
-    """There is no such program here, or it may not be run."""
+class CommandMissingError(HardgateError):
+    """The program is not installed, or cannot be started."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """How a program ended."""
+    """How a program ended: either `status` or `signal` is known, never both."""
 
+    argv: tuple[str, ...]
     status: int | None
-    """Its exit status; None where a signal ended it."""
+    """Its exit status; None where a signal killed it."""
     signal: int | None
-    timed_out: bool
+    """The signal that killed it; None where it exited."""
     stdout: str
-    """With standard error in it, where lines were followed."""
     stderr: str
+    """Both decoded as UTF-8 with replacement; the last OUTPUT_LIMIT bytes."""
+    truncated: bool
+    """More was written than is kept here."""
+    timed_out: bool
+    """It was still running at its deadline, and was ended."""
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """It exited by itself, with status 0."""
+        return self.status == 0 and not self.timed_out
+
+    @property
+    def how(self) -> str:
+        """How it ended, for a sentence: `'apt-get' …`."""
+        if self.timed_out:
+            return f"was still running after {self.seconds:.0f} s"
+        if self.signal is not None:
+            return f"was killed by signal {self.signal}"
+        return f"exited {self.status}"
 
 
 def run(
-    argv: Sequence[str],
+    argv: Sequence[str | Path],
     *,
     env: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
+    input: bytes | None = None,  # noqa: A002 - the word that everybody knows from subprocess
     timeout: float | None = None,
+    cwd: Path | None = None,
     on_line: Callable[[str], None] | None = None,
 ) -> Finished:
-    """Run a program to its end, without a shell and without input.
+    """Run `argv` without a shell, in a process group of its own, and wait for its end.
 
-    `on_line` hears each line of both streams as it comes. At `timeout` (seconds), and when an
-    exception such as KeyboardInterrupt passes through, its whole process group is killed.
+    `on_line` gets each line of stdout and stderr as it comes. The whole group is ended at
+    `timeout`, and whenever an exception, such as KeyboardInterrupt, passes through here.
     """
+    words = tuple(str(word) for word in argv)
+    started = time.monotonic()
+    process = _start(words, env=env, cwd=cwd, wants_input=input is not None)
+    exchange = _Exchange(
+        process=process,
+        pending=memoryview(input or b""),
+        on_line=on_line,
+        deadline=None if timeout is None else started + timeout,
+    )
     try:
-        process = subprocess.Popen(
-            argv,
-            env=None if env is None else dict(env),
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if on_line else subprocess.PIPE,
-            text=True,
-            errors="replace",
-            process_group=0,
-        )
-    except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
-        raise NotFoundError(f"'{argv[0]}' cannot be run: {error.strerror}") from error
-    late = threading.Event()
-    timer = threading.Timer(timeout or threading.TIMEOUT_MAX, _give_up, (process, late))
-    timer.daemon = True
-    if timeout is not None:
-        timer.start()
-    try:
-        stdout, stderr = _follow(process, on_line) if on_line else process.communicate()
-        process.wait()
+        timed_out = not exchange.carry_out()
     except BaseException:
-        _kill(process)
+        _end_group(process)
         raise
     finally:
-        timer.cancel()
-    code = process.returncode
+        exchange.close()
+    if timed_out:
+        _end_group(process)
+    code = process.wait()
     return Finished(
+        argv=words,
         status=code if code >= 0 else None,
         signal=-code if code < 0 else None,
-        timed_out=late.is_set(),
-        stdout=stdout,
-        stderr=stderr,
+        stdout=exchange.out.text(),
+        stderr=exchange.err.text(),
+        truncated=exchange.out.cut or exchange.err.cut,
+        timed_out=timed_out,
+        seconds=time.monotonic() - started,
     )
 
 
-def _follow(process: "subprocess.Popen[str]", on_line: Callable[[str], None]) -> tuple[str, str]:
-    kept: list[str] = []
-    size = 0
-    for line in process.stdout or ():
-        on_line(line.rstrip("\n"))
-        if size < KEPT_CHARACTERS:
-            kept.append(line)
-            size += len(line)
-    return "".join(kept), ""
+def _start(
+    argv: tuple[str, ...], *, env: Mapping[str, str] | None, cwd: Path | None, wants_input: bool
+) -> subprocess.Popen[bytes]:
+    if cwd is not None and not cwd.is_dir():
+        raise CommandMissingError(
+            f"'{argv[0]}' cannot be started in '{cwd}', which is no folder.", "Name another one."
+        )
+    try:
+        return subprocess.Popen(
+            argv,
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.PIPE if wants_input else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CommandMissingError(
+            f"There is no program '{argv[0]}' on this machine.", "Install it, or mend PATH."
+        ) from error
+    except OSError as error:
+        raise CommandMissingError(
+            f"The program '{argv[0]}' cannot be started: {error.strerror}.", "Install it again."
+        ) from error
 
 
-def _give_up(process: "subprocess.Popen[str]", late: threading.Event) -> None:
-    late.set()
-    _kill(process)
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End the program with all that it started, first politely."""
+    for number, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, None)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+    # The program itself may have gone at SIGTERM while a child of its stayed: the second round
+    # is never left out.
 
 
-def _kill(process: "subprocess.Popen[str]") -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+@dataclass(kw_only=True)
+class _Output:
+    """The last bytes of one stream, and its unfinished line."""
+
+    on_line: Callable[[str], None] | None
+    kept: bytearray = field(default_factory=bytearray)
+    line: bytearray = field(default_factory=bytearray)
+    cut: bool = False
+
+    def take(self, data: bytes) -> None:
+        self.kept += data
+        if len(self.kept) > OUTPUT_LIMIT:
+            del self.kept[: len(self.kept) - OUTPUT_LIMIT]
+            self.cut = True
+        if self.on_line is None:
+            return
+        *lines, rest = (bytes(self.line) + data).split(b"\n")
+        for line in lines:
+            self.on_line(_decode(line.rstrip(b"\r")))
+        self.line[:] = rest
+        if len(rest) > LINE_LIMIT:
+            self.finish()
+
+    def finish(self) -> None:
+        if self.line and self.on_line is not None:
+            self.on_line(_decode(bytes(self.line)))
+        self.line.clear()
+
+    def text(self) -> str:
+        return _decode(bytes(self.kept))
+
+
+def _decode(data: bytes) -> str:
+    return data.decode("utf-8", errors="replace")
+
+
+@dataclass(kw_only=True)
+class _Exchange:
+    """Input on its way in and output on its way out, until both sides are done."""
+
+    process: subprocess.Popen[bytes]
+    pending: memoryview
+    on_line: Callable[[str], None] | None
+    deadline: float | None
+    selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+
+    def __post_init__(self) -> None:
+        self.out = _Output(on_line=self.on_line)
+        self.err = _Output(on_line=self.on_line)
+        for stream, kind in (
+            (self.process.stdout, "out"),
+            (self.process.stderr, "err"),
+            (self.process.stdin, "in"),
+        ):
+            if stream is not None:
+                os.set_blocking(stream.fileno(), False)
+                event = selectors.EVENT_WRITE if kind == "in" else selectors.EVENT_READ
+                self.selector.register(stream, event, kind)
+
+    def carry_out(self) -> bool:
+        """Exchange everything. False: the deadline came first."""
+        quiet_since: float | None = None
+        while self.selector.get_map():
+            ready = self.selector.select(0.1)
+            for key, _ in ready:
+                self._serve(key.fileobj, key.data)  # type: ignore[arg-type] # what was registered
+            now = time.monotonic()
+            if self.deadline is not None and now > self.deadline:
+                return False
+            if ready or self.process.poll() is None:
+                quiet_since = None
+            elif quiet_since is None:
+                quiet_since = now
+            elif now - quiet_since > LINGER:
+                break
+        self.out.finish()
+        self.err.finish()
+        return self._wait()
+
+    def _serve(self, stream: IO[bytes], kind: Literal["in", "out", "err"]) -> None:
+        match kind:
+            case "in":
+                self._feed(stream)
+            case "out":
+                self._drain(stream, self.out)
+            case "err":
+                self._drain(stream, self.err)
+            case _:
+                assert_never(kind)
+
+    def _feed(self, stream: IO[bytes]) -> None:
+        try:
+            self.pending = self.pending[os.write(stream.fileno(), self.pending[:_CHUNK]) :]
+        except BrokenPipeError:
+            self.pending = memoryview(b"")
+        if not self.pending:
+            self._drop(stream)
+
+    def _drain(self, stream: IO[bytes], output: _Output) -> None:
+        data = os.read(stream.fileno(), _CHUNK)
+        if data:
+            output.take(data)
+        else:
+            self._drop(stream)
+
+    def _drop(self, stream: IO[bytes]) -> None:
+        self.selector.unregister(stream)
+        stream.close()
+
+    def _wait(self) -> bool:
+        """Wait for a program that closed its streams and runs on."""
+        left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+        try:
+            self.process.wait(left)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def close(self) -> None:
+        for key in list(self.selector.get_map().values()):
+            self._drop(key.fileobj)  # type: ignore[arg-type] # what was registered
+        self.selector.close()

@@ -47,7 +47,8 @@ def choose(words: Sequence[str], commands: Mapping[str, str]) -> tuple[str, Sequ
     listing = "\n".join(f"  {name:<8} {about}" for name, about in commands.items())
     if not words or words[0] in {"-h", "--help"}:
         print(
-            f"usage: hardgate COMMAND [OPTION ...]\n\n{listing}\n\n'hardgate COMMAND --help' says more."
+            f"usage: hardgate COMMAND [OPTION ...]\n\n{listing}\n\n"
+            "'hardgate COMMAND --help' says more."
         )
         if words:
             sys.exit(0)

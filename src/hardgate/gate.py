@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,12 +25,11 @@ from hardgate.errors import ExitCode, HardgateError
 from hardgate.findings import Findings, Interrupted
 from hardgate.host_image import ensure_host_image
 from hardgate.listener import Listener
-from hardgate.observation import Observation
 from hardgate.owner import Owner, Process
 from hardgate.plan import Plan
 from hardgate.playbook import play, unsafe
-from hardgate.redact import Redactor
 from hardgate.proxy import proxy_environment
+from hardgate.redact import Redactor
 from hardgate.report.console import Console
 from hardgate.report.folder import BUILD_LOG, WORKSPACE_LOG, Folder, open_folder
 from hardgate.run import Host, Image, Run
@@ -42,7 +41,6 @@ from hardgate.variables import (
     workspace_variables,
 )
 from hardgate.verdict import exit_code, judge
-from hardgate.workspace import Workspace
 
 LIFE_SECONDS = 4 * 3600
 KEEP_SECONDS = 24 * 3600
@@ -74,7 +72,7 @@ class GateRequest:
 
 
 def run_gate(request: GateRequest, console: Console) -> ExitCode:
-    """Run the gate, and write its reports; whatever happens, there is a verdict for each promise."""
+    """Run the gate, and write its reports: a verdict for each promise, whatever happens."""
     begun, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     owner = Owner(
         run=secrets.token_hex(4),
@@ -96,7 +94,7 @@ def run_gate(request: GateRequest, console: Console) -> ExitCode:
         except HardgateError as error:
             # What a task of ours said of it is nearer to the cause than the play's own end.
             findings.error = findings.error or error
-        except Exception as error:  # noqa: BLE001 - the report is owed all the more
+        except Exception as error:
             findings.error = HardgateError(
                 f"Hardgate itself failed: {type(error).__name__}: {error}.",
                 "Please report it, with the evidence.",

@@ -121,7 +121,7 @@ def judge_workload(facts: Facts, tier: Tier, contract: Contract) -> Answer:
     del tier
     if not any(process["pid"] == facts["init"] for process in facts["processes"]):
         return None, "The workspace's init is not among the processes that the host sees."
-    workload = list(_workload(facts["processes"], facts["init"]))
+    workload = list(workload_of(facts["processes"], facts["init"]))
     if not workload:
         return False, "The workspace's init has started no workload."
     wrong = [process for process in workload if process["uid"] != contract.agent_uid]
@@ -131,7 +131,7 @@ def judge_workload(facts: Facts, tier: Tier, contract: Contract) -> Answer:
     )
 
 
-def _workload(processes: list[dict[str, Any]], init: int) -> Iterator[dict[str, Any]]:
+def workload_of(processes: list[dict[str, Any]], init: int) -> Iterator[dict[str, Any]]:
     """Yield init, or what a known init started in its place."""
     for process in processes:
         if process["pid"] != init or process["command"].endswith("<defunct>"):
@@ -141,7 +141,7 @@ def _workload(processes: list[dict[str, Any]], init: int) -> Iterator[dict[str, 
             continue
         for child in processes:
             if child["ppid"] == init:
-                yield from _workload(processes, child["pid"])
+                yield from workload_of(processes, child["pid"])
 
 
 def judge_shell(facts: Facts, tier: Tier, contract: Contract) -> Answer:

@@ -197,7 +197,7 @@ class Lifeline:
 
     def close(self) -> None:
         """Let go."""
-        self._hijacked._response.close()  # noqa: SLF001 - the SDK keeps the connection there
+        self._hijacked._response.close()
         self._socket.close()
 
 
@@ -231,7 +231,8 @@ def take_image(lookout: Lookout, digest: str, layers: Sequence[str]) -> bool:
     if not adopted:
         lookout.ask("sh", "-c", "rm -rf /var/lib/docker/image /var/lib/docker/overlay2")
     # Whatever came of it: no workspace is ever started beside the machine's own image store.
-    lookout.ask("sh", "-c", "for m in /run/shelf/*; do ! mountpoint -q $m || umount $m; done")
+    # Lazily, for what still runs in it (a layer being mounted) may keep it busy for a moment.
+    lookout.ask("sh", "-c", "for m in /run/shelf/*; do ! mountpoint -q $m || umount -l $m; done")
     return adopted
 
 
@@ -270,14 +271,14 @@ def boot_engine(lookout: Lookout, seconds: float = BOOT_SECONDS) -> Host:
 def _addresses(client: docker.APIClient) -> tuple[str, str]:
     """Choose a bridge address and a pool that no network of the outer engine uses."""
     used = [
-        ipaddress.ip_network(config["Subnet"], strict=False)
+        ipaddress.IPv4Network(config["Subnet"], strict=False)
         for network in client.networks()
         for config in (network["IPAM"].get("Config") or ())
         if config.get("Subnet") and ":" not in config["Subnet"]
     ]
-    for pool in map(ipaddress.ip_network, POOLS):
+    for pool in map(ipaddress.IPv4Network, POOLS):
         if not any(pool.overlaps(taken) for taken in used):
-            bridge, rest = list(pool.subnets(prefixlen_diff=1))
+            bridge, rest = pool.subnets(prefixlen_diff=1)
             address = f"{bridge.network_address + 1}/{bridge.prefixlen}"
             return address, f"base={rest},size={min(rest.prefixlen + 4, 28)}"
     raise HostError(

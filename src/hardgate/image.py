@@ -11,9 +11,9 @@ import docker
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from hardgate import command
-from hardgate.proxy import proxy_environment
 from hardgate.engine import Engine
 from hardgate.errors import BuildError, UsageError
+from hardgate.proxy import proxy_environment
 from hardgate.run import Image
 
 BASE_ARGUMENT = "BASE_IMAGE"
@@ -89,7 +89,7 @@ def has_buildx(environment: Mapping[str, str]) -> bool:
     """Tell whether the machine's 'docker' command can build with buildx."""
     try:
         return command.run(["docker", "buildx", "version"], env=environment, timeout=20).status == 0
-    except command.NotFoundError:
+    except command.CommandMissingError:
         return False
 
 
@@ -237,7 +237,7 @@ def commit_of(folder: Path) -> str:
         changes = command.run(
             ["git", "-C", str(folder), "status", "--porcelain", "--", "."], timeout=60
         )
-    except command.NotFoundError:
+    except command.CommandMissingError:
         return ""
     if commit.status != 0:
         return ""

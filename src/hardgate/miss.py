@@ -11,7 +11,9 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
+from hardgate import around
 from hardgate.observation import Discarded, Exchange, Failure, Observation
+from hardgate.place import Place, read_place
 from hardgate.xtrace import (
     Comparison,
     Question,
@@ -31,6 +33,13 @@ SILENT_WORDS = frozenset(
     {"exit", "return", "true", ":", "set", "trap", "unset", "export", "shift", "local", "readonly"}
 )
 """Commands of the shell that decide nothing."""
+
+READERS = frozenset(
+    "grep egrep fgrep awk sed head tail wc cut tr sort uniq jq xargs tee cat".split()
+)
+"""Commands that pass on what others give them."""
+
+LONGEST_PIPE = 6
 
 _WORDS_OF_ERRNO = {
     "No such file or directory": "ENOENT",
@@ -128,6 +137,63 @@ class Miss:
         return value if isinstance(value, Mapping) else {}
 
     @property
+    def groups(self) -> frozenset[int] | None:
+        """The agent's groups, by number; None where they were not looked at."""
+        known = self.seen("passwd").get("groups")
+        return None if known is None else frozenset(map(int, known))
+
+    @property
+    def home(self) -> str:
+        """The agent's home, as the image's passwd has it; empty where that is not known."""
+        return str(self.seen("passwd").get("home") or "")
+
+    @property
+    def listeners(self) -> tuple[around.Listener, ...]:
+        """Who listens where."""
+        return around.read_listeners(self.surroundings)
+
+    @cached_property
+    def processes(self) -> tuple[around.Process, ...]:
+        """The workspace's processes."""
+        return around.read_processes(self.surroundings, self.others.values())
+
+    @property
+    def targets(self) -> tuple[str, ...] | None:
+        """The egress targets that the probe was given; None where that is not known."""
+        known = self.surroundings.get("egress")
+        if isinstance(known, Mapping):
+            known = known.get("targets")
+        return None if known is None else tuple(map(str, known))
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """The end of the workspace's log."""
+        return around.read_log(self.surroundings)
+
+    @property
+    def token_is_blank(self) -> bool:
+        """The token holds white space alone."""
+        return self.seen("token").get("blank") is True
+
+    @property
+    def bounding(self) -> int | None:
+        """The bounding set of the workspace's capabilities."""
+        return around.read_hex(self.seen("capabilities").get("bounding"))
+
+    @property
+    def host_bounding(self) -> int | None:
+        """The host's."""
+        return around.read_hex(self.seen("capabilities").get("host"))
+
+    @property
+    def pid_namespaces(self) -> tuple[str, str]:
+        """The workspace's PID namespace and the host's; empty where they were not seen."""
+        own, host = self.seen("namespaces").get("workspace"), self.seen("namespaces").get("host")
+        if isinstance(own, Mapping) and isinstance(host, Mapping):
+            own, host = own.get("pid"), host.get("pid")
+        return str(own or ""), str(host or "")
+
+    @property
     def exit_status(self) -> int | None:
         """How the probe ended when it was looked at twice, else the first time."""
         run = self.observation.rerun or self.observation.execution
@@ -170,14 +236,31 @@ class Miss:
         index = next(i for i, one in enumerate(self.steps) if one is step)
         return tuple(reversed(self.steps[:index]))
 
-    def place(self, path: str) -> tuple[str, Mapping[str, Any]]:
-        """Give what was seen of a path, or of the nearest folder above it; `("", {})` of neither."""
-        paths = self.seen("paths")
-        for candidate in (path, *map(str, PurePosixPath(path).parents)):
-            found = paths.get(candidate)
-            if isinstance(found, Mapping):
-                return candidate, found
-        return "", {}
+    def inputs(self, step: Step) -> tuple[Step, ...]:
+        """Give the steps that a test or a search read from, the nearest first."""
+        if not (step.is_test or step.program in READERS):
+            return ()
+        read = []
+        for before in self.before(step):
+            if before.is_test or before.program in {"exit", "trap", "set"}:
+                break
+            if before.program not in SILENT_WORDS and before.words:
+                read.append(before)
+        return tuple(read[:LONGEST_PIPE])
+
+    def place(self, path: str) -> Place | None:
+        """Give what was seen of a path; None where it was not looked at."""
+        found = self.seen("paths").get(path.rstrip("/") or "/")
+        return read_place(path.rstrip("/") or "/", found) if isinstance(found, Mapping) else None
+
+    def near(self, path: str) -> Place | None:
+        """Give what was seen of a path, else of the nearest folder above it."""
+        above = (path, *map(str, PurePosixPath(path).parents))
+        return next((place for one in above if (place := self.place(one))), None)
+
+    def runs_as_agent(self, step: Step, program: str) -> bool:
+        """Tell whether a program of a step had the agent's rights, and not root's by sudo."""
+        return step.program != "sudo" and program not in {"sudo", "su"}
 
 
 def _ordered(observation: Observation) -> list[Traced]:
@@ -293,8 +376,7 @@ def _programs(step: Step) -> set[str]:
 
 def _names(step: Step, told: Iterable[str]) -> bool:
     return any(
-        len(word) > 1
-        and (word == line or (word.startswith("/") and word in line))
+        (len(word) > 1 and (word == line or (word.startswith("/") and word in line)))
         or bool(re.search(rf"(?<![\w/.-]){re.escape(word)}(?![\w/.-])", line))
         for line in told
         for word in step.words

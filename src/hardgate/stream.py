@@ -24,7 +24,7 @@ class Stream:
     STDOUT: ClassVar[int] = 1
     STDERR: ClassVar[int] = 2
 
-    def __init__(self, exec_id: str, hijacked: Any) -> None:  # noqa: ANN401 - SocketIO or TLS
+    def __init__(self, exec_id: str, hijacked: Any) -> None:
         """Take what `APIClient.exec_start(socket=True)` gives."""
         self.exec_id = exec_id
         self._hijacked = hijacked
@@ -81,12 +81,12 @@ class Stream:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(OSError, ValueError):
-            self._hijacked._response.close()  # noqa: SLF001 - the SDK keeps it there
+            self._hijacked._response.close()
 
 
-def _read_ahead(hijacked: Any, raw: socket.socket) -> bytes:  # noqa: ANN401 - as above
+def _read_ahead(hijacked: Any, raw: socket.socket) -> bytes:
     """Take what the SDK's reader holds beyond the answer's header, without waiting for more."""
-    reader = hijacked._response.raw._fp.fp  # noqa: SLF001 - the only way to it
+    reader = hijacked._response.raw._fp.fp
     raw.setblocking(False)
     with contextlib.suppress(ssl.SSLWantReadError):
         ahead = reader.peek()

@@ -11,7 +11,7 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess  # noqa: S404 - Popen alone: command.py waits for what it starts, this must not
+import subprocess
 import sys
 import time
 from collections.abc import Iterator

@@ -17,7 +17,6 @@ from hardgate.execution import execute
 from hardgate.host import ROLE
 from hardgate.lookout import Lookout
 from hardgate.observation import Execution
-from hardgate.owner import Owner
 
 CONFIGS = "/configs"
 EGRESS_CA = "hardgate-egress-ca.pem"
@@ -66,7 +65,7 @@ class Workspace:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Workspace":
         """Read what `asdict` wrote."""
-        return cls(**data | {"warnings": tuple(data["warnings"])})
+        return cls(**{**data, "warnings": tuple(data["warnings"])})
 
     def to_json(self) -> dict[str, Any]:
         """Write it for a task's answer."""

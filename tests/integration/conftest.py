@@ -1,4 +1,4 @@
-"""A real engine, real images, and the gate as its users start it: a process, words, an exit code."""
+"""A real engine, real images, and the gate as users start it: a process, words, an exit code."""
 
 import json
 import os

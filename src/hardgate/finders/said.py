@@ -1,0 +1,55 @@
+"""Clues in words and system calls that a rule names itself."""
+
+import re
+from collections.abc import Iterator
+
+from hardgate.clue import Clue
+from hardgate.miss import Miss, Step
+from hardgate.observation import Failure
+from hardgate.rules import Rule, load_rules
+
+HARMLESS = re.compile(
+    r"unable to resolve host|LC_ALL|no version information available|WARNING: No \w+ limit support"
+)
+"""What programs say beside doing their work."""
+
+
+def find(miss: Miss, step: Step) -> Iterator[Clue]:
+    """Look for each rule's words in what the step wrote, and for its calls in what failed."""
+    del miss
+    for rule in load_rules().values():
+        clue = _said(rule, step) or _failed(rule, step)
+        if clue:
+            yield clue
+
+
+def _said(rule: Rule, step: Step) -> Clue | None:
+    for line in step.said:
+        for pattern in rule.said:
+            found = pattern.search(line)
+            if found and not HARMLESS.search(line):
+                fields = {key: value for key, value in found.groupdict().items() if value}
+                return Clue(cause=rule.id, quotes=(line,), fields=fields)
+    return None
+
+
+def _failed(rule: Rule, step: Step) -> Clue | None:
+    for failure in step.failures if rule.failed else ():
+        if rule.failed and _is(failure, rule.failed.call, rule.failed.errno):
+            fields = {
+                "program": failure.target,
+                "target": failure.target,
+                "what": f"{failure.target}: {failure.errno}",
+            }
+            return Clue(cause=rule.id, quotes=(quote(failure),), fields=fields)
+    return None
+
+
+def _is(failure: Failure, call: str, errno: frozenset[str]) -> bool:
+    return failure.call == call and failure.errno in errno
+
+
+def quote(failure: Failure) -> str:
+    """Tell a failed system call in a line."""
+    call = f"{failure.call} " if failure.call else ""
+    return f"{failure.program}: {call}{failure.target}: {failure.errno}"

@@ -1,0 +1,107 @@
+"""A path of the workspace as it was seen from outside: one of the surroundings, read."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+KINDS = {
+    "directory": "a folder",
+    "file": "a file",
+    "socket": "a socket",
+    "fifo": "a pipe",
+    "link": "a symbolic link",
+    "block": "a block device",
+    "character": "a device",
+}
+_RIGHTS = {"r": 4, "w": 2, "x": 1}
+STICKY = 0o1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """One path."""
+
+    path: str
+    exists: bool
+    uid: int | None = None
+    gid: int | None = None
+    mode: int | None = None
+    """Its permission bits."""
+    kind: str = ""
+    """A key of KINDS; empty where it was not seen."""
+    size: int | None = None
+    link: str = ""
+    """What a symbolic link points to."""
+    mount: str = ""
+    """The mount point that it is on; empty where it was not seen."""
+    file_system: str = ""
+    options: frozenset[str] = frozenset()
+    """Of that mount."""
+    in_image: bool | None = None
+    masked_by: str = ""
+    """The mount point that hides what the image has there."""
+
+    @property
+    def octal(self) -> str:
+        """Its mode as people write it."""
+        return "unknown" if self.mode is None else f"{self.mode:04o}"
+
+    @property
+    def is_mount(self) -> bool:
+        """Something is mounted right there."""
+        return self.mount == self.path
+
+    def grants(self, uid: int, groups: Collection[int] | None, right: str) -> bool | None:
+        """Tell whether its mode grants a user `r`, `w` or `x`; None where nobody knows."""
+        if self.mode is None or self.uid is None:
+            return None
+        bit = _RIGHTS[right]
+        as_owner, as_group, as_other = (bool(self.mode >> shift & bit) for shift in (6, 3, 0))
+        if uid == 0:
+            return True
+        if uid == self.uid:
+            return as_owner
+        if groups is None:
+            return as_other if as_other == as_group else None
+        return as_group if self.gid in groups else as_other
+
+    def told(self) -> str:
+        """Quote what was seen."""
+        if not self.exists:
+            return f"seen from outside: '{self.path}' is not there"
+        on = f", on '{self.mount}' ({self.file_system or 'unknown'})" if self.mount else ""
+        return (
+            f"seen from outside: '{self.path}' is {KINDS.get(self.kind, 'there')}, "
+            f"uid {self.uid}, gid {self.gid}, mode {self.octal}{on}"
+        )
+
+
+def read_place(path: str, fact: Mapping[str, Any]) -> Place:
+    """Read what stands under `paths` in the surroundings; what is missing there is not known."""
+    mount = fact.get("mount") or {}
+    options = mount.get("options") or ""
+    masked = fact.get("masked_by") or ""
+    return Place(
+        path=path,
+        exists=bool(fact.get("exists")),
+        uid=fact.get("uid"),
+        gid=fact.get("gid"),
+        mode=_mode(fact.get("mode")),
+        kind=str(fact.get("type") or ""),
+        size=fact.get("size"),
+        link=str(fact.get("link") or ""),
+        mount=str(mount.get("point") or ""),
+        file_system=str(mount.get("fstype") or ""),
+        options=frozenset(options.split(",") if isinstance(options, str) else options),
+        in_image=fact.get("in_image"),
+        masked_by=str(masked.get("point", "")) if isinstance(masked, Mapping) else str(masked),
+    )
+
+
+def _mode(told: Any) -> int | None:
+    if isinstance(told, int):
+        return told & 0o7777
+    try:
+        return int(str(told), 8) & 0o7777
+    except ValueError:
+        return None

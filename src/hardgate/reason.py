@@ -1,0 +1,149 @@
+"""Why a promise was missed: one sentence and one remedy, on evidence that it quotes, or nothing.
+
+The steps of a probe are asked from the last one on. The first that gives a clue of its own tells; a
+comparison or a search that gives none hands on to what it read. Rules are in `rules/`, what finds
+them in `finders/`; neither knows the name of a capability.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from hardgate.clue import Clue
+from hardgate.finders import (
+    agent,
+    commands,
+    docker,
+    guards,
+    last,
+    machine,
+    network,
+    paths,
+    runtime,
+    said,
+    web,
+)
+from hardgate.miss import Miss, Step
+from hardgate.rules import Rule, load_rules
+
+Finder = Callable[[Miss, Step], Iterator[Clue]]
+
+FINDERS: tuple[Finder, ...] = (
+    said.find,
+    commands.find,
+    paths.find,
+    docker.find,
+    runtime.find,
+    network.find,
+    agent.find,
+    machine.find,
+)
+WHOLE: tuple[Callable[[Miss], Iterator[Clue]], ...] = (
+    network.find_in_all,
+    machine.find_in_all,
+)
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, StopIteration)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """Why, and what to do."""
+
+    cause: str
+    """A rule's id."""
+    subject: str
+    """Misses of one cause and one subject are one."""
+    sentence: str
+    remedy: str
+    """Empty where nothing general can be said; the contract's hint stands in then."""
+    quotes: tuple[str, ...]
+    """The lines of evidence that it rests on."""
+    general: bool = False
+    """It says what failed, and not why."""
+
+
+def find_reason(miss: Miss) -> Reason | None:
+    """Find the reason of a miss. Evidence that cannot be read gives none, and no exception."""
+    try:
+        return _find(miss)
+    except UNREADABLE:
+        return None
+
+
+def _find(miss: Miss) -> Reason | None:
+    guarded = tuple(guards.find(miss))
+    whole = tuple(clue for finder in WHOLE for clue in finder(miss))
+    best = _best(guarded) or _best(whole)
+    if best:
+        return best
+    for step in miss.suspects:
+        reason = _explain(miss, step)
+        if reason:
+            return _each_target(miss) or reason
+    return _best(last.find_in_all(miss))
+
+
+def _explain(miss: Miss, step: Step) -> Reason | None:
+    """Explain one step: by its own clues, else by those of what it read, else by what it did."""
+    own = _best(_clues(miss, step))
+    if own:
+        return own
+    for read in miss.inputs(step):
+        if reason := _best(_clues(miss, read)):
+            return reason
+    if not step.failed:
+        return None
+    for read in miss.inputs(step):
+        if step.program in last.SEARCHING and read.status:
+            return _best(last.find(miss, read))
+    return _best(last.find(miss, step))
+
+
+def _clues(miss: Miss, step: Step) -> Iterator[Clue]:
+    for finder in FINDERS:
+        yield from finder(miss, step)
+
+
+def _best(clues: Iterable[Clue]) -> Reason | None:
+    rules = load_rules()
+    found = min(clues, key=lambda clue: rules[clue.cause].order, default=None)
+    return found and tell(found, rules[found.cause])
+
+
+def tell(clue: Clue, rule: Rule) -> Reason:
+    """Put a clue into its rule's words."""
+    fields: Mapping[str, str] = defaultdict(str, clue.fields)
+    return Reason(
+        cause=rule.id,
+        subject=clue.subject or rule.subject.format_map(fields),
+        sentence=rule.because.format_map(fields),
+        remedy=rule.remedy.format_map(fields),
+        quotes=tuple(dict.fromkeys(clue.quotes)),
+        general=rule.general,
+    )
+
+
+def _each_target(miss: Miss) -> Reason | None:
+    """Tell each of several targets with its own reason, where a probe tried one after another."""
+    told: dict[str, Reason] = {}
+    for step in miss.steps:
+        for asked in web.requests(miss, step):
+            reason = _best(_clues(miss, step)) if not asked.is_fine else None
+            if reason and asked.url in (miss.targets or ()):
+                told[asked.url] = reason
+    if len(told) < 2:  # noqa: PLR2004 - one target speaks for itself
+        return None
+    each = "; ".join(f"'{url}': {_brief(reason)}" for url, reason in told.items())
+    remedies = dict.fromkeys(reason.remedy for reason in told.values())
+    fields = {"number": str(len(told)), "each": each, "remedies": " ".join(remedies)}
+    quotes = tuple(quote for reason in told.values() for quote in reason.quotes)
+    causes = "+".join(sorted({reason.cause for reason in told.values()}))
+    return tell(
+        Clue(cause="egress_each", quotes=quotes, fields=fields, subject=causes),
+        load_rules()["egress_each"],
+    )
+
+
+def _brief(reason: Reason) -> str:
+    """Tell a reason as a part of a sentence."""
+    return reason.sentence[:1].lower() + reason.sentence[1:].rstrip(".")

@@ -1,0 +1,167 @@
+"""For every promise there is an image that breaks it, and the gate goes red for that alone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import docker
+import pytest
+
+from hardgate.base import ensure_base
+from hardgate.engine import find_engine
+from tests.integration.conftest import IMAGES, Gate
+
+EVERY_PROBE = frozenset(
+    {
+        "agent_uid_1000",
+        "agent_home_writable",
+        "auth_token_agent_owned",
+        "list_peers_http_200",
+        "network_egress_https",
+        "host_root_reach_via_nsenter",
+        "pid_host_visible",
+        "host_fs_write_readback",
+        "docker_socket_reachable",
+        "privileged_flag_observable",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A fixture image, and exactly what it must not be given."""
+
+    image: str
+    failed: frozenset[str]
+    untold: frozenset[str] = frozenset()
+    words: Sequence[str] = ()
+
+
+CASES = (
+    Case(image="agent_home_missing", failed=frozenset({"agent_home_writable"})),
+    Case(image="agent_home_root_owned", failed=frozenset({"agent_home_writable"})),
+    Case(
+        image="agent_home_volume_unrepaired",
+        failed=frozenset({"agent_home_writable"}),
+        words=("--volume", "/agent-home"),
+    ),
+    Case(image="empty_token", failed=frozenset({"list_peers_http_200"})),
+    Case(
+        image="entrypoint_exits",
+        failed=frozenset({"workspace_became_ready", "workspace_kept_running"}),
+        untold=EVERY_PROBE
+        | {
+            "workload_runs_as_agent_uid",
+            "workspace_shell_is_honest",
+            "pid_namespace_matches_tier",
+            "host_writes_are_real",
+        },
+    ),
+    Case(
+        image="lying_nsenter",
+        failed=frozenset({"host_root_reach_via_nsenter", "pid_host_visible"}),
+    ),
+    Case(image="lying_sh", failed=frozenset({"workspace_shell_is_honest"})),
+    Case(image="lying_sudo", failed=frozenset({"host_root_reach_via_nsenter"})),
+    Case(image="mute_sh", failed=frozenset({"workspace_shell_is_honest"})),
+    Case(
+        image="never_ready",
+        failed=frozenset(
+            {"workspace_became_ready", "auth_token_agent_owned", "list_peers_http_200"}
+        ),
+        words=("--ready-timeout", "4"),
+    ),
+    Case(image="no_docker_command", failed=frozenset({"docker_socket_reachable"})),
+    Case(image="no_nsenter", failed=frozenset({"host_root_reach_via_nsenter"})),
+    Case(image="no_sudo", failed=frozenset({"host_root_reach_via_nsenter"})),
+    Case(
+        image="no_uid_1000",
+        failed=frozenset(
+            {
+                "workload_runs_as_agent_uid",
+                "agent_uid_1000",
+                "agent_home_writable",
+                "auth_token_agent_owned",
+                "list_peers_http_200",
+                "host_root_reach_via_nsenter",
+                "pid_host_visible",
+                "docker_socket_reachable",
+            }
+        ),
+    ),
+    Case(
+        image="runtime_as_root",
+        failed=frozenset(
+            {
+                "workload_runs_as_agent_uid",
+                "agent_uid_1000",
+                "auth_token_agent_owned",
+                "list_peers_http_200",
+            }
+        ),
+    ),
+    Case(image="unauthorized", failed=frozenset({"list_peers_http_200"})),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.image)
+def test_a_broken_image_is_red_for_that_reason_alone(
+    gate: Gate, reference: str, case: Case
+) -> None:
+    ended = gate(
+        *("--context", str(IMAGES / case.image), "--build-arg", f"BASE_IMAGE={reference}"),
+        *("--egress", "beacon"),
+        *case.words,
+    )
+    assert ended.names("fail") == case.failed
+    assert ended.names("error") == case.untold
+    assert ended.exit_code == 1
+    last = ended.output.splitlines()[-1]
+    assert last.startswith("HARDGATE RED")
+    assert last.endswith("(exit 1)")
+    for name in case.failed:
+        assert ended.verdict(name)["reason"], name
+
+
+def test_every_fixture_image_has_a_case() -> None:
+    healthy = {"second", "host_tmp_in_image"}
+    assert {case.image for case in CASES} | healthy == {
+        folder.name for folder in IMAGES.iterdir() if folder.is_dir()
+    }
+
+
+@pytest.fixture
+def local_only() -> Iterator[None]:
+    """Give the engine a base that no registry has."""
+    engine = find_engine()
+    base = ensure_base(engine, say=print)
+    engine.client().tag(base, "hardgate-test/local-only", "1", force=True)
+    yield
+    engine.client().remove_image("hardgate-test/local-only:1")
+
+
+@pytest.mark.usefixtures("local_only")
+def test_an_image_that_is_not_ours_passes_a_contract_that_is_not_ours(gate: Gate) -> None:
+    second = IMAGES / "second"
+    ended = gate(
+        *("--context", str(second), "--contract", str(second / "contract.yaml")),
+        *("--egress", "beacon"),
+    )
+    assert ended.exit_code == 0
+    assert ended.names("pass") >= {v["name"] for v in ended.summary["verdicts"]}
+    assert ended.output.splitlines()[-1].startswith("HARDGATE GREEN: 10 of 10")
+
+
+def test_a_volume_over_the_agents_home_is_repaired_by_the_reference_image(
+    gate: Gate, reference: str
+) -> None:
+    ended = gate("--image", reference, "--volume", "/agent-home", "--egress", "beacon")
+    assert ended.exit_code == 0
+
+
+def test_the_image_is_known_by_one_digest_from_build_to_report(
+    gate: Gate, client: docker.APIClient, reference: str
+) -> None:
+    ended = gate("--image", reference, "--only", "agent_home_writable")
+    assert ended.exit_code == 3
+    assert ended.summary["image"]["digest"] == reference == client.inspect_image(reference)["Id"]
+    assert ended.summary["partial"] is True

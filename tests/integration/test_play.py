@@ -1,0 +1,169 @@
+"""Real plays by ansible-playbook; they need no engine."""
+
+import os
+import signal
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from hardgate.errors import PlaybookError
+from hardgate.playbook import Event, PlayInterruptedError, play, unsafe
+
+HEAD = "- name: Try\n  hosts: localhost\n  gather_facts: false\n  tasks:\n"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a user who has a home of his own, and in it a configuration that breaks every play."""
+    folder = tmp_path / "a home"
+    folder.mkdir()
+    (folder / ".ansible.cfg").write_text("[defaults]\nstrategy = no_such_strategy\n")
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("ANSIBLE_CONFIG", str(folder / ".ansible.cfg"))
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "no_such_callback")
+    monkeypatch.setenv("LC_ALL", "POSIX")
+    return folder
+
+
+def write(folder: Path, tasks: str) -> str:
+    file = folder / "try it.yml"
+    file.write_text(HEAD + tasks)
+    return str(file)
+
+
+def test_text_reaches_a_task_untouched_and_nothing_outlives_the_play(
+    home: Path, tmp_path: Path
+) -> None:
+    seen: list[str] = []
+    modes: set[int] = set()
+    folder = tmp_path / "with a space"
+    folder.mkdir()
+
+    def look(event: Event) -> None:
+        modes.update(stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir())
+        if event["event"] == "runner_on_ok":
+            seen.append(event["event_data"]["res"]["stdout"])
+
+    text = "a {{ b }} 'c' \"d\" $e ü"
+    file = write(
+        tmp_path,
+        "    - name: Say\n      ansible.builtin.command:\n"
+        "        argv: [printf, '%s', '{{ text }}']\n      changed_when: false\n",
+    )
+    end = play(file, {"text": unsafe(text)}, on_event=look, directory=folder)
+    assert seen == [text]
+    assert (end.ok, end.changed) == (1, 0)
+    assert modes == {0o700}
+    assert list(folder.iterdir()) == []
+    assert [path.name for path in home.iterdir()] == [".ansible.cfg"]
+
+
+def test_events_come_while_the_play_runs(home: Path, tmp_path: Path) -> None:
+    del home
+    times: list[float] = []
+    file = write(
+        tmp_path,
+        "    - name: Wait\n      ansible.builtin.command: sleep 1\n      changed_when: false\n" * 2,
+    )
+    play(
+        file,
+        {},
+        on_event=lambda event: (
+            times.append(time.monotonic()) if event["event"] == "runner_on_ok" else None
+        ),
+    )
+    assert times[1] - times[0] > 0.8
+
+
+def test_a_play_that_does_not_parse_is_told_in_ansibles_words(home: Path, tmp_path: Path) -> None:
+    del home
+    with pytest.raises(PlaybookError, match="before any task failed") as caught:
+        play(write(tmp_path, "    - name: Nothing\n      no_such_module_at_all:\n"), {})
+    assert "no_such_module_at_all" in caught.value.evidence
+
+
+def test_a_failed_task_raises_with_its_words(home: Path, tmp_path: Path) -> None:
+    del home
+    with pytest.raises(PlaybookError, match="Task 'Break' failed") as caught:
+        play(
+            write(
+                tmp_path,
+                "    - name: Let pass\n      ansible.builtin.command: 'false'\n"
+                "      ignore_errors: true\n"
+                "    - name: Break\n      ansible.builtin.shell: echo why >&2; exit 7\n",
+            ),
+            {},
+        )
+    assert "why" in caught.value.evidence
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> str:
+    return write(
+        tmp_path,
+        "    - name: Sleep\n"
+        "      ansible.builtin.shell: echo $$ > {{ pid_file | quote }}; sleep 97; true\n",
+    )
+
+
+def test_a_deadline_ends_the_play_with_its_commands(
+    home: Path, tmp_path: Path, sleeper: str
+) -> None:
+    del home
+    file = tmp_path / "pid"
+    with pytest.raises(PlaybookError, match="its time was over"):
+        play(sleeper, {"pid_file": str(file)}, timeout=4)
+    assert_gone(int(file.read_text()))
+
+
+def test_a_signal_ends_the_play_first_and_reaches_the_caller_then(
+    home: Path, tmp_path: Path, sleeper: str
+) -> None:
+    del home
+    file = tmp_path / "pid"
+    threading.Thread(target=interrupt_when, args=(file,), daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        play(sleeper, {"pid_file": str(file)}, timeout=30)
+    assert_gone(int(file.read_text()))
+
+
+def test_the_caller_may_break_it_off(home: Path, tmp_path: Path, sleeper: str) -> None:
+    del home
+    file = tmp_path / "pid"
+    with pytest.raises(PlayInterruptedError, match="it was interrupted"):
+        play(sleeper, {"pid_file": str(file)}, interrupt=lambda: has_words(file), timeout=30)
+    assert_gone(int(file.read_text()))
+
+
+def test_what_the_caller_raises_over_an_event_ends_the_play(home: Path, tmp_path: Path) -> None:
+    del home
+
+    def refuse(event: Event) -> None:
+        raise ValueError(event["event"])
+
+    with pytest.raises(ValueError, match="playbook_on_start"):
+        play(
+            write(tmp_path, "    - name: A\n      ansible.builtin.meta: noop\n"),
+            {},
+            on_event=refuse,
+        )
+
+
+def interrupt_when(file: Path) -> None:
+    while not has_words(file):
+        time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def has_words(file: Path) -> bool:
+    return file.is_file() and bool(file.read_text().strip())
+
+
+def assert_gone(pid: int) -> None:
+    deadline = time.monotonic() + 3
+    while Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < deadline, f"process {pid} still runs"
+        time.sleep(0.1)
