@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from hardgate import command_line
 from hardgate.errors import ExitCode, HardgateError
+from hardgate.group import join_group
 
 Command = Callable[[Sequence[str]], int]
 
@@ -51,6 +52,7 @@ def main(words: Sequence[str] | None = None) -> int:
         name, rest = command_line.choose(
             words, {name: text for name, (text, _) in COMMANDS.items()}
         )
+        join_group(words)
         return COMMANDS[name][1](rest)
     except HardgateError as error:
         told = [f"hardgate: {error}"]

@@ -26,7 +26,7 @@ class Listener:
     @property
     def address(self) -> str:
         """Host and port."""
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def told(self) -> str:
         """Quote it."""
@@ -52,7 +52,7 @@ def read_listeners(seen: Seen) -> tuple[Listener, ...]:
             host=str(one.get("address", "")),
             port=str(one.get("port", "")),
             program=str(one.get("program") or ""),
-            is_workspaces=bool(one.get("in_workspace", True)),
+            is_workspaces=bool(one.get("in_workspace")),
         )
         for one in seen.get("listening") or ()
     )

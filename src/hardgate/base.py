@@ -1,17 +1,26 @@
 """The base image: pulled where a registry answers, else bootstrapped; or made of a given file."""
 
+import fcntl
 import hashlib
-import tarfile
-from collections.abc import Callable, Mapping
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import BufferedIOBase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import docker
-from docker.errors import APIError, ImageNotFound
+from docker.errors import APIError
+from urllib3.exceptions import HTTPError
 
+from hardgate.archive_kind import Kind, kind_of, unpacked
 from hardgate.engine import Engine
 from hardgate.errors import BuildError, PlaybookError, UsageError
-from hardgate.image import BuildRequest, build_with_classic
+from hardgate.image import BuildRequest, build_with_classic, digest_of, let_go
 from hardgate.playbook import play
 from hardgate.proxy import proxy_environment
 
@@ -19,6 +28,12 @@ SUITE = "trixie"
 REPOSITORY = "hardgate/base"
 PUBLIC = ("debian", "trixie-slim")
 AUTHORITIES = Path("/usr/local/share/ca-certificates")
+
+SILENCE_SECONDS = 30
+"""How long a registry may say nothing while it is asked for the base."""
+PULL_SECONDS = 600
+"""How long it may take in all."""
+
 Say = Callable[[str], None]
 
 
@@ -29,26 +44,52 @@ def ensure_base(
 
     Raises UsageError for a file that is no base, BuildError where no base is to be had.
     """
-    client = engine.client()
     authorities = machine_authorities()
-    if file is not None:
-        return _import_file(client, file, say)
-    tag = f"{REPOSITORY}:{SUITE}{_suffix(authorities)}"
-    if _has(client, tag) and not refresh:
-        return tag
-    pulled = _pull(client, say)
-    if pulled:
-        _trust(client, pulled, tag, authorities)
-    else:
-        _bootstrap(client, tag, say)
-    if authorities:
-        say(f"The base trusts this machine's own authorities too ({len(authorities)} of them).")
-    return tag
+    with _one_at_a_time():
+        if file is not None:
+            return _of_file(engine.client(), file, authorities, say)
+        return _of_debian(engine, authorities, refresh=refresh, say=say)
 
 
 def machine_authorities(folder: Path = AUTHORITIES) -> dict[str, bytes]:
     """Read the machine's extra authorities, by file name."""
     return {file.name: file.read_bytes() for file in sorted(folder.glob("*.crt"))}
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let a second run of this user wait for the base that the first one makes."""
+    lock = Path(tempfile.gettempdir()) / f"hardgate-base-{os.getuid()}.lock"
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _of_debian(engine: Engine, authorities: Mapping[str, bytes], *, refresh: bool, say: Say) -> str:
+    client = engine.client()
+    tag = f"{REPOSITORY}:{SUITE}{_suffix(authorities)}"
+    before = digest_of(client, tag)
+    if before and not refresh:
+        return tag
+    public = ":".join(PUBLIC)
+    owners = digest_of(client, public)
+    refusal = _pull(engine.client())
+    if not refusal:
+        _trust(client, public, tag, authorities, source=public)
+        _give_back(client, public, owners)
+    elif owners:
+        say(f"No registry gave '{public}' ({refusal}): taking the one that the engine has.")
+        _trust(client, owners, tag, authorities, source=public)
+    else:
+        say(f"No registry gave '{public}' ({refusal}): bootstrapping the base.")
+        _bootstrap(client, tag, say)
+    if authorities:
+        say(f"The base trusts this machine's own authorities too ({len(authorities)} of them).")
+    let_go(client, before, str(digest_of(client, tag)))
+    return tag
 
 
 def _suffix(authorities: Mapping[str, bytes]) -> str:
@@ -61,47 +102,63 @@ def _suffix(authorities: Mapping[str, bytes]) -> str:
     return f"-{seen.hexdigest()[:12]}"
 
 
-def _has(client: docker.APIClient, tag: str) -> bool:
-    try:
-        client.inspect_image(tag)
-    except ImageNotFound:
-        return False
-    return True
+def _labels(source: str) -> dict[str, str]:
+    """Say on a base itself that it is one; what is built from it inherits these, so no more."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"hardgate.base": source, "hardgate.base.created": now}
 
 
-def _pull(client: docker.APIClient, say: Say) -> str:
-    """Ask the engine's registry; a 'no' is no error, for there is another way."""
-    reference = ":".join(PUBLIC)
+def _pull(client: docker.APIClient) -> str:
+    """Ask the engine's registry for the public base. Give its 'no' in a line; empty is a 'yes'."""
+    deadline = time.monotonic() + PULL_SECONDS
+    client.timeout = SILENCE_SECONDS
     try:
-        client.pull(*PUBLIC)
+        for event in client.pull(*PUBLIC, stream=True, decode=True):
+            if "error" in event:
+                return _first_line(str(event["error"]))
+            if time.monotonic() > deadline:
+                return f"not done after {PULL_SECONDS} s"
     except APIError as error:
-        say(f"No registry gave '{reference}' ({_first_line(error)}): bootstrapping the base.")
-        return ""
-    return reference
+        return _first_line(str(error.explanation or error))
+    except (HTTPError, OSError) as error:
+        return _first_line(str(error))
+    finally:
+        client.close()
+    return ""
 
 
-def _first_line(error: APIError) -> str:
-    lines = str(error.explanation or error).strip().splitlines()
+def _first_line(words: str) -> str:
+    lines = words.strip().splitlines()
     return lines[0][:200] if lines else "no reason given"
 
 
+def _give_back(client: docker.APIClient, name: str, owners: str | None) -> None:
+    """Let a name mean what it meant before: it is the user's, and our base has one of its own."""
+    if owners is None:
+        client.remove_image(name, noprune=True)
+    elif digest_of(client, name) != owners:
+        _name(client, owners, name)
+
+
+def _name(client: docker.APIClient, image: str, name: str) -> None:
+    repository, _, tag = name.rpartition(":")
+    client.tag(image, repository, tag, force=True)
+
+
 def _trust(
-    client: docker.APIClient, reference: str, tag: str, authorities: Mapping[str, bytes]
+    client: docker.APIClient,
+    reference: str,
+    tag: str,
+    authorities: Mapping[str, bytes],
+    *,
+    source: str,
 ) -> None:
-    """Make our base of a pulled one, with the machine's authorities in it."""
+    """Make a base of an image, with the machine's authorities in it."""
     with TemporaryDirectory(prefix="hardgate-") as name:
         folder = Path(name)
         for file, content in authorities.items():
             (folder / file).write_bytes(content)
-        (folder / "Dockerfile").write_text(
-            f"FROM {reference}\n"
-            "RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates"
-            " && rm -rf /var/lib/apt/lists/*\n"
-            f"COPY *.crt {AUTHORITIES}/\n"
-            "RUN update-ca-certificates\n"
-            if authorities
-            else f"FROM {reference}\n"
-        )
+        (folder / "Dockerfile").write_text(dockerfile(reference, _labels(source), authorities))
         request = BuildRequest(
             context=folder,
             dockerfile=folder / "Dockerfile",
@@ -109,6 +166,22 @@ def _trust(
             tag=tag,
         )
         build_with_classic(client, request, lambda _: None)
+
+
+def dockerfile(reference: str, labels: Mapping[str, str], authorities: Mapping[str, bytes]) -> str:
+    """Write how a base is made of another image."""
+    lines = [f"FROM {reference}"]
+    # The labels come last: an image that cannot be taught fails at once, and leaves nothing behind.
+    if authorities:
+        sources = [*authorities, f"{AUTHORITIES}/"]
+        lines += [
+            "RUN command -v update-ca-certificates || { apt-get update && apt-get install -y"
+            " --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*; }",
+            f"COPY {json.dumps(sources)}",
+            "RUN update-ca-certificates",
+        ]
+    lines += [f"LABEL {key}={json.dumps(value)}" for key, value in labels.items()]
+    return "\n".join(lines) + "\n"
 
 
 def _bootstrap(client: docker.APIClient, tag: str, say: Say) -> None:
@@ -123,6 +196,7 @@ def _bootstrap(client: docker.APIClient, tag: str, say: Say) -> None:
                     "base_image_suite": SUITE,
                     "base_image_file": str(file),
                     "base_image_authorities": str(AUTHORITIES),
+                    "base_image_environment": proxy_environment(),
                 },
             )
         except PlaybookError as error:
@@ -132,35 +206,99 @@ def _bootstrap(client: docker.APIClient, tag: str, say: Say) -> None:
                 evidence=error.evidence,
             ) from error
         with file.open("rb") as stream:
-            client.import_image_from_data(stream, *tag.split(":"))
+            _import(client, stream, tag, source="mmdebstrap")
 
 
-def _import_file(client: docker.APIClient, file: Path, say: Say) -> str:
-    """Import a root file system, or an image's archive, once for its content."""
+def _import(client: docker.APIClient, stream: BufferedIOBase, tag: str, *, source: str) -> None:
+    changes = [f"LABEL {key}={json.dumps(value)}" for key, value in _labels(source).items()]
+    client.import_image_from_data(
+        _blocks(stream),
+        repository=tag.partition(":")[0],
+        tag=tag.partition(":")[2],
+        changes=[*changes, 'CMD ["bash"]'],
+    )
+
+
+def _blocks(stream: BufferedIOBase) -> Iterator[bytes]:
+    """Hand a stream over in pieces: given whole, its packed size is taken for its length."""
+    return iter(lambda: stream.read(1 << 20), b"")
+
+
+def _of_file(
+    client: docker.APIClient, file: Path, authorities: Mapping[str, bytes], say: Say
+) -> str:
+    """Import a root file system, or load a saved image, once for its content."""
     if not file.is_file():
-        raise UsageError(f"There is no file '{file}'.", "'--base' takes a root file system (tar).")
+        raise UsageError(
+            f"There is no file '{file}'.",
+            "'--base' takes a root file system, or what 'docker save' writes (tar).",
+        )
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    tag = f"{REPOSITORY}:file-{digest[:16]}"
-    if _has(client, tag):
+    plain = f"{REPOSITORY}:file-{digest[:16]}"
+    tag = plain + _suffix(authorities)
+    if digest_of(client, tag):
         return tag
-    say(f"Importing the base '{file}'.")
-    if _is_image_archive(file):
-        with file.open("rb") as stream:
-            words = " ".join(event.get("stream", "") for event in client.load_image(stream))
-        image = words.split("Loaded image: ")[-1].split("Loaded image ID: ")[-1].split()[0]
-        client.tag(image, REPOSITORY, tag.partition(":")[2], force=True)
-    else:
-        with file.open("rb") as stream:
-            client.import_image_from_data(stream, *tag.split(":"))
+    if digest_of(client, plain) is None:
+        kind = kind_of(file)
+        say(f"Taking the base '{file}', {kind.value}.")
+        try:
+            (_import_root if kind is Kind.ROOT else _load)(client, file, plain)
+        except APIError as error:
+            raise UsageError(
+                f"The engine does not take '{file}' for {kind.value}.",
+                "Make it anew.",
+                evidence=str(error.explanation or error),
+            ) from error
+    return _trusting(client, plain, tag, authorities, say)
+
+
+def _trusting(
+    client: docker.APIClient, plain: str, tag: str, authorities: Mapping[str, bytes], say: Say
+) -> str:
+    """Let a given base trust what the machine trusts, where it can be taught to."""
+    if not authorities:
+        return plain
+    try:
+        _trust(client, plain, tag, authorities, source="file")
+    except BuildError as error:
+        say(f"The base does not take this machine's own authorities: {_last_line(error.evidence)}")
+        return plain
+    say(f"The base trusts this machine's own authorities too ({len(authorities)} of them).")
     return tag
 
 
-def _is_image_archive(file: Path) -> bool:
-    """Tell a saved image from a root file system by what lies at its top."""
-    try:
-        with tarfile.open(file) as archive:
-            names = {name for name, _ in zip(archive.getnames(), range(100_000), strict=False)}
-    except tarfile.ReadError as error:
-        raise UsageError(f"'{file}' is no tar archive.", f"The reader said: {error}.") from error
-    return "manifest.json" in names
+def _last_line(words: str) -> str:
+    lines = words.strip().splitlines()
+    return lines[-1][:200] if lines else "no reason given"
+
+
+def _import_root(client: docker.APIClient, file: Path, tag: str) -> None:
+    with unpacked(file) as stream:
+        _import(client, stream, tag, source="file")
+
+
+def _load(client: docker.APIClient, file: Path, tag: str) -> None:
+    """Load a saved image under our name, and leave its own names to whom they belong."""
+    owners = {
+        name: str(image["Id"]) for image in client.images() for name in image["RepoTags"] or ()
+    }
+    with unpacked(file) as stream:
+        words = "".join(
+            str(event.get("stream", "")) for event in client.load_image(_blocks(stream))
+        )
+    loaded = [
+        line.partition(":")[2].strip()
+        for line in words.splitlines()
+        if line.startswith(("Loaded image:", "Loaded image ID:"))
+    ]
+    if not loaded:
+        raise UsageError(f"'{file}' holds no image.", "Save one anew.", evidence=words)
+    digests = {digest_of(client, name) for name in loaded}
+    if len(digests) == 1:
+        _name(client, loaded[0], tag)
+    for name in loaded:
+        if not name.startswith("sha256:"):
+            _give_back(client, name, owners.get(name))
+    if len(digests) > 1:
+        raise UsageError(f"'{file}' holds {len(digests)} images.", "Save the one that is the base.")

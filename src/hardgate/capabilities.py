@@ -30,12 +30,13 @@ def lacking_here() -> frozenset[str]:
 def find_lacking(starts: Starts, guess: Iterable[str]) -> frozenset[str] | None:
     """Find the smallest set that an engine cannot grant; None where leaving out does not help.
 
-    Containers are started for it: one where the guess is right, else about eight for each
-    capability that is lacking.
+    Containers are started for it: one where the guess is one capability and right, else about
+    eight for each that is lacking.
     """
     guessed = frozenset(guess)
     if guessed and starts(guessed):
-        return guessed
+        alone = len(guessed) == 1
+        return guessed if alone else _narrow(starts, left_out=guessed, candidates=sorted(guessed))
     everything = frozenset(NAMES)
     if not starts(everything):
         return None

@@ -1,31 +1,49 @@
-"""The second look at a silent failure: evidence beside a verdict, never a verdict."""
+"""The second look at a miss: evidence beside a verdict, never a verdict."""
 
 from dataclasses import dataclass
 
+from hardgate.miss import Miss
 from hardgate.observation import Observation
+from hardgate.reason import Reason, find_reason
 
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """What a silent probe showed when its shell was made to speak."""
+    """What a miss showed when it was looked at again and from outside, and what follows from it."""
 
-    trace: str
+    trace: str = ""
     """The commands as `sh -x` traced them, with what they wrote on stderr."""
-    exit_status: int | None
-    flaky: bool
+    exit_status: int | None = None
+    flaky: bool = False
     """The second run passed. The verdict stays a failure."""
     note: str = ""
     """What keeps the trace from being the whole story; empty where nothing does."""
+    reason: Reason | None = None
+    """Why, where the evidence says so; it quotes what it rests on."""
+    looked_twice: bool = True
+    """There was a second run; False where the reason rests on the first and on the surroundings."""
 
     @classmethod
-    def of(cls, observation: Observation) -> "Diagnosis | None":
-        """Read the second look; None where there was none."""
-        rerun = observation.rerun
+    def of(cls, miss: Miss) -> "Diagnosis | None":
+        """Read the second look, and find the reason; None where there is neither."""
+        rerun, reason = miss.observation.rerun, find_reason(miss)
         if rerun is None:
-            return None
+            return None if reason is None else cls(reason=reason, looked_twice=False)
         return cls(
             trace=rerun.stderr,
             exit_status=rerun.exit_status,
             flaky=rerun.exit_status == 0,
             note=rerun.problem,
+            reason=reason,
         )
+
+
+def thrown_away(observation: Observation) -> str:
+    """Tell what was written in the second look where nobody could read it, with its writers."""
+    return "\n".join(
+        f"{record.program}: {line}" if not line.startswith(f"{record.program}:") else line
+        for record in observation.discarded
+        if record.target != "pipe"
+        for line in record.text.splitlines()
+        if line.strip() and not line.startswith("+ ")
+    )

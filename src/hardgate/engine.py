@@ -1,39 +1,26 @@
 """The caller's engine: found as the 'docker' command finds it, and fit for the gate or refused."""
 
-import hashlib
-import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import docker
 from docker.errors import DockerException
 from docker.tls import TLSConfig
 
+from hardgate.endpoint import Endpoint, endpoint_at, locate
 from hardgate.errors import EngineError
 
-DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 OLDEST_API = (1, 41)
-SECONDS = 120
+ANSWER_SECONDS = 120
 """How long one answer of an engine may take."""
-FIRST_SECONDS = 20
-"""How long its first answer may take: a socket that only accepts must not hold up anybody."""
+GREETING_SECONDS = 30
+"""How long the first one may take, which is asked of whoever is there."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Address:
-    """Where an engine is, and what says so."""
-
-    url: str
-    how: str
-    """`DOCKER_HOST`, `context NAME` or `default socket`."""
-    certificates: Path | None = None
-    """The folder of ca.pem, cert.pem and key.pem; None where TLS is not asked for."""
-    verify: bool = True
-    """Whether the engine's own certificate is looked at."""
+class EngineAccessError(EngineError):
+    """There is an engine, and this user may not speak to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,168 +33,110 @@ class Engine:
     info: Mapping[str, Any] = field(repr=False)
     """What it says of itself (`docker info`)."""
     version: Mapping[str, Any] = field(repr=False)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What leads the 'docker' command to this same engine."""
 
-    def client(self, timeout: int = SECONDS) -> docker.APIClient:
-        """Give a client of its own to whoever asks; `timeout` is for each of its answers."""
-        return connect(self.url, timeout=timeout)
+    def client(self) -> docker.APIClient:
+        """Give a client of its own to whoever asks."""
+        return connect(self.url)
+
+
+class _Client(docker.APIClient):
+    """The SDK's client, which trusts the engine's authority and not the machine's others.
+
+    REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE would take its place: requests lets them overrule what a
+    session was told (https://github.com/psf/requests/issues/3829).
+    """
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        asked = self.verify if verify is None else verify
+        return super().merge_environment_settings(url, proxies, stream, asked, cert)
 
 
 def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
     """Find the caller's engine; EngineError where none answers, or it cannot carry the gate."""
-    address = locate(environ)
-    client = _open(address, SECONDS)
+    endpoint = locate(environ)
+    client = _connect(endpoint)
     try:
         engine = Engine(
-            url=address.url, how=address.how, info=client.info(), version=client.version()
+            url=endpoint.url,
+            how=endpoint.how,
+            info=client.info(),
+            version=client.version(),
+            environment=endpoint.environment,
         )
     except (DockerException, OSError) as error:
         raise EngineError(
-            f"The engine at '{address.url}' ({address.how}) does not answer.",
-            "Look at its log, and start it anew.",
-            evidence=str(error),
+            f"The engine at '{endpoint.url}' ({endpoint.how}) broke off: {error}.",
+            "Look at its log.",
         ) from error
-    finally:
-        client.close()
     refuse_unfit(engine)
     return engine
 
 
-def is_answered(environ: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether there is any engine: one that was named, or something at the default socket.
-
-    An engine that was named and does not answer is the caller's mistake, and told as one: no
-    other is installed in its place. Nor beside one whose socket this user may not open.
-    """
-    address = locate(environ)
-    if address.url != DEFAULT_SOCKET:
-        return True
-    try:
-        _open(address, SECONDS).close()
-    except EngineError as error:
-        return _is_forbidden(str(error.__cause__))
-    return True
-
-
-def locate(environ: Mapping[str, str]) -> Address:
-    """Say where the caller's engine is, and what says so, as the 'docker' command would."""
-    if environ.get("DOCKER_HOST"):
-        return _named_by_host(environ)
-    folder = _configuration(environ)
-    name = environ.get("DOCKER_CONTEXT") or _read(folder / "config.json").get("currentContext")
-    if name and name != "default":
-        return _named_by_context(str(name), folder)
-    return Address(url=DEFAULT_SOCKET, how="default socket")
-
-
-def _configuration(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "/")) / ".docker")
-
-
-def _named_by_host(environ: Mapping[str, str]) -> Address:
-    certificates = environ.get("DOCKER_CERT_PATH") or _configuration(environ)
-    verify = bool(environ.get("DOCKER_TLS_VERIFY"))
-    wants_tls = verify or bool(environ.get("DOCKER_TLS"))
-    return Address(
-        url=environ["DOCKER_HOST"],
-        how="DOCKER_HOST",
-        certificates=Path(certificates) if wants_tls else None,
-        verify=verify,
-    )
-
-
-def _named_by_context(name: str, folder: Path) -> Address:
-    """Read a context as the 'docker' command stores it.
-
-    The SDK's own reader looks beside the current folder where there is no config.json.
-    """
-    place = hashlib.sha256(name.encode()).hexdigest()
-    meta = _read(folder / "contexts" / "meta" / place / "meta.json")
-    endpoint = meta.get("Endpoints", {}).get("docker")
-    if endpoint is None:
-        raise EngineError(
-            f"There is no Docker context '{name}'.",
-            "Choose one of 'docker context ls' by 'docker context use'.",
-        )
-    certificates = folder / "contexts" / "tls" / place / "docker"
-    return Address(
-        url=endpoint.get("Host") or DEFAULT_SOCKET,
-        how=f"context {name}",
-        certificates=certificates if certificates.is_dir() else None,
-        verify=not endpoint.get("SkipTLSVerify", False),
-    )
-
-
-def _read(file: Path) -> Mapping[str, Any]:
-    """Read one of Docker's own files; one that is not there says nothing."""
-    try:
-        data = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise EngineError(
-            f"'{file}' cannot be read.", "Mend it, or name the engine by DOCKER_HOST."
-        ) from error
-    return data if isinstance(data, dict) else {}
-
-
-def connect(url: str, *, timeout: int = SECONDS) -> docker.APIClient:
+def connect(url: str) -> docker.APIClient:
     """Give a client for an address; EngineError, with a remedy, where nobody answers there.
 
-    Where the caller's own engine is meant, its certificates are found as `find_engine` did.
+    The certificates that it takes, if any, are found as `locate` finds them: by the environment.
     """
-    address = locate(os.environ)
-    return _open(address if address.url == url else Address(url=url, how="named"), timeout)
+    found = locate(os.environ)
+    return _connect(found if found.url == url else endpoint_at(url, os.environ))
 
 
-def _open(address: Address, timeout: int) -> docker.APIClient:
-    if address.url.startswith("ssh://"):
-        raise EngineError(
-            f"The engine at '{address.url}' ({address.how}) is reached over SSH, which hardgate "
-            "does not speak.",
-            "Forward its socket ('ssh -nNTL /tmp/engine.sock:/var/run/docker.sock HOST') and set "
-            "DOCKER_HOST=unix:///tmp/engine.sock.",
-        )
+def _connect(endpoint: Endpoint) -> docker.APIClient:
+    _refuse_unreachable(endpoint)
     try:
-        client = docker.APIClient(
-            base_url=address.url, version="auto", timeout=FIRST_SECONDS, tls=_tls(address)
+        client = _Client(
+            base_url=endpoint.url, version="auto", timeout=GREETING_SECONDS, tls=_tls(endpoint)
         )
     except (DockerException, OSError) as error:
-        raise _unreachable(address, str(error)) from error
-    client.timeout = timeout
+        raise EngineError(
+            f"No engine answers at '{endpoint.url}' ({endpoint.how}).", _remedy(endpoint, error)
+        ) from error
+    client.timeout = ANSWER_SECONDS
     return client
 
 
-def _tls(address: Address) -> TLSConfig | bool:
-    if address.certificates is None or address.url.startswith("unix:"):
-        return False
-    own, key, authority = (
-        str(address.certificates / name) for name in ("cert.pem", "key.pem", "ca.pem")
-    )
-    has_authority = Path(authority).is_file()
-    return TLSConfig(
-        client_cert=(own, key) if Path(own).is_file() else None,
-        ca_cert=authority if has_authority else None,
-        verify=address.verify,
-    )
-
-
-def _unreachable(address: Address, words: str) -> EngineError:
-    where = f"'{address.url}' ({address.how})"
-    if _is_forbidden(words):
-        return EngineError(
-            f"This user may not use the engine at {where}.",
-            "Add yourself to the group 'docker' ('sudo usermod -aG docker $USER', then log in "
-            "again). That group is as good as root.",
-            evidence=words,
+def _refuse_unreachable(endpoint: Endpoint) -> None:
+    if endpoint.url.startswith("ssh://"):
+        raise EngineError(
+            f"The engine at '{endpoint.url}' is reached over SSH, which hardgate does not speak.",
+            "Forward its socket ('ssh -NL /tmp/engine.sock:/var/run/docker.sock HOST') and set "
+            "DOCKER_HOST=unix:///tmp/engine.sock.",
         )
-    remedy = "Is it running, and is the address right?"
-    if address.url == DEFAULT_SOCKET:
-        remedy = "Install and start one by 'pipx run nox -s engine', or 'hardgate engine'."
-    return EngineError(f"No engine answers at {where}.", remedy, evidence=words)
+    path = endpoint.url.removeprefix("unix://")
+    if path != endpoint.url and os.access(path, os.F_OK) and not os.access(path, os.W_OK):
+        raise EngineAccessError(
+            f"You may not use the engine's socket '{path}' ({endpoint.how}).",
+            "Add yourself to the group 'docker' ('sudo usermod -aG docker $USER'), and log in "
+            "again. That group is as good as root.",
+        )
 
 
-def _is_forbidden(words: str) -> bool:
-    return "ermission denied" in words
+def _tls(endpoint: Endpoint) -> TLSConfig | bool:
+    """Read the certificates; the client's own may be missing, where the engine wants none."""
+    folder = endpoint.certificates
+    if folder is None:
+        return False
+    pair = (str(folder / "cert.pem"), str(folder / "key.pem"))
+    authority = folder / "ca.pem"
+    return TLSConfig(
+        client_cert=pair if all(map(os.path.exists, pair)) else None,
+        ca_cert=str(authority) if endpoint.verified or authority.exists() else None,
+        verify=endpoint.verified,
+    )
+
+
+def _remedy(endpoint: Endpoint, error: Exception) -> str:
+    if not endpoint.is_named:
+        return "Install and start one by 'pipx run nox -s engine', or 'hardgate engine'."
+    other = "unset DOCKER_HOST" if endpoint.how == "DOCKER_HOST" else "'docker context use default'"
+    return (
+        "Start it, or mend the address; to use this machine's own engine instead: "
+        f"{other}. It said: {error}"
+    )
 
 
 def refuse_unfit(engine: Engine) -> None:
@@ -219,7 +148,6 @@ def refuse_unfit(engine: Engine) -> None:
 def _unfit(info: Mapping[str, Any], version: Mapping[str, Any]) -> list[tuple[str, str]]:
     options = " ".join(info.get("SecurityOptions") or ())
     names = " ".join(str(part.get("Name")) for part in version.get("Components") or ())
-    api = tuple(int(part) for part in re.findall(r"\d+", str(version.get("ApiVersion", ""))))
     rules = (
         (
             "podman" in names.lower(),
@@ -242,9 +170,13 @@ def _unfit(info: Mapping[str, Any], version: Mapping[str, Any]) -> list[tuple[st
             "Start it without 'userns-remap'.",
         ),
         (
-            api < OLDEST_API,
+            _numbers(version.get("ApiVersion")) < OLDEST_API,
             f"speaks API {version.get('ApiVersion')}, which is too old",
             "Use Docker Engine 20.10 or newer.",
         ),
     )
     return [(problem, remedy) for holds, problem, remedy in rules if holds]
+
+
+def _numbers(version: Any) -> tuple[int, ...]:
+    return tuple(int(part) for part in str(version).split(".") if part.isdigit())

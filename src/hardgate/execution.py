@@ -1,7 +1,7 @@
 """One script, run once in a container: bounded, timed, and believed only as far as it goes."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import docker
@@ -15,6 +15,9 @@ OUTPUT_LIMIT = 64 * 1024
 """Bytes of each of stdout and stderr that are kept; the rest is read and dropped."""
 SETTLE_SECONDS = 10.0
 """How long the engine may take, after the end of the stream, to say how it ended."""
+
+TROUBLE = (DockerException, RequestException, OSError)
+"""What an engine that is gone, or that refuses, comes to."""
 
 EndProcess = Callable[[int], None]
 """Ends a process and all that descends from it, given its pid on the engine's machine."""
@@ -35,22 +38,39 @@ def execute(
     `timeout` is in seconds. A command that is still running then is ended by `end_process`.
     """
     begun = time.monotonic()
-    deadline = begun + timeout
-    output = _Output()
     try:
         stream = open_exec(client, container, command, user=user, environment=environment)
-        try:
-            # A script may close its output and go on: it ends when the engine says so.
-            timed_out = _drain(stream, output, deadline) or _outlives(client, stream, deadline)
-            if timed_out:
-                _end(client, stream.exec_id, end_process)
-                # What is still in the pipe would keep the engine from seeing the end.
-                _drain(stream, output, time.monotonic() + SETTLE_SECONDS)
-            status, problem = _settle(client, stream.exec_id)
-        finally:
-            stream.close()
-    except (DockerException, RequestException, OSError) as error:
-        status, timed_out, problem = None, False, f"The engine could not run it: {_words(error)}"
+    except TROUBLE as error:
+        return Execution(exit_status=None, problem=f"The engine could not run it: {words(error)}")
+    return finish(client, stream, begun=begun, timeout=timeout, end_process=end_process)
+
+
+def finish(
+    client: docker.APIClient,
+    stream: Stream,
+    *,
+    begun: float,
+    timeout: float,
+    end_process: EndProcess,
+    already: Iterable[tuple[int, bytes]] = (),
+) -> Execution:
+    """Read a started command to its end, as `execute` does; `already` was read of it before."""
+    deadline = begun + timeout
+    output = _Output()
+    for channel, data in already:
+        output.add(channel, data)
+    try:
+        # A script may close its output and go on: it ends when the engine says so.
+        timed_out = _drain(stream, output, deadline) or _outlives(client, stream, deadline)
+        if timed_out:
+            _end(client, stream.exec_id, end_process)
+            # What is still in the pipe would keep the engine from seeing the end.
+            _drain(stream, output, time.monotonic() + SETTLE_SECONDS)
+        status, problem = _settle(client, stream.exec_id)
+    except TROUBLE as error:
+        status, timed_out, problem = None, False, f"The engine could not run it: {words(error)}"
+    finally:
+        stream.close()
     return Execution(
         exit_status=status,
         stdout=output.text(Stream.STDOUT),
@@ -117,5 +137,6 @@ def _settle(client: docker.APIClient, exec_id: str) -> tuple[int | None, str]:
         time.sleep(0.02)
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
+    """Give the engine's own words, where it was the engine that refused."""
     return str(error.explanation or error) if isinstance(error, APIError) else str(error)

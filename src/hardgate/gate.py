@@ -238,14 +238,14 @@ def _play(
         ),
         **probe_variables(request.plan, run=owner.run, seconds=request.probe_seconds),
     }
-    listener = Listener(request.plan, stage, console, findings)
-    play(
-        "gate.yml",
-        {key: unsafe(value) for key, value in values.items()},
-        on_event=listener.hear,
-        interrupt=stage.over.is_set,
-        directory=stage.folder,
-    )
+    with Listener(request.plan, stage, console, findings) as listener:
+        play(
+            "gate.yml",
+            {key: unsafe(value) for key, value in values.items()},
+            on_event=listener.hear,
+            interrupt=stage.over.is_set,
+            directory=stage.folder,
+        )
 
 
 def _wait_for(course: "Future[None]") -> None:

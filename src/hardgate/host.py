@@ -23,7 +23,11 @@ PIDS = 8192
 POOLS = ("10.213.0.0/16", "10.214.0.0/16", "192.168.213.0/24", "172.30.213.0/24")
 """Candidates for the nested engine's bridge: the first that the outer engine does not use."""
 BOOT_SECONDS = 60.0
+NOT_SHOWN = 3
+"""What `adopt-image` exits with where the outer engine's store does not show every layer."""
 ROLE = "hardgate.role"
+NAMELESS_API = (1, 41)
+"""Engines up to this API (20.10) know the capabilities up to AUDIT_READ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +56,12 @@ class CreatedHost:
 
 def create_host(client: docker.APIClient, request: HostRequest) -> CreatedHost:
     """Create the host's container, with every capability that the engine can grant."""
-    if request.kind == "direct":
-        return CreatedHost(container=_create(client, request, lacking=frozenset()), lacking=())
     container = _create(client, request, lacking=frozenset())
     trial = _refusal(client, container)
     if not trial:
         return CreatedHost(container=container, lacking=())
     _remove(client, container)
-    if "caps" not in trial:
+    if "caps" not in trial or request.kind == "direct":
         raise HostError("The engine cannot start a privileged container.", evidence=trial)
     lacking = find_lacking(lambda left_out: _starts(client, request, left_out), lacking_here())
     if lacking is None:
@@ -77,10 +79,7 @@ def create_host(client: docker.APIClient, request: HostRequest) -> CreatedHost:
 
 
 def _starts(client: docker.APIClient, request: HostRequest, lacking: frozenset[str]) -> bool:
-    try:
-        container = _create(client, request, lacking=lacking)
-    except APIError:
-        return False
+    container = _create(client, request, lacking=lacking)
     refused = _refusal(client, container)
     _remove(client, container)
     return not refused
@@ -109,7 +108,7 @@ def _create(client: docker.APIClient, request: HostRequest, *, lacking: frozense
     if lacking:
         privileges = {
             "cap_add": ["ALL"],
-            "cap_drop": sorted(lacking),
+            "cap_drop": sorted(lacking - _unknown(client)),
             "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
             "device_cgroup_rules": ["a *:* rwm"],
         }
@@ -137,6 +136,12 @@ def _create(client: docker.APIClient, request: HostRequest, *, lacking: frozense
         host_config=host_config,
     )
     return str(created["Id"])
+
+
+def _unknown(client: docker.APIClient) -> frozenset[str]:
+    """Name the capabilities that are newer than the engine: it grants none, and refuses the names."""
+    api = tuple(int(part) for part in client.version()["ApiVersion"].split("."))
+    return frozenset({"PERFMON", "BPF", "CHECKPOINT_RESTORE"} if api <= NAMELESS_API else ())
 
 
 def _nested_settings(client: docker.APIClient) -> dict[str, Any]:
@@ -227,13 +232,16 @@ def take_image(lookout: Lookout, digest: str, layers: Sequence[str]) -> bool:
 
     False where the outer engine's store is not to be had; the image is to be loaded then.
     """
-    adopted = lookout.run(f"{TOOLS}/adopt-image", digest, *layers).exit_status == 0
-    if not adopted:
-        lookout.ask("sh", "-c", "rm -rf /var/lib/docker/image /var/lib/docker/overlay2")
+    seen = lookout.run(f"{TOOLS}/adopt-image", digest, *layers)
     # Whatever came of it: no workspace is ever started beside the machine's own image store.
     # Lazily, for what still runs in it (a layer being mounted) may keep it busy for a moment.
     lookout.ask("sh", "-c", "for m in /run/shelf/*; do ! mountpoint -q $m || umount -l $m; done")
-    return adopted
+    if seen.exit_status not in {0, NOT_SHOWN}:
+        raise HostError(
+            "The image could not be taken over from the outer engine's store.",
+            evidence=seen.problem or seen.stderr,
+        )
+    return seen.exit_status == 0
 
 
 ENGINE_FORMAT = "{{.Driver}} {{.ServerVersion}} {{.KernelVersion}}"

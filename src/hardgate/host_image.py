@@ -40,6 +40,6 @@ def ensure_host_image(
 
 def _fingerprint(folder: Path, base: str) -> str:
     seen = hashlib.sha256(base.encode())
-    for file in sorted(folder.iterdir()):
+    for file in sorted(filter(Path.is_file, folder.iterdir())):
         seen.update(file.name.encode() + b"\0" + file.read_bytes())
     return seen.hexdigest()[:16]

@@ -107,7 +107,7 @@ def build(
     digest = digest_of(client, request.tag)
     if digest is None:
         raise BuildError(f"The build ended well, and left no image '{request.tag}'.")
-    _let_go(client, before, digest)
+    let_go(client, before, digest)
     return Image(
         reference=str(request.context), digest=digest, source_commit=commit_of(request.context)
     )
@@ -133,7 +133,7 @@ def digest_of(client: docker.APIClient, reference: str) -> str | None:
         return None
 
 
-def _let_go(client: docker.APIClient, before: str | None, now: str) -> None:
+def let_go(client: docker.APIClient, before: str | None, now: str) -> None:
     """Remove the image that this one replaced, where nobody else has a name or a use for it."""
     if before in {None, now}:
         return

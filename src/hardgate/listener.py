@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Mapping
 from contextlib import ExitStack
+from types import TracebackType
 from typing import Any
 
 from hardgate import workspace
@@ -41,6 +42,19 @@ class Listener:
         self._console = console
         self._findings = findings
         self._step = ExitStack()
+
+    def __enter__(self) -> "Listener":
+        """Listen to one play."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the step that was under way, as the play ended."""
+        self._step.__exit__(kind, error, trace)
 
     def hear(self, event: Event) -> None:
         """Take in one event; what is raised here ends the play."""
@@ -92,9 +106,10 @@ class Listener:
             self._console.redactor = self._console.redactor.with_values([token])
 
     def _take_observation(self, data: Mapping[str, Any]) -> None:
-        observation = Observation.from_json(data)
+        # Redacted before anything is concluded from it: a conclusion may quote half a secret.
+        observation = Observation.from_json(self._console.redactor.value(dict(data)))
         self._findings.observations.append(observation)
-        for verdict in judge(self._plan, [observation]):
+        for verdict in judge(self._plan, self._findings.observations):
             if verdict.name == observation.name:
                 self._console.verdict(verdict)
 

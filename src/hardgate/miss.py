@@ -5,7 +5,7 @@ command ended, what it wrote where nobody reads, which system calls failed.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -61,6 +61,15 @@ _TOLD = re.compile(
 """A program's own words about a system call that failed."""
 
 
+_PLACES = {"/configs/.auth_token": ("token",), "/var/run/docker.sock": ("socket",)}
+"""Paths that are looked at by themselves, wherever a probe is about them."""
+_LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+_REFUSED = re.compile(
+    r"Failed to connect to (?P<host>\S+) port (?P<port>\d+)\b.*?: "
+    r"(?:(?P<refused>Connection refused)|(?:Could not|Couldn't) connect to server)"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One command of a probe."""
@@ -111,7 +120,7 @@ class Step:
             return self.status != 0
         if self.is_test:
             return not (self.comparison and self.comparison.holds)
-        return bool(self.failures or self.said) and self.program not in SILENT_WORDS
+        return bool(self.failures or self.said)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,8 +148,13 @@ class Miss:
     @property
     def groups(self) -> frozenset[int] | None:
         """The agent's groups, by number; None where they were not looked at."""
-        known = self.seen("passwd").get("groups")
+        known = self.seen("agent").get("groups")
         return None if known is None else frozenset(map(int, known))
+
+    @property
+    def name(self) -> str:
+        """The agent's name, as the image has it; empty where it has none or nobody looked."""
+        return str(self.seen("agent").get("name") or "")
 
     @property
     def home(self) -> str:
@@ -161,9 +175,7 @@ class Miss:
     def targets(self) -> tuple[str, ...] | None:
         """The egress targets that the probe was given; None where that is not known."""
         known = self.surroundings.get("egress")
-        if isinstance(known, Mapping):
-            known = known.get("targets")
-        return None if known is None else tuple(map(str, known))
+        return tuple(map(str, known)) if isinstance(known, Sequence) else None
 
     @property
     def log(self) -> tuple[str, ...]:
@@ -188,10 +200,9 @@ class Miss:
     @property
     def pid_namespaces(self) -> tuple[str, str]:
         """The workspace's PID namespace and the host's; empty where they were not seen."""
-        own, host = self.seen("namespaces").get("workspace"), self.seen("namespaces").get("host")
-        if isinstance(own, Mapping) and isinstance(host, Mapping):
-            own, host = own.get("pid"), host.get("pid")
-        return str(own or ""), str(host or "")
+        spaces = self.seen("namespaces")
+        own, host = spaces.get("workspace") or {}, spaces.get("host") or {}
+        return str(own.get("pid") or ""), str(host.get("pid") or "")
 
     @property
     def exit_status(self) -> int | None:
@@ -208,19 +219,27 @@ class Miss:
     def steps(self) -> tuple[Step, ...]:
         """The probe's commands; one step of no text where it was not looked at twice."""
         observation = self.observation
-        if observation.rerun is None:
+        told = observation.rerun.stderr if observation.rerun else ""
+        trace = read_trace(told) or tuple(
+            Traced(text=command.command) for command in observation.commands
+        )
+        if not trace:
             return (self._spoken(),)
-        steps = _match(_ordered(observation), observation)
+        steps = _match(trace, observation)
         steps = [_with_told(step) for step in _place(steps, observation)]
-        if not observation.commands and steps and steps[-1].status is None:
+        if not observation.commands and steps and _may_decide(steps[-1]):
             # Without strace the shell's own exit status is the last command's.
             steps[-1] = replace(steps[-1], status=self.exit_status)
         return tuple(steps)
 
     def _spoken(self) -> Step:
-        run = self.observation.execution
-        said = first_lines((run.stdout, run.stderr)) if run else ()
-        return _with_told(Step(text="", status=run.exit_status if run else None, said=said))
+        """Make one step of all that was written, where no trace tells the steps apart."""
+        seen = self.observation
+        runs = [run for run in (seen.execution, seen.rerun) if run]
+        texts = [text for run in runs for text in (run.stdout, run.stderr)]
+        said = first_lines([*texts, *(record.text for record in seen.discarded)])
+        status = runs[-1].exit_status if runs else None
+        return _with_told(Step(text="", status=status, said=said, failures=seen.failures))
 
     @cached_property
     def suspects(self) -> tuple[Step, ...]:
@@ -250,8 +269,22 @@ class Miss:
 
     def place(self, path: str) -> Place | None:
         """Give what was seen of a path; None where it was not looked at."""
-        found = self.seen("paths").get(path.rstrip("/") or "/")
-        return read_place(path.rstrip("/") or "/", found) if isinstance(found, Mapping) else None
+        path = path.rstrip("/") or "/"
+        for found in (self.seen("paths").get(path), *map(self.seen, _PLACES.get(path, ()))):
+            if isinstance(found, Mapping) and "exists" in found:
+                return read_place(path, found)
+        return self._parent(path)
+
+    def _parent(self, path: str) -> Place | None:
+        """Give what was seen of a folder on the way to something that is not there."""
+        for found in (*self.seen("paths").values(), self.seen("token"), self.seen("socket")):
+            parent = found.get("parent") or {}
+            if parent.get("path") == path:
+                image = found.get("image") or {}
+                kept = (image.get("parent") or {}).get("path") == path or image.get("exists")
+                seen = {"exists": True, "type": "directory", "mount": found.get("mount")}
+                return read_place(path, {**seen, **parent, "in_image": bool(kept) or None})
+        return None
 
     def near(self, path: str) -> Place | None:
         """Give what was seen of a path, else of the nearest folder above it."""
@@ -263,31 +296,8 @@ class Miss:
         return step.program != "sudo" and program not in {"sudo", "su"}
 
 
-def _ordered(observation: Observation) -> list[Traced]:
-    """Give the whole trace, with what was thrown away with the shell's stderr in its place."""
-    visible = list(read_trace(observation.rerun.stderr if observation.rerun else ""))
-    hidden = [
-        traced
-        for record in observation.discarded
-        if not record.command or record.program in SHELLS
-        for traced in read_trace(record.text, hidden=True)
-    ]
-    if not hidden:
-        return visible
-    after = len(visible)
-    if not any(traced.text.strip() == "exec" for traced in visible):
-        # A part of the probe: what the shell went on to say of it comes after.
-        while after and _concludes(visible[after - 1]):
-            after -= 1
-    return [*visible[:after], *hidden, *visible[after:]]
-
-
-def _concludes(traced: Traced) -> bool:
-    words = read_words(traced.text)
-    first = words[0] if words else ""
-    return first in SILENT_WORDS | {"[", "test", "[[", "echo", "rm"} or bool(
-        read_assignment(traced.text)
-    )
+def _may_decide(step: Step) -> bool:
+    return step.status is None and step.program not in SILENT_WORDS
 
 
 def _match(trace: Sequence[Traced], observation: Observation) -> list[Step]:
@@ -387,7 +397,23 @@ def _names(step: Step, told: Iterable[str]) -> bool:
 def _with_told(step: Step) -> Step:
     """Add the failures that a program told of itself to those that were seen."""
     known = {failure.target for failure in step.failures}
-    told = tuple(
+    told = (*_told_paths(step, known), *_told_addresses(step, known))
+    return replace(step, failures=(*step.failures, *told)) if told else step
+
+
+def _told_addresses(step: Step, known: Collection[str]) -> Iterator[Failure]:
+    for line in step.said:
+        found = _REFUSED.search(line)
+        # To another machine curl 8 says the same where there is no way at all.
+        if not found or not (found["refused"] or found["host"] in _LOCAL):
+            continue
+        address = f"{found['host']}:{found['port']}"
+        if address not in known:
+            yield Failure(program="curl", call="connect", target=address, errno="ECONNREFUSED")
+
+
+def _told_paths(step: Step, known: Collection[str]) -> tuple[Failure, ...]:
+    return tuple(
         Failure(
             program=found["program"].rpartition("/")[2],
             call="",
@@ -398,4 +424,3 @@ def _with_told(step: Step) -> Step:
         if (found := _TOLD.match(re.sub(r"^(\S+): \d+: ", r"\1: ", line)))
         and found["target"] not in known
     )
-    return replace(step, failures=(*step.failures, *told)) if told else step

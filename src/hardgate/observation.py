@@ -70,6 +70,8 @@ class Failure:
     """A path, an address (`127.0.0.1:8080`), or the name of a command that is nowhere in PATH."""
     errno: str
     """By its name: `ENOENT`."""
+    elsewhere: bool = False
+    """It was in another root than the workspace's: behind nsenter, or chroot."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """A path of the workspace as it was seen from outside: one of the surroundings, read."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 KINDS = {
@@ -14,6 +14,7 @@ KINDS = {
     "character": "a device",
 }
 _RIGHTS = {"r": 4, "w": 2, "x": 1}
+_WORDS = {"readable": "r", "writable": "w", "executable": "x"}
 STICKY = 0o1000
 
 
@@ -38,8 +39,13 @@ class Place:
     options: frozenset[str] = frozenset()
     """Of that mount."""
     in_image: bool | None = None
+    """Known where something is mounted over the image."""
     masked_by: str = ""
     """The mount point that hides what the image has there."""
+    allowed: Mapping[str, bool] = field(default_factory=dict)
+    """What the kernel lets the agent do, by `r`, `w`, `x`; empty where it was not asked."""
+    interpreter: str = ""
+    """What a script's first line names."""
 
     @property
     def octal(self) -> str:
@@ -52,7 +58,12 @@ class Place:
         return self.mount == self.path
 
     def grants(self, uid: int, groups: Collection[int] | None, right: str) -> bool | None:
-        """Tell whether its mode grants a user `r`, `w` or `x`; None where nobody knows."""
+        """Tell whether the agent has `r`, `w` or `x` there, by the kernel's word, else by the mode.
+
+        None where nobody knows.
+        """
+        if right in self.allowed:
+            return self.allowed[right]
         if self.mode is None or self.uid is None:
             return None
         bit = _RIGHTS[right]
@@ -68,7 +79,8 @@ class Place:
     def told(self) -> str:
         """Quote what was seen."""
         if not self.exists:
-            return f"seen from outside: '{self.path}' is not there"
+            to = f" (a link to '{self.link}')" if self.link else ""
+            return f"seen from outside: '{self.path}' is not there{to}"
         on = f", on '{self.mount}' ({self.file_system or 'unknown'})" if self.mount else ""
         return (
             f"seen from outside: '{self.path}' is {KINDS.get(self.kind, 'there')}, "
@@ -94,6 +106,8 @@ def read_place(path: str, fact: Mapping[str, Any]) -> Place:
         file_system=str(mount.get("fstype") or ""),
         options=frozenset(options.split(",") if isinstance(options, str) else options),
         in_image=fact.get("in_image"),
+        allowed={right: bool(fact[word]) for word, right in _WORDS.items() if word in fact},
+        interpreter=str(fact.get("interpreter") or ""),
         masked_by=str(masked.get("point", "")) if isinstance(masked, Mapping) else str(masked),
     )
 

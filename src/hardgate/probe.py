@@ -1,15 +1,15 @@
-"""A capability's probe, run in the workspace as its agent, and looked at twice where it is silent."""
+"""A capability's probe, and how it is run in the workspace, as its agent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import docker
 
 from hardgate.execution import execute
 from hardgate.lookout import Lookout
-from hardgate.observation import Execution, Observation
-from hardgate.workspace import Workspace, is_same_and_running
+from hardgate.observation import Execution
+from hardgate.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,27 +41,19 @@ class Setting:
     agent_uid: int
     environment: Mapping[str, str]
 
-
-def observe(probe: Probe, setting: Setting) -> Observation:
-    """Run a probe; run a silent failure once more, traced. Never judges."""
-    execution = _run(probe, setting, "-c")
-    if execution.exit_status == 0:
-        return Observation(name=probe.name, execution=execution)
-    if not is_same_and_running(setting.client, setting.workspace):
-        # A container that was killed gives 137, and an exec after that 126: no word of the probe's.
-        ended = replace(execution, problem="The workspace ended while this probe ran, or before.")
-        return Observation(name=probe.name, execution=ended)
-    rerun = _run(probe, setting, "-xc") if execution.silent and probe.rerun else None
-    return Observation(name=probe.name, execution=execution, rerun=rerun)
+    def environment_of(self, probe: Probe) -> dict[str, str]:
+        """Give what a probe has in its environment."""
+        return dict(self.environment) | {"MOLECULE_T4_PROBE_ID": probe.id}
 
 
-def _run(probe: Probe, setting: Setting, flags: str) -> Execution:
+def run_probe(probe: Probe, setting: Setting) -> Execution:
+    """Run a probe, to the letter, as its agent."""
     return execute(
         setting.client,
         setting.workspace.id,
-        ["sh", flags, probe.script],
+        ["sh", "-c", probe.script],
         user=str(setting.agent_uid),
-        environment=dict(setting.environment) | {"MOLECULE_T4_PROBE_ID": probe.id},
+        environment=setting.environment_of(probe),
         timeout=probe.timeout,
         end_process=setting.lookout.ender(probe.id),
     )

@@ -17,6 +17,7 @@ from hardgate.finders import (
     guards,
     last,
     machine,
+    namespaces,
     network,
     paths,
     runtime,
@@ -35,14 +36,16 @@ FINDERS: tuple[Finder, ...] = (
     docker.find,
     runtime.find,
     network.find,
+    namespaces.find,
     agent.find,
     machine.find,
 )
 WHOLE: tuple[Callable[[Miss], Iterator[Clue]], ...] = (
+    guards.find,
     network.find_in_all,
     machine.find_in_all,
 )
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, StopIteration)
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,16 +69,14 @@ def find_reason(miss: Miss) -> Reason | None:
     """Find the reason of a miss. Evidence that cannot be read gives none, and no exception."""
     try:
         return _find(miss)
-    except UNREADABLE:
+    except Exception:  # noqa: BLE001 - a rule must not cost a probe its verdict
         return None
 
 
 def _find(miss: Miss) -> Reason | None:
-    guarded = tuple(guards.find(miss))
-    whole = tuple(clue for finder in WHOLE for clue in finder(miss))
-    best = _best(guarded) or _best(whole)
-    if best:
-        return best
+    whole = _best(clue for finder in WHOLE for clue in _ask(finder, miss))
+    if whole:
+        return whole
     for step in miss.suspects:
         reason = _explain(miss, step)
         if reason:
@@ -101,7 +102,15 @@ def _explain(miss: Miss, step: Step) -> Reason | None:
 
 def _clues(miss: Miss, step: Step) -> Iterator[Clue]:
     for finder in FINDERS:
-        yield from finder(miss, step)
+        yield from _ask(finder, miss, step)
+
+
+def _ask(finder: Callable[..., Iterator[Clue]], *about: Miss | Step) -> tuple[Clue, ...]:
+    """Ask a finder; what it cannot read it does not know, and the others still do."""
+    try:
+        return tuple(finder(*about))
+    except UNREADABLE:
+        return ()
 
 
 def _best(clues: Iterable[Clue]) -> Reason | None:
@@ -112,7 +121,7 @@ def _best(clues: Iterable[Clue]) -> Reason | None:
 
 def tell(clue: Clue, rule: Rule) -> Reason:
     """Put a clue into its rule's words."""
-    fields: Mapping[str, str] = defaultdict(str, clue.fields)
+    fields: Mapping[str, str] = defaultdict(str, {**rule.otherwise, **clue.fields})
     return Reason(
         cause=rule.id,
         subject=clue.subject or rule.subject.format_map(fields),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,8 @@ class Rule:
     said: tuple[re.Pattern[str], ...] = ()
     """Words that a command wrote; empty where code finds it (`hardgate.finders`)."""
     failed: Call | None = None
+    otherwise: Mapping[str, str] = field(default_factory=dict)
+    """What stands in a brace that the evidence does not fill."""
     subject: str = ""
     """What misses of this cause have in common, if they are one; braces are filled."""
     general: bool = False
@@ -81,6 +83,7 @@ def _read(entry: Mapping[str, Any], *, order: int, general: bool) -> Rule:
         failed=Call(call=failed["call"], errno=frozenset(_listed(failed["errno"])))
         if failed
         else None,
+        otherwise=entry.get("otherwise", {}),
         subject=entry.get("subject", ""),
         general=general,
     )

@@ -38,12 +38,14 @@ _SHAPES = (
     _shape(
         r"(authorization[\\\"']{0,3}\s{0,3}[:=]\s{0,3}[\\\"']{0,3}"
         r"(?:(?:bearer|basic|token|digest)[ \t]+)?)"
-        r"(?!(?:bearer|basic|token|digest)\b)[^\s\"'\\,$<\[][^\s\"'\\,]{3,}",
+        r"(?!(?:bearer|basic|token|digest)\b|https?://)[^\s\"'\\,$<\[][^\s\"'\\,]{3,}",
         "authorization",
         flags=re.IGNORECASE,
     ),
     _shape(
-        r"\b(bearer[ \t]+)(?=\S*\d|\S{16})[A-Za-z0-9._~+/=-]{6,}", "bearer", flags=re.IGNORECASE
+        r"\b(bearer[ \t]+)(?!https?:/)(?=\S*\d|\S{16})[A-Za-z0-9._~+/=-]{6,}",
+        "bearer",
+        flags=re.IGNORECASE,
     ),
     _shape(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)*", "eyj"),
     _shape(r"\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{22,}", "gh", "github_pat_"),

@@ -88,10 +88,13 @@ def _read_ahead(hijacked: Any, raw: socket.socket) -> bytes:
     """Take what the SDK's reader holds beyond the answer's header, without waiting for more."""
     reader = hijacked._response.raw._fp.fp
     raw.setblocking(False)
-    with contextlib.suppress(ssl.SSLWantReadError):
+    try:
         ahead = reader.peek()
         return bytes(reader.read(len(ahead))) if ahead else b""
-    return b""
+    except ssl.SSLWantReadError:
+        return b""
+    finally:
+        raw.setblocking(True)
 
 
 def open_exec(

@@ -8,6 +8,7 @@ from hardgate.contract import Capability, Severity
 from hardgate.diagnosis import Diagnosis
 from hardgate.errors import ExitCode
 from hardgate.guard import Answer, Guard
+from hardgate.miss import Miss
 from hardgate.observation import Execution, Observation
 from hardgate.plan import Plan
 
@@ -44,7 +45,19 @@ class Verdict:
     """What to do about it; empty where nothing general can be said."""
     observation: Observation
     diagnosis: Diagnosis | None = None
-    """The second look at a silent failure; it never changes the outcome."""
+    """The second look at a miss, and what follows from it; it never changes the outcome."""
+
+    @property
+    def why(self) -> str:
+        """The reason that the evidence gives, else what the first look left."""
+        found = self.diagnosis.reason if self.diagnosis else None
+        return found.sentence if found else self.reason
+
+    @property
+    def remedy(self) -> str:
+        """What to do about that reason, else what can be said in general."""
+        found = self.diagnosis.reason if self.diagnosis else None
+        return (found.remedy if found else "") or self.hint
 
 
 def judge(
@@ -106,6 +119,7 @@ def _judge_guard(guard: Guard, context: _Context) -> Verdict:
         reason=reason,
         hint="" if outcome is Outcome.PASS else guard.hint,
         observation=observation,
+        diagnosis=_diagnose(observation, outcome, context),
     )
 
 
@@ -132,8 +146,18 @@ def _judge_capability(capability: Capability, context: _Context) -> Verdict:
         reason=reason,
         hint="" if outcome is Outcome.PASS else capability.hint,
         observation=observation,
-        diagnosis=Diagnosis.of(observation) if outcome is Outcome.FAIL else None,
+        diagnosis=_diagnose(observation, outcome, context, script=capability.probe),
     )
+
+
+def _diagnose(
+    observation: Observation, outcome: Outcome, context: _Context, *, script: str = ""
+) -> Diagnosis | None:
+    """Look for the reason of a miss; what is concluded here changes no outcome."""
+    if outcome is not Outcome.FAIL:
+        return None
+    uid = context.plan.contract.agent_uid
+    return Diagnosis.of(Miss(observation=observation, script=script, uid=uid, others=context.seen))
 
 
 def _judge_execution(execution: Execution | None) -> tuple[Outcome, str]:

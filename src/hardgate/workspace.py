@@ -80,6 +80,7 @@ def create(client: docker.APIClient, request: WorkspaceRequest) -> Workspace:
         path: client.create_volume(name=name, labels=labels)["Mountpoint"]
         for path, name in names.items()
     }
+    settings, discarded = _possible(client, request.settings)
     mounts = [
         # Without NoCopy the engine gives a new volume the owner of the image's own folder.
         Mount(path, name, type="volume", no_copy=True)
@@ -90,11 +91,23 @@ def create(client: docker.APIClient, request: WorkspaceRequest) -> Workspace:
         name=f"hardgate-{request.run}-workspace",
         labels=labels,
         environment=dict(request.environment),
-        host_config=client.create_host_config(mounts=mounts, **request.settings),
+        host_config=client.create_host_config(mounts=mounts, **settings),
     )
     return Workspace(
-        id=created["Id"], volumes=points, warnings=tuple(created.get("Warnings") or ())
+        id=created["Id"],
+        volumes=points,
+        warnings=(*discarded, *(created.get("Warnings") or ())),
     )
+
+
+def _possible(
+    client: docker.APIClient, settings: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Leave out the one limit that an engine refuses, and does not just discard; say so."""
+    if "nano_cpus" not in settings or client.info()["CpuCfsQuota"]:
+        return dict(settings), ()
+    rest = {name: value for name, value in settings.items() if name != "nano_cpus"}
+    return rest, ("The kernel cannot limit CPUs for this engine.",)
 
 
 def _volume_name(run: str, path: str) -> str:

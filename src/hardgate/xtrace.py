@@ -33,8 +33,6 @@ class Traced:
     text: str
     said: tuple[str, ...] = ()
     """What others wrote on stderr before the next line of the trace."""
-    hidden: bool = False
-    """It was thrown away with the rest of the shell's stderr."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +65,7 @@ class Question:
     negated: bool
 
 
-def read_trace(text: str, *, hidden: bool = False) -> tuple[Traced, ...]:
+def read_trace(text: str) -> tuple[Traced, ...]:
     """Read a trace. What stands before its first line belongs to nothing, and is left out."""
     lines: list[tuple[str, list[str]]] = []
     for line in text.splitlines():
@@ -76,7 +74,7 @@ def read_trace(text: str, *, hidden: bool = False) -> tuple[Traced, ...]:
             lines.append((traced[2], []))
         elif lines and line.strip():
             lines[-1][1].append(line.rstrip())
-    return tuple(Traced(text=text, said=tuple(said), hidden=hidden) for text, said in lines)
+    return tuple(Traced(text=text, said=tuple(said)) for text, said in lines)
 
 
 def is_traced(line: str) -> bool:
@@ -121,8 +119,11 @@ def read_assignment(text: str) -> tuple[str, str] | None:
 
 
 def same_command(one: str, other: str) -> bool:
-    """Compare two tellings of one command, whatever their quotes and white space."""
-    return _without_quotes(one) == _without_quotes(other)
+    """Compare two tellings of one command, whatever their quotes; `other` may be cut short."""
+    whole, told = _without_quotes(one), _without_quotes(other)
+    if told.endswith("…"):
+        return whole.startswith(told[:-1])
+    return whole == told
 
 
 def first_lines(texts: Iterable[str]) -> tuple[str, ...]:

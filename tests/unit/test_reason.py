@@ -13,8 +13,15 @@ from hardgate.rules import load_rules
 TOKEN = "/configs/.auth_token"
 ROOT = {"point": "/", "fstype": "overlay", "source": "overlay", "options": "rw,relatime"}
 MISSING = {"exists": False, "in_image": False, "masked_by": None}
-FOLDER = {"exists": True, "uid": 1000, "gid": 1000, "mode": "0755", "type": "directory",
-          "mount": ROOT, "in_image": True}
+FOLDER = {
+    "exists": True,
+    "uid": 1000,
+    "gid": 1000,
+    "mode": "0755",
+    "type": "directory",
+    "mount": ROOT,
+    "in_image": True,
+}
 
 
 def miss(
@@ -27,14 +34,14 @@ def miss(
     failures: tuple[tuple[str, str, str, str], ...] = (),
     exchanges: tuple[tuple[str, str, str], ...] = (),
     others: tuple[Observation, ...] = (),
-    first: dict[str, Any] | None = None,
+    timed_out: bool = False,
     **surroundings: Any,
 ) -> Miss:
     """A silent miss, looked at twice; commands and what they wrote by their command lines."""
     observation = Observation(
         name="x",
-        execution=Execution(**{"exit_status": status, **(first or {})}),
-        rerun=Execution(exit_status=status, stderr=trace),
+        execution=Execution(exit_status=status, timed_out=timed_out),
+        rerun=Execution(exit_status=status, stderr=trace, timed_out=timed_out),
         commands=tuple(
             TracedCommand(program=line.split()[0], command=line, exit_status=ended)
             for line, ended in ran
@@ -55,9 +62,7 @@ def miss(
         ),
         surroundings=surroundings,
     )
-    return Miss(
-        observation=observation, script=script, others={one.name: one for one in others}
-    )
+    return Miss(observation=observation, script=script, others={one.name: one for one in others})
 
 
 def spoken(text: str, *, script: str = "", **surroundings: Any) -> Miss:
@@ -92,7 +97,7 @@ CURL = (
 )
 LIST_PEERS = (
     f"T=$(cat {TOKEN} 2>/dev/null)\n"
-    "[ \"$(curl -s -o /dev/null -w '%{http_code}' -H \"Authorization: Bearer $T\" "
+    '[ "$(curl -s -o /dev/null -w \'%{http_code}\' -H "Authorization: Bearer $T" '
     'http://127.0.0.1:8080/list_peers)" = 200 ]'
 )
 SOCKET = "/var/run/docker.sock"
@@ -103,8 +108,10 @@ CASES: dict[str, tuple[Miss, str]] = {
             "+ touch /agent-home/.x\n",
             ran=(("touch /agent-home/.x", 1),),
             discarded=(
-                ("touch /agent-home/.x",
-                 "touch: cannot touch '/agent-home/.x': No such file or directory"),
+                (
+                    "touch /agent-home/.x",
+                    "touch: cannot touch '/agent-home/.x': No such file or directory",
+                ),
             ),
             failures=(("touch", "openat", "/agent-home/.x", "ENOENT"),),
             paths={"/agent-home": MISSING, "/agent-home/.x": MISSING},
@@ -138,7 +145,10 @@ CASES: dict[str, tuple[Miss, str]] = {
             "+ [ -w /agent-home ]\n",
             paths={
                 "/agent-home": {
-                    **FOLDER, "uid": 0, "gid": 0, "mount": {**ROOT, "point": "/agent-home"}
+                    **FOLDER,
+                    "uid": 0,
+                    "gid": 0,
+                    "mount": {**ROOT, "point": "/agent-home"},
                 }
             },
         ),
@@ -160,7 +170,8 @@ CASES: dict[str, tuple[Miss, str]] = {
             failures=(("sh", "execve", "/tmp/probe", "EACCES"),),
             paths={
                 "/tmp/probe": {
-                    **FOLDER, "type": "file",
+                    **FOLDER,
+                    "type": "file",
                     "mount": {"point": "/tmp", "fstype": "tmpfs", "options": "rw,noexec"},
                 }
             },
@@ -249,9 +260,7 @@ CASES: dict[str, tuple[Miss, str]] = {
         "token_refused",
     ),
     "a path that the server does not know": (
-        miss(
-            f"+ {CURL}\n+ [ 404 = 200 ]\n", script=LIST_PEERS, ran=((CURL, 0),)
-        ),
+        miss(f"+ {CURL}\n+ [ 404 = 200 ]\n", script=LIST_PEERS, ran=((CURL, 0),)),
         "http_not_found",
     ),
     "another port": (
@@ -260,7 +269,9 @@ CASES: dict[str, tuple[Miss, str]] = {
             script=LIST_PEERS,
             ran=((CURL, 7),),
             failures=(("curl", "connect", "127.0.0.1:8080", "ECONNREFUSED"),),
-            listening=[{"address": "0.0.0.0", "port": 9000, "program": "python3"}],
+            listening=[
+                {"address": "0.0.0.0", "port": 9000, "program": "python3", "in_workspace": True}
+            ],
         ),
         "port_wrong",
     ),
@@ -289,7 +300,7 @@ CASES: dict[str, tuple[Miss, str]] = {
         miss(
             "+ exit 1\n",
             script="for t in $MOLECULE_T4_EGRESS_TARGETS; do curl -fsS $t && exit 0; done; exit 1",
-            egress={"targets": []},
+            egress=[],
         ),
         "egress_no_target",
     ),
@@ -305,7 +316,7 @@ CASES: dict[str, tuple[Miss, str]] = {
                     "curl: (22) The requested URL returned error: 503",
                 ),
             ),
-            egress={"targets": ["https://a.test/", "https://b.test/"]},
+            egress=["https://a.test/", "https://b.test/"],
         ),
         "egress_each",
     ),
@@ -383,12 +394,10 @@ CASES: dict[str, tuple[Miss, str]] = {
             failures=(("sh", "execve", "/opt/x.sh", "ENOENT"),),
             paths={"/opt/x.sh": {**FOLDER, "type": "file"}},
         ),
-        "interpreter_absent",
+        "interpreter_missing",
     ),
     "a program of another processor": (
-        miss(
-            "+ /opt/x\n", status=126, failures=(("sh", "execve", "/opt/x", "ENOEXEC"),)
-        ),
+        miss("+ /opt/x\n", status=126, failures=(("sh", "execve", "/opt/x", "ENOEXEC"),)),
         "wrong_architecture",
     ),
     "PID 1 of another user": (
@@ -426,7 +435,7 @@ CASES: dict[str, tuple[Miss, str]] = {
             ran=(("docker info", 1),),
             failures=(("docker", "connect", SOCKET, "EACCES"),),
             paths={SOCKET: {**FOLDER, "type": "socket", "uid": 0, "gid": 998, "mode": "0660"}},
-            passwd={"groups": [1000]},
+            agent={"groups": [1000]},
         ),
         "docker_socket_closed",
     ),
@@ -449,8 +458,9 @@ CASES: dict[str, tuple[Miss, str]] = {
         "docker_client_too_old",
     ),
     "another name": (
-        miss("+ whoami\n+ [ dev = agent ]\n", script='[ "$(whoami)" = agent ]',
-             ran=(("whoami", 0),)),
+        miss(
+            "+ whoami\n+ [ dev = agent ]\n", script='[ "$(whoami)" = agent ]', ran=(("whoami", 0),)
+        ),
         "agent_other_name",
     ),
     "no name": (
@@ -489,7 +499,7 @@ CASES: dict[str, tuple[Miss, str]] = {
         miss(
             "+ curl -s http://10.0.0.1/\n",
             ran=(("curl -s http://10.0.0.1/", None),),
-            first={"timed_out": True},
+            timed_out=True,
         ),
         "timed_out",
     ),
@@ -519,13 +529,14 @@ CASES: dict[str, tuple[Miss, str]] = {
         "nothing_failed",
     ),
     "spoken: no socket": (
-        spoken("'/var/run/docker.sock' is not there: it is not mounted.\n",
-               paths={SOCKET: MISSING}),
+        spoken(
+            "'/var/run/docker.sock' is not there: it is not mounted.\n", paths={SOCKET: MISSING}
+        ),
         "docker_socket_missing",
     ),
     "spoken: refused": (
         spoken(
-            "curl: (7) Failed to connect to 127.0.0.1 port 8080 after 0 ms: Could not connect\n",
+            "curl: (7) Failed to connect to 127.0.0.1 port 8080 after 0 ms: Could not connect to server\n",
             listening=[],
         ),
         "nothing_listens",

@@ -17,7 +17,8 @@ from hardgate.errors import HardgateError
 from hardgate.facts import Scene, gather
 from hardgate.lookout import Lookout, TestHost
 from hardgate.observation import Observation
-from hardgate.probe import Probe, Setting, observe
+from hardgate.observe import observe
+from hardgate.probe import Probe, Setting
 from hardgate.task import answer
 from hardgate.workspace import Workspace
 

@@ -37,9 +37,7 @@ def _in_script(miss: Miss, word: str) -> bool:
     return bool(word) and bool(re.search(rf"(?<![\w/.]){re.escape(word)}(?![\w/])", miss.script))
 
 
-def _named(
-    miss: Miss, step: Step, producer: Step, got: str, wanted: str
-) -> Iterator[Clue]:
+def _named(miss: Miss, step: Step, producer: Step, got: str, wanted: str) -> Iterator[Clue]:
     command = " ".join(producer.words)
     if command not in {"whoami", "id -un", "id -nu", "logname"} or not got or got == "root":
         return

@@ -56,6 +56,7 @@ _TOLD = (
     ),
     re.compile(r'exec: "(?P<program>[^"]+)": executable file not found in \$PATH'),
 )
+_WORD = re.compile(r"(?<=')[\w.+-]+(?=')")
 _ASKED = re.compile(r"^(?:command -[vV]|which|type|hash) (?:-\w+ )*(?P<program>[\w.+-]+)$")
 _BASHISMS = frozenset(
     {
@@ -76,47 +77,65 @@ _BASHISMS = frozenset(
 
 def find(miss: Miss, step: Step) -> Iterator[Clue]:
     """Look for a command that is nowhere, or that is there and cannot be started."""
-    for program, line in _missing(step):
+    absent = {word for word, path in miss.seen("commands").items() if path is None}
+    for program, line in _missing(step, absent):
+        known = miss.seen("commands").get(program)
         if program in _BASHISMS or "\r" in program:
             continue
         if program.startswith("/"):
-            yield from _by_path(miss, program, line)
-        elif _is_missing(miss, program):
+            place = miss.place(program)
+            if place and place.exists:
+                yield _without_interpreter(program, place.interpreter, (line, place.told()))
+        elif not known:
             yield _clue(miss, program, line)
+        elif not known.get("in_path"):
+            yield _off_path(miss, program, known["path"], line)
+        else:
+            told = f"seen from outside: '{known['path']}', mode {known.get('mode')}"
+            interpreter = str(known.get("interpreter") or "")
+            yield _without_interpreter(known["path"], interpreter, (line, told))
 
 
-def _missing(step: Step) -> Iterator[tuple[str, str]]:
-    """Yield what was not found, with the line that says so; what a child missed comes too."""
+def _missing(step: Step, absent: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield what was not found, with the line that says so; what a child missed comes too.
+
+    `absent` are commands that are known not to be there: a probe that speaks names them.
+    """
     for line in step.said:
         for pattern in _TOLD:
             found = pattern.search(line)
             if found:
                 yield found["program"], line
+        if not step.text:
+            yield from ((program, line) for program in absent & set(_WORD.findall(line)))
     for failure in step.failures:
         if failure.call == "execve" and failure.errno == "ENOENT":
             yield failure.target, quote(failure)
     asked = _ASKED.match(" ".join(step.words))
-    if asked and step.failed or asked and step.status is None:
+    if asked and step.status != 0:
         yield asked["program"], " ".join(step.words)
     if step.status == NOT_FOUND and step.program not in SHELLS and not step.started:
         yield step.words[0], f"{step.text}: exit status {NOT_FOUND}"
 
 
-def _is_missing(miss: Miss, program: str) -> bool:
-    """Believe a command's own word less than what was seen in the image."""
-    known = miss.seen("commands")
-    return known.get(program) is None if program in known else True
+def _without_interpreter(program: str, interpreter: str, quotes: tuple[str, ...]) -> Clue:
+    """Tell what is there, and was not found all the same: the kernel misses what runs it."""
+    fields = {"program": program}
+    cause = "interpreter_missing"
+    if interpreter.endswith("\r"):
+        cause = "script_crlf"
+        quotes = (*quotes, f"its first line: '#!{interpreter[:-1]}\\r'")
+    elif interpreter:
+        fields["interpreter"] = f"its first line names '{interpreter}'"
+        quotes = (*quotes, f"its first line: '#!{interpreter}'")
+    return Clue(cause=cause, quotes=quotes, fields=fields, subject=program)
 
 
-def _by_path(miss: Miss, program: str, line: str) -> Iterator[Clue]:
-    place, fact = miss.place(program)
-    if place == program and fact.get("exists"):
-        yield Clue(
-            cause="interpreter_absent",
-            quotes=(line, f"'{program}' is there, mode {fact.get('mode', 'unknown')}"),
-            fields={"program": program},
-            subject=program,
-        )
+def _off_path(miss: Miss, program: str, path: str, line: str) -> Clue:
+    folders = ":".join(miss.seen("settings").get("path") or ())
+    fields = {"program": program, "path": path, "folders": folders}
+    quotes = (line, f"seen from outside: '{path}'")
+    return Clue(cause="command_off_path", quotes=quotes, fields=fields, subject=program)
 
 
 def _clue(miss: Miss, program: str, line: str) -> Clue:

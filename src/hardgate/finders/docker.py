@@ -8,10 +8,9 @@ from hardgate.finders.said import quote
 from hardgate.miss import Miss, Step
 from hardgate.place import KINDS, Place
 
-SOCKET = re.compile(r"/\S*docker\S*\.sock")
+SOCKET = re.compile(r"/[\w./%-]*docker[\w./%-]*\.sock")
 _SPOKEN = re.compile(
-    r"(?P<denied>permission denied while trying to connect to the Docker (?:daemon|API)[^/]*"
-    r"|Got permission denied)|Cannot connect to the Docker daemon|dial unix"
+    r"[Pp]ermission denied while trying to connect|Cannot connect to the Docker daemon|dial unix"
 )
 
 
@@ -45,8 +44,8 @@ def _trouble(step: Step) -> Iterator[tuple[str, str, str]]:
         yield question.operand, "", step.text
     for line in step.said:
         spoken, path = _SPOKEN.search(line), SOCKET.search(line)
-        if spoken and path:
-            errno = "EACCES" if spoken["denied"] or "permission denied" in line else ""
+        if path and (spoken or not step.text):
+            errno = "EACCES" if "permission denied" in line.lower() else ""
             yield path[0].rstrip(".:").replace("%2F", "/"), errno, line
 
 

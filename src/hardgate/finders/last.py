@@ -90,7 +90,8 @@ def _searched(miss: Miss, step: Step) -> Clue:
 
 def _failed(step: Step) -> Clue:
     said = step.said[-1:] or tuple(
-        f"{failure.call} {failure.target}: {failure.errno}".strip() for failure in step.failures[-1:]
+        f"{failure.call} {failure.target}: {failure.errno}".strip()
+        for failure in step.failures[-1:]
     )
     fields = {
         "command": step.text,

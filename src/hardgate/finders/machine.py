@@ -1,4 +1,4 @@
-"""Clues about what the workspace may do: capabilities, namespaces, time, memory."""
+"""Clues about what the workspace may do: capabilities, rights, time, memory."""
 
 import re
 import signal
@@ -6,24 +6,27 @@ from collections.abc import Iterator
 
 from hardgate.capabilities import NAMES
 from hardgate.clue import Clue
+from hardgate.finders.namespaces import not_privileged
 from hardgate.finders.said import quote
 from hardgate.miss import Miss, Step
 
 _FIELD = re.compile(r"Cap(?:Eff|Prm|Inh|Amb)")
 _BOUNDING = re.compile(r"CapBnd|\bcapsh\b|\bgetpcaps\b")
-_PID_1 = re.compile(r"/proc/1\b|--target[ =]1\b|-t ?1\b|\bnsenter\b|^(?:ps|pgrep|pidof)\b")
+PRIVILEGED_CALLS = frozenset(
+    "mount umount2 setns unshare mknod mknodat chroot pivot_root init_module syslog".split()
+)
 TIMEOUT = 124
 SIGNALLED = 128
 
 
 def find(miss: Miss, step: Step) -> Iterator[Clue]:
-    """Look at what the step is about: capabilities, PID 1, a right that root has, its end."""
+    """Look at what the step is about: capabilities, a right that root has, its end, the locale."""
     about = " ".join((step.text, *(one.text for one in miss.inputs(step))))
     yield from _capabilities(miss, step, about)
-    if _PID_1.search(about):
-        yield from _own_namespace(miss, step)
     yield from _not_permitted(miss, step)
-    yield from _ended(miss, step)
+    first = miss.observation.execution
+    if not (first and first.timed_out):
+        yield from _ended(step)
     yield from _locale(miss, step)
 
 
@@ -41,7 +44,7 @@ def _capabilities(miss: Miss, step: Step, about: str) -> Iterator[Clue]:
         both = (step.text, f"{told}, on the host {host:016x}")
         fields = {"bounding": f"{own:016x}", "host": f"{host:016x}"}
         if host & ~own:
-            fields |= {"lacking": _names(host & ~own), "privileged": _privileged(miss)}
+            fields |= {"lacking": _names(host & ~own), "privileged": not_privileged(miss)}
             yield Clue(cause="capability_lacking", quotes=both, fields=fields)
         elif lacking := _everything(host) & ~host:
             fields["lacking"] = _names(lacking)
@@ -59,50 +62,34 @@ def _names(bits: int) -> str:
     return ", ".join(shown)
 
 
-def _privileged(miss: Miss) -> str:
-    told = miss.seen("settings").get("privileged")
-    return "; the engine says that it is not privileged" if told is False else ""
-
-
-def _own_namespace(miss: Miss, step: Step) -> Iterator[Clue]:
-    own, host = miss.pid_namespaces
-    if own and host and own != host:
-        init = next((f"'{one.command}'" for one in miss.processes if one.is_init), "its own")
-        quotes = (step.text, f"seen from outside: PID namespace {own}, the host's {host}")
-        fields = {"workspace": own, "host": host, "init": init}
-        yield Clue(cause="pid_namespace_own", quotes=quotes, fields=fields)
-
-
 def _not_permitted(miss: Miss, step: Step) -> Iterator[Clue]:
     """Say that a system call takes a capability that the workspace was not given."""
-    if miss.seen("settings").get("privileged") is not False:
-        return
-    for failure in step.failures:
-        if failure.errno == "EPERM" and failure.call in {"mount", "umount2", "setns", "unshare", "mknod", "mknodat", "socket", "chroot", "pivot_root", "init_module", "finit_module", "syslog", "sethostname", "settimeofday", "clock_settime", "swapon", "reboot", "bpf", "ptrace"}:
+    for failure in step.failures if not_privileged(miss) else ():
+        if failure.errno in {"EPERM", "EACCES"} and failure.call in PRIVILEGED_CALLS:
             fields = {"program": failure.program, "what": f"{failure.call}: {failure.errno}"}
             yield Clue(cause="not_privileged", quotes=(quote(failure),), fields=fields)
 
 
-def _ended(miss: Miss, step: Step) -> Iterator[Clue]:
+def _ended(step: Step) -> Iterator[Clue]:
     for command, status in ((step.text, step.status), *step.ended):
         if status == TIMEOUT and command.split()[:1] == ["timeout"]:
             words = [word for word in command.split()[1:] if not word.startswith("-")]
             fields = {"command": " ".join(words[1:]), "seconds": words[0].rstrip("s")}
             quotes = (f"{command}: exit status {TIMEOUT}",)
             yield Clue(cause="timeout_command", quotes=quotes, fields=fields, subject=command)
-        elif status and SIGNALLED < status < SIGNALLED + 65 and status != SIGNALLED + signal.SIGPIPE:
-            name = _signal(status - SIGNALLED)
+        elif command and (name := _signal(status)):
             fields = {"command": command, "signal": name}
             quotes = (f"{command}: exit status {status}",)
             yield Clue(cause="killed", quotes=quotes, fields=fields, subject=command)
-    del miss
 
 
-def _signal(number: int) -> str:
+def _signal(status: int | None) -> str:
+    """Name the signal that an exit status stands for; nothing for one that means no harm."""
     try:
-        return signal.Signals(number).name
+        number = signal.Signals((status or 0) - SIGNALLED)
     except ValueError:
-        return f"signal {number}"
+        return ""
+    return "" if number is signal.SIGPIPE else number.name
 
 
 def _locale(miss: Miss, step: Step) -> Iterator[Clue]:
@@ -119,11 +106,9 @@ def find_in_all(miss: Miss) -> Iterator[Clue]:
     if second and second.exit_status == 0:
         quotes = (f"first: exit status {first.exit_status if first else None}; second: 0",)
         yield Clue(cause="flaky", quotes=quotes)
-    if not first or not first.timed_out:
-        return
-    running = [command.command for command in miss.observation.commands if command.exit_status is None]
-    last = running[-1] if running else (miss.steps[-1].text if miss.steps else "")
-    if last:
-        said = miss.steps[-1].said[-1:] if miss.steps else ()
-        fields = {"command": last, "said": "".join(f"; it had said: {line}" for line in said)}
-        yield Clue(cause="timed_out", quotes=(f"last command: {last}",), fields=fields, subject=last)
+    last = miss.steps[-1] if miss.steps else None
+    if first and first.timed_out and second and second.timed_out and last and last.text:
+        said = last.said[-1:]
+        fields = {"command": last.text, "said": "".join(f"; it had said: {line}" for line in said)}
+        quotes = (f"its last command at the second look: {last.text}", *said)
+        yield Clue(cause="timed_out", quotes=quotes, fields=fields, subject=last.text)

@@ -10,7 +10,10 @@ from hardgate.miss import Miss, Step
 VARIABLE = "MOLECULE_T4_EGRESS_TARGETS"
 
 CURL = {
-    5: ("it could not resolve the proxy's name", "Look at http_proxy and https_proxy in the workspace."),
+    5: (
+        "it could not resolve the proxy's name",
+        "Look at http_proxy and https_proxy in the workspace.",
+    ),
     6: (
         "it could not resolve the server's name",
         "Look at /etc/resolv.conf in the workspace, and at the host's resolver; or name another target.",
@@ -27,8 +30,14 @@ CURL = {
         "the time that it was given was over",
         "A firewall drops it, or the server is slow: look at the way out and the proxy's variables.",
     ),
-    35: ("the TLS handshake failed", "Look at whether that port speaks TLS, and at what stands between."),
-    51: ("the certificate is another server's", "Look at who answers there, DNS and proxies included."),
+    35: (
+        "the TLS handshake failed",
+        "Look at whether that port speaks TLS, and at what stands between.",
+    ),
+    51: (
+        "the certificate is another server's",
+        "Look at who answers there, DNS and proxies included.",
+    ),
     52: ("the server closed the connection without an answer", "Look into the server's log."),
     56: ("the connection broke off while it read", "Look into the server's and the proxy's log."),
     60: (

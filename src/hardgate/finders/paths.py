@@ -1,5 +1,6 @@
 """Clues about files and folders: what is not there, and what is of another kind."""
 
+import re
 from collections.abc import Iterator
 
 from hardgate.clue import Clue
@@ -18,6 +19,9 @@ LETTERS = {"d": "directory", "f": "file", "S": "socket", "p": "fifo", "L": "link
 SYNTHETIC = ("/proc", "/sys", "/dev", "/run", "/host")
 """What no image holds."""
 
+_QUOTED = re.compile(r"(?<=['‘\"])/[^'’\"]*(?=['’\"])")
+_DENIED = re.compile(r"[Pp]ermission denied|\b(?:cannot|may not)\b")
+
 
 def find(miss: Miss, step: Step) -> Iterator[Clue]:
     """Explain each failed call on a path, and each question about one."""
@@ -27,13 +31,16 @@ def find(miss: Miss, step: Step) -> Iterator[Clue]:
     question = step.question
     if question and question.operand.startswith("/") and not question.negated and step.failed:
         yield from _asked(miss, question.operator[1:], question.operand, step.text)
-    if not miss.observation.failures:
+    if not step.text:
+        yield from _spoken(miss, step)
+    elif not miss.observation.failures:
         yield from _named(miss, step)
 
 
 def explain(miss: Miss, step: Step, failure: Failure) -> Iterator[Clue]:
     """Say why a system call on a path failed."""
-    target, line = failure.target, quote(failure)
+    # strace tells what kind of device it is behind its name.
+    target, line = failure.target.partition("<")[0], quote(failure)
     match failure.errno:
         case "ENOENT" if failure.call != "execve":
             yield from absent(miss, target, line)
@@ -58,11 +65,7 @@ def absent(miss: Miss, target: str, line: str) -> Iterator[Clue]:
         yield from no_host(miss, line)
     if place is None:
         yield Clue(cause="path_missing", quotes=(line,), fields={"path": target}, subject=target)
-    elif place.exists:
-        if place.kind == "link" and place.link:
-            fields = {"path": path, "link": place.link}
-            yield Clue(cause="link_dangling", quotes=(line,), fields=fields, subject=path)
-    else:
+    elif not place.exists:
         yield _missing(place, (line, place.told()))
 
 
@@ -77,11 +80,14 @@ def no_host(miss: Miss, line: str) -> Iterator[Clue]:
 
 def _missing(place: Place, quotes: tuple[str, ...]) -> Clue:
     path = place.path
+    if place.link:
+        fields = {"path": path, "link": place.link}
+        return Clue(cause="link_dangling", quotes=quotes, fields=fields, subject=path)
     if place.in_image and place.masked_by:
         fields = {"path": path, "mount": place.masked_by}
         return Clue(cause="path_masked", quotes=quotes, fields=fields, subject=path)
-    made = place.in_image is False and not path.startswith(SYNTHETIC)
-    cause = "path_not_in_image" if made else "path_missing"
+    known = place.in_image is False or place.mount == "/"
+    cause = "path_not_in_image" if known and not path.startswith(SYNTHETIC) else "path_missing"
     return Clue(cause=cause, quotes=quotes, fields={"path": path}, subject=path)
 
 
@@ -142,3 +148,14 @@ def _named(miss: Miss, step: Step) -> Iterator[Clue]:
         place = miss.place(_highest_missing(miss, word)) if word.startswith("/") else None
         if place and not place.exists:
             yield from absent(miss, word, step.text)
+
+
+def _spoken(miss: Miss, step: Step) -> Iterator[Clue]:
+    """Look at the paths that a probe named when it said why, in its last line."""
+    for line in step.said[-1:]:
+        for path in _QUOTED.findall(line):
+            place = miss.place(_highest_missing(miss, path))
+            if place and not place.exists:
+                yield from absent(miss, path, line)
+            elif place and _DENIED.search(line):
+                yield from access.without_right(miss, place, "w", line)

@@ -13,6 +13,7 @@ TOKEN = "/configs/.auth_token"  # noqa: S105 - a path
 CLOSED = frozenset({"EACCES", "EPERM"})
 UNAUTHORIZED = frozenset({"401", "403"})
 NO_CONNECTION = 7
+_SHOWS = re.compile(r"authorization|x-\S*(?:token|key)|\s-u\b|--user|--config|\s-K\b|netrc|@", re.I)
 NO_BEARER = re.compile(r"authorization:\s*(?:bearer|token)?\s*(?:['\"]|$|-|https?:)", re.IGNORECASE)
 
 
@@ -30,32 +31,41 @@ def find(miss: Miss, step: Step) -> Iterator[Clue]:
             yield from _nobody(miss, asked.address, f"{step.text}: exit status {NO_CONNECTION}")
     for failure in step.failures:
         if failure.call == "connect" and failure.errno == "ECONNREFUSED":
-            if failure.target.startswith("/"):
-                continue
-            yield from _nobody(miss, failure.target, quote(failure))
+            if not failure.target.startswith("/"):
+                yield from _refused(miss, step, failure.target, quote(failure))
 
 
-def _touches_token(miss: Miss, step: Step) -> str:
-    """Give the line that shows that a step is about the token; empty where it is not."""
+def _refused(miss: Miss, step: Step, address: str, line: str) -> Iterator[Clue]:
+    """Tell a refused connection to what was asked for from one to what stands between."""
+    asked = next(web.requests(miss, step), None)
+    if asked and asked.address.rpartition(":")[2] != address.rpartition(":")[2]:
+        fields = {"address": address, "url": asked.url}
+        quotes = (step.text, line)
+        yield Clue(cause="proxy_gone", quotes=quotes, fields=fields, subject=address)
+    else:
+        yield from _nobody(miss, address, line)
+
+
+def _touches_token(miss: Miss, step: Step) -> tuple[str, ...]:
+    """Give the lines that show that a step is about the token; none where it is not."""
     for failure in step.failures:
         if failure.target == TOKEN:
-            return quote(failure)
+            return (quote(failure),)
     if TOKEN in step.text:
-        return step.text
-    if step.comparison:
-        before = miss.before(step)
-        if before and TOKEN in before[0].text:
-            return step.text
-    return ""
+        return (step.text,)
+    before = miss.before(step)
+    if step.comparison and before and TOKEN in before[0].text:
+        return (before[0].text, step.text)
+    return tuple(line for line in step.said if not step.text and TOKEN in line)[-1:]
 
 
-def _token(miss: Miss, line: str, *, bearer: str = "") -> Iterator[Clue]:
+def _token(miss: Miss, lines: tuple[str, ...], *, bearer: str = "") -> Iterator[Clue]:
     """Say what is wrong with the token, if its place outside shows it."""
     token = miss.place(TOKEN)
     if token is None:
         return
     fields = {"path": TOKEN, "uid": str(miss.uid), "bearer": bearer}
-    quotes = (line, token.told())
+    quotes = (*lines, token.told())
     if not token.exists:
         yield Clue(
             cause="token_missing",
@@ -64,7 +74,7 @@ def _token(miss: Miss, line: str, *, bearer: str = "") -> Iterator[Clue]:
             subject=TOKEN,
         )
     elif token.size == 0 or miss.token_is_blank:
-        told = (*quotes[:1], f"seen from outside: '{TOKEN}' holds {token.size} bytes")
+        told = (*lines, f"seen from outside: '{TOKEN}' holds {token.size} bytes")
         size = {"size": str(token.size)}
         yield Clue(cause="token_empty", quotes=told, fields=fields | size, subject=TOKEN)
     elif token.uid not in {None, miss.uid}:
@@ -74,9 +84,7 @@ def _token(miss: Miss, line: str, *, bearer: str = "") -> Iterator[Clue]:
         yield Clue(cause="token_mode", quotes=quotes, fields=fields | mode, subject=TOKEN)
 
 
-def _foreign(
-    miss: Miss, token: Place, fields: dict[str, str], quotes: tuple[str, ...]
-) -> Clue:
+def _foreign(miss: Miss, token: Place, fields: dict[str, str], quotes: tuple[str, ...]) -> Clue:
     fields = fields | {"owner": str(token.uid), "mode": token.octal}
     runtime = next((one for one in miss.processes if one.uid == 0 and one.is_workload), None)
     if token.uid == 0 and runtime:
@@ -93,8 +101,12 @@ def _foreign(
 def _unauthorized(miss: Miss, step: Step, asked: web.Asked) -> Iterator[Clue]:
     about_token = TOKEN in miss.script and asked.is_local
     if about_token:
-        yield from _token(miss, asked.quote, bearer=f", and '{asked.url}' answers {asked.status}")
+        yield from _token(miss, (asked.quote,), bearer=f", and '{asked.url}' answers {asked.status}")
     fields = {"url": asked.url, "status": asked.status, "path": TOKEN}
+    fields["how"] = "" if _SHOWS.search(step.text) else ", and was asked without a token"
+    if NO_BEARER.search(step.text):
+        quotes = (step.text, asked.quote)
+        yield Clue(cause="bearer_empty", quotes=quotes, fields=fields, subject=asked.url)
     token = miss.place(TOKEN)
     sound = token and token.exists and token.size and token.grants(miss.uid, miss.groups, "r")
     if about_token and sound and not NO_BEARER.search(step.text):

@@ -16,19 +16,19 @@ HARMLESS = re.compile(
 
 def find(miss: Miss, step: Step) -> Iterator[Clue]:
     """Look for each rule's words in what the step wrote, and for its calls in what failed."""
-    del miss
     for rule in load_rules().values():
-        clue = _said(rule, step) or _failed(rule, step)
+        clue = _said(miss, rule, step) or _failed(rule, step)
         if clue:
             yield clue
 
 
-def _said(rule: Rule, step: Step) -> Clue | None:
+def _said(miss: Miss, rule: Rule, step: Step) -> Clue | None:
     for line in step.said:
         for pattern in rule.said:
             found = pattern.search(line)
             if found and not HARMLESS.search(line):
-                fields = {key: value for key, value in found.groupdict().items() if value}
+                told = {key: value for key, value in found.groupdict().items() if value}
+                fields = {"uid": str(miss.uid), "agent": miss.name or f"#{miss.uid}", **told}
                 return Clue(cause=rule.id, quotes=(line,), fields=fields)
     return None
 
@@ -52,4 +52,5 @@ def _is(failure: Failure, call: str, errno: frozenset[str]) -> bool:
 def quote(failure: Failure) -> str:
     """Tell a failed system call in a line."""
     call = f"{failure.call} " if failure.call else ""
-    return f"{failure.program}: {call}{failure.target}: {failure.errno}"
+    target = failure.target.partition("<")[0]
+    return f"{failure.program}: {call}{target}: {failure.errno}"

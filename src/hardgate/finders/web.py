@@ -11,7 +11,9 @@ CLIENTS = frozenset({"curl", "wget"})
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0"})  # noqa: S104 - to be recognised
 
 _URL = re.compile(r"https?://[^\s'\"|<>]+", re.IGNORECASE)
-_REFUSED = re.compile(r"The requested URL returned error: (\d{3})|ERROR (\d{3}): |HTTP/[\d.]+ (\d{3})")
+_REFUSED = re.compile(
+    r"The requested URL returned error: (\d{3})|ERROR (\d{3}): |HTTP/[\d.]+ (\d{3})"
+)
 _STATUS = re.compile(r"^(?:.*\n)?\s*([1-5]\d\d)\s*$")
 _FINE = ("2", "3", "1")
 

@@ -6,7 +6,8 @@ from itertools import groupby
 from pathlib import Path
 
 from hardgate.contract import Severity
-from hardgate.report.evidence import Clean, ending, sections
+from hardgate.cause import Cause
+from hardgate.report.evidence import Clean, causes_of, ending, quoted, sections
 from hardgate.report.headline import colour_word, count, headline, names, not_looked_at, pick
 from hardgate.report.plain import duration, one_line, tail
 from hardgate.run import Run
@@ -14,6 +15,9 @@ from hardgate.verdict import Kind, Outcome, Verdict
 
 EXCERPT = 8
 """Lines of each stream under a miss; all of them with `-v`."""
+
+QUOTES = 4
+"""Lines of evidence under a cause."""
 
 LOG_EXCERPT = 20
 """Lines of evidence of a problem of the whole run."""
@@ -41,7 +45,7 @@ def closing(
     if verbosity >= 0:
         yield from _circumstances(run, clean)
     yield from _problem(run, clean)
-    yield from _misses(run, clean, marks=marks, lines=EVERYTHING if verbosity > 0 else EXCERPT)
+    yield from _causes(run, clean, marks, lines=EVERYTHING if verbosity > 0 else EXCERPT)
     yield from _untold(run, clean, marks)
     if left_out := not_looked_at(run.plan):
         yield Tone.UNSURE, clean(f"Not looked at, as asked: {', '.join(left_out)}")
@@ -75,29 +79,46 @@ def _problem(run: Run, clean: Clean) -> Iterator[Line]:
         yield Tone.PLAIN, f"  to do: {one_line(clean(run.remedy))}"
 
 
-def _misses(
-    run: Run, clean: Clean, *, marks: Callable[[Verdict], str], lines: int
-) -> Iterator[Line]:
-    hard = pick(run, Outcome.FAIL, Severity.HARD)
-    for verdict in [*hard, *pick(run, Outcome.FAIL, Severity.ADVISORY)]:
-        yield from _miss(verdict, clean, marks(verdict), lines)
+def _causes(run: Run, clean: Clean, marks: Callable[[Verdict], str], lines: int) -> Iterator[Line]:
+    """Tell why, once for all that it breaks; then what was seen of what nobody can explain."""
+    causes = causes_of(run)
+    misses = sum(len(cause.verdicts) for cause in causes)
+    if misses > len(causes):
+        yield Tone.PLAIN, f"{count(len(causes), 'cause')} of {misses} misses:"
+    for cause in causes:
+        yield from _cause(cause, clean, marks(cause.verdicts[0]))
+        for verdict in cause.verdicts:
+            yield from _evidence(verdict, clean, lines, alone=len(cause.verdicts) == 1)
 
 
-def _miss(verdict: Verdict, clean: Clean, mark: str, lines: int) -> Iterator[Line]:
-    advisory = verdict.severity is Severity.ADVISORY
-    how = f"  {told}" if (told := ending(verdict)) else ""
-    yield Tone.UNSURE if advisory else Tone.BAD, f"{mark} {title(verdict)}{how}"
-    reason = one_line(clean(verdict.reason)) or "It gave no reason."
-    yield Tone.PLAIN, f"    why:   {reason}"
-    if verdict.hint:
-        yield Tone.PLAIN, f"    to do: {one_line(clean(verdict.hint))}"
+def _cause(cause: Cause, clean: Clean, mark: str) -> Iterator[Line]:
+    tone = Tone.UNSURE if cause.severity is Severity.ADVISORY else Tone.BAD
+    how = ending(cause.verdicts[0]) if len(cause.verdicts) == 1 else ""
+    yield tone, f"{mark} {', '.join(map(title, cause.verdicts))}" + (f"  {how}" if how else "")
+    yield Tone.PLAIN, f"    why:   {one_line(clean(cause.sentence)) or 'It gave no reason.'}"
+    if cause.remedy:
+        yield Tone.PLAIN, f"    to do: {one_line(clean(cause.remedy))}"
+    if cause.reason and not cause.reason.general:
+        yield Tone.FAINT, "    seen:"
+        for line in quoted(cause.reason.quotes, clean).split("\n")[:QUOTES]:
+            yield Tone.FAINT, f"    | {line}"
+
+
+def _evidence(verdict: Verdict, clean: Clean, lines: int, *, alone: bool) -> Iterator[Line]:
+    """Show what was seen of a miss: all of it with `-v`, else where its cause is not known."""
+    diagnosis = verdict.diagnosis
+    reason = diagnosis.reason if diagnosis else None
+    if reason and not reason.general and lines != EVERYTHING:
+        return
+    if not alone:
+        yield Tone.FAINT, f"    {verdict.name}  {ending(verdict)}"
     for name, text in sections(verdict, clean):
-        if one_line(text) == reason:
+        if one_line(text) == one_line(clean(verdict.why)):
             continue
         yield Tone.FAINT, f"    {name}:"
         yield from gutter(text, lines)
-    if verdict.diagnosis and verdict.diagnosis.note:
-        yield Tone.FAINT, f"    note:  {one_line(clean(verdict.diagnosis.note))}"
+    if diagnosis and diagnosis.note:
+        yield Tone.FAINT, f"    note:  {one_line(clean(diagnosis.note))}"
 
 
 def title(verdict: Verdict) -> str:

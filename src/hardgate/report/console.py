@@ -120,7 +120,7 @@ class Console:
         """Tell of a verdict as it falls, with the reason where it is not a pass."""
         if self.verbosity < 0:
             return
-        reason = one_line(self.clean(verdict.reason))
+        reason = one_line(self.clean(verdict.why))
         with self._lock:
             told_already = bool(reason) and reason == self._last_reason
             self._last_reason = reason

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from hardgate.report.plain import duration, tail
+from hardgate.cause import Cause, root_causes
+from hardgate.diagnosis import thrown_away
+from hardgate.report.plain import duration, one_line, tail
 from hardgate.run import Run
 from hardgate.verdict import Outcome, Verdict
 
@@ -14,14 +16,16 @@ Section = tuple[str, str]
 
 
 def sections(verdict: Verdict, clean: Clean) -> Iterator[Section]:
-    """Yield what the probe wrote and what its second look showed; nothing of empty streams."""
+    """Yield what the probe wrote and what its second look showed; nothing of what is empty."""
     execution, diagnosis = verdict.observation.execution, verdict.diagnosis
     if execution:
         for title, text in (("stderr", execution.stderr), ("stdout", execution.stdout)):
             if text.strip():
                 yield title + (", cut" if execution.truncated else ""), clean(text)
-    if diagnosis:
+    if diagnosis and diagnosis.looked_twice:
         yield _second_look(verdict), clean(diagnosis.trace) or "(no trace)"
+        if thrown := thrown_away(verdict.observation):
+            yield "what the probe threw away", clean(thrown)
 
 
 def ending(verdict: Verdict) -> str:
@@ -38,9 +42,12 @@ def ending(verdict: Verdict) -> str:
 
 def body(verdict: Verdict, run: Run, clean: Clean, *, lines: int = 200) -> str:
     """Tell all of it in one text, for a report that shows nothing else."""
-    parts = [clean(verdict.reason) or "It gave no reason."]
-    if verdict.hint:
-        parts.append(f"What to do: {clean(verdict.hint)}")
+    parts = [clean(verdict.why) or "It gave no reason."]
+    if verdict.remedy:
+        parts.append(f"What to do: {clean(verdict.remedy)}")
+    parts += [f"Seen:\n{text}" for text in quotes(verdict, clean)]
+    if shared := _shared(verdict, run):
+        parts.append(f"The same cause: {clean(shared)}")
     if how := ending(verdict):
         parts.append(f"Its probe: {how}")
     parts += [f"{title}:\n{tail(text, lines)}" for title, text in sections(verdict, clean)]
@@ -49,6 +56,32 @@ def body(verdict: Verdict, run: Run, clean: Clean, *, lines: int = 200) -> str:
     if verdict.outcome is Outcome.ERROR and run.problem:
         parts += _problem(run, clean, already=parts[0], lines=lines)
     return "\n\n".join(parts)
+
+
+def quotes(verdict: Verdict, clean: Clean) -> Iterator[str]:
+    """Yield the lines that the reason rests on, as one text; nothing where there is no reason."""
+    reason = verdict.diagnosis.reason if verdict.diagnosis else None
+    if reason and reason.quotes:
+        yield quoted(reason.quotes, clean)
+
+
+def quoted(lines: tuple[str, ...], clean: Clean) -> str:
+    """Put lines of evidence below each other; they are cleaned as a whole."""
+    return "\n".join(one_line(line) for line in clean("\n".join(lines)).split("\n"))
+
+
+def causes_of(run: Run) -> tuple[Cause, ...]:
+    """Give the run's root causes, those that cost most first."""
+    return root_causes(run.verdicts)
+
+
+def _shared(verdict: Verdict, run: Run) -> str:
+    """Name what else the same cause breaks."""
+    for cause in causes_of(run):
+        names = [one.name for one in cause.verdicts]
+        if verdict.name in names and len(names) > 1:
+            return ", ".join(name for name in names if name != verdict.name)
+    return ""
 
 
 def _problem(run: Run, clean: Clean, *, already: str, lines: int) -> Iterator[str]:

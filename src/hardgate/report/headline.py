@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import assert_never
 
+from hardgate.cause import root_causes
 from hardgate.contract import Severity
 from hardgate.errors import ExitCode
 from hardgate.plan import Plan
@@ -116,7 +117,14 @@ def _broken(run: Run) -> str:
     missed = pick(run, Outcome.FAIL, Severity.HARD)
     if not missed:
         return run.problem.rstrip(".") or "something hard did not hold"
-    return f"{_asked(run, missed)} did not hold: {names(missed)}"
+    return f"{_causes(run)}{_asked(run, missed)} did not hold: {names(missed)}"
+
+
+def _causes(run: Run) -> str:
+    """Count causes before misses, where some misses have one in common."""
+    hard = [cause for cause in root_causes(run.verdicts) if cause.severity is Severity.HARD]
+    shared = any(len(cause.verdicts) > 1 for cause in hard)
+    return f"{count(len(hard), 'cause')}: " if shared else ""
 
 
 def _unknown(run: Run) -> str:

@@ -81,7 +81,7 @@ def _case(verdict: Verdict, run: Run, kind: str, clean: Clean) -> TestCase:
         classname=f"t{run.plan.tier.number}.{_group(verdict)}",
         elapsed_sec=execution.seconds if execution else None,
     )
-    reason = one_line(clean(verdict.reason)) or "It gave no reason."
+    reason = one_line(clean(verdict.why)) or "It gave no reason."
     match kind:
         case "failure":
             case.add_failure_info(reason, body(verdict, run, clean))

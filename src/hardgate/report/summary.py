@@ -5,10 +5,13 @@ keys are added, never taken away or given another meaning.
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hardgate import __version__
+from hardgate.cause import Cause, root_causes
+from hardgate.reason import Reason
 from hardgate.redact import Redactor
 from hardgate.report.headline import colour_word, headline, not_looked_at
 from hardgate.report.replace import replace_file
@@ -37,6 +40,7 @@ def summary(run: Run) -> dict[str, Any]:
         "problem": run.problem,
         "remedy": run.remedy,
         "evidence": run.evidence,
+        "causes": [_cause(cause) for cause in root_causes(run.verdicts)],
         "notices": list(run.notices),
         "adaptations": list(run.host.adaptations) if run.host else [],
         "image": _image(run.image),
@@ -47,7 +51,7 @@ def summary(run: Run) -> dict[str, Any]:
         "seconds": round(run.seconds, 3),
         "steps": {name: round(seconds, 3) for name, seconds in run.steps.items()},
         "kept": list(run.kept),
-        "verdicts": [_verdict(verdict) for verdict in run.verdicts],
+        "verdicts": [_verdict(verdict, run) for verdict in run.verdicts],
         "hardgate": __version__,
         "schema_version": SCHEMA_VERSION,
     }
@@ -80,7 +84,18 @@ def _host(host: Host | None) -> dict[str, str] | None:
     return {"kind": host.kind, "engine": host.engine, "kernel": host.kernel}
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
+def _cause(cause: Cause) -> dict[str, Any]:
+    return {
+        "sentence": cause.sentence,
+        "remedy": cause.remedy,
+        "severity": cause.severity.value,
+        "cause": cause.reason.cause if cause.reason else "",
+        "quotes": list(cause.reason.quotes) if cause.reason else [],
+        "verdicts": [verdict.name for verdict in cause.verdicts],
+    }
+
+
+def _verdict(verdict: Verdict, run: Run) -> dict[str, Any]:
     execution = verdict.observation.execution
     return {
         "name": verdict.name,
@@ -89,6 +104,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "outcome": verdict.outcome.value,
         "reason": verdict.reason,
         "hint": verdict.hint,
+        **_promise(verdict.name, run),
         "seconds": round(execution.seconds, 3) if execution else None,
         "exit_status": execution.exit_status if execution else None,
         "timed_out": bool(execution and execution.timed_out),
@@ -100,13 +116,41 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def _promise(name: str, run: Run) -> dict[str, str]:
+    for capability in run.plan.capabilities:
+        if capability.name == name:
+            return {"description": capability.description, "source": capability.source}
+    guards = {guard.name: guard.description for guard in run.plan.guards}
+    return {"description": guards.get(name, ""), "source": ""}
+
+
 def _diagnosis(verdict: Verdict) -> dict[str, Any] | None:
-    diagnosis = verdict.diagnosis
+    diagnosis, seen = verdict.diagnosis, verdict.observation
     if diagnosis is None:
         return None
     return {
+        "reason": _reason(diagnosis.reason),
+        "looked_twice": diagnosis.looked_twice,
         "trace": diagnosis.trace,
         "exit_status": diagnosis.exit_status,
         "flaky": diagnosis.flaky,
         "note": diagnosis.note,
+        "discarded": [asdict(one) for one in seen.discarded],
+        "commands": [asdict(one) for one in seen.commands],
+        "failures": [asdict(one) for one in seen.failures],
+        "exchanges": [asdict(one) for one in seen.exchanges],
+        "surroundings": dict(seen.surroundings),
+    }
+
+
+def _reason(reason: Reason | None) -> dict[str, Any] | None:
+    if reason is None:
+        return None
+    return {
+        "cause": reason.cause,
+        "subject": reason.subject,
+        "sentence": reason.sentence,
+        "remedy": reason.remedy,
+        "quotes": list(reason.quotes),
+        "general": reason.general,
     }

@@ -1,0 +1,48 @@
+"""Clues about the host's namespaces: who may enter them, and whose PID 1 it is."""
+
+import re
+from collections.abc import Iterator
+
+from hardgate.clue import Clue
+from hardgate.miss import Miss, Step
+
+_PID_1 = re.compile(r"/proc/1\b|--target[ =]1\b|-t ?1\b|\bnsenter\b|^(?:ps|pgrep|pidof)\b")
+_ENTERED = re.compile(
+    r"nsenter: (?:reassociate to namespaces? (?:[‘'](?P<one>[\w/]+)[’'] )?failed|setns.*)"
+    r": Operation not permitted"
+)
+_OPENED = re.compile(r"nsenter: cannot open (?P<one>/proc/\d+/ns/\w+): Permission denied")
+
+
+def find(miss: Miss, step: Step) -> Iterator[Clue]:
+    """Look for an nsenter that is refused, and for a PID 1 that is not the host's."""
+    for line in step.said:
+        refused = _ENTERED.search(line) or _OPENED.search(line)
+        if refused:
+            yield _refused(miss, step, line, refused["one"] or "")
+    about = " ".join((step.text, *(one.text for one in miss.inputs(step))))
+    if _PID_1.search(about) or any(map(_PID_1.search, step.started)):
+        yield from _own_namespace(miss, step)
+
+
+def not_privileged(miss: Miss) -> str:
+    """Say that the workspace is not privileged, if the engine says so."""
+    told = miss.seen("settings").get("privileged")
+    return "; the engine says that it is not privileged" if told is False else ""
+
+
+def _refused(miss: Miss, step: Step, line: str, one: str) -> Clue:
+    what = f"the namespace '{one}'" if one else "the namespaces of PID 1"
+    as_root = any("sudo" in command.split()[:1] for command in (step.text, *step.started))
+    fields = {"what": what, "uid": str(miss.uid), "privileged": not_privileged(miss)}
+    cause = "nsenter_not_permitted" if as_root else "nsenter_as_agent"
+    return Clue(cause=cause, quotes=(step.text, line), fields=fields)
+
+
+def _own_namespace(miss: Miss, step: Step) -> Iterator[Clue]:
+    own, host = miss.pid_namespaces
+    if own and host and own != host:
+        init = next((f"'{one.command}'" for one in miss.processes if one.is_init), "its own")
+        quotes = (step.text, f"seen from outside: PID namespace {own}, the host's {host}")
+        fields = {"workspace": own, "host": host, "init": init}
+        yield Clue(cause="pid_namespace_own", quotes=quotes, fields=fields)

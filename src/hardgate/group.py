@@ -1,0 +1,58 @@
+"""A group that the user joined after logging in, taken up without a new login."""
+
+import grp
+import os
+import pwd
+import shlex
+import shutil
+import stat
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hardgate.endpoint import locate
+from hardgate.errors import EngineError
+
+
+def join_group(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> None:
+    """Start hardgate over inside the engine's group, where its user is in it and it is not.
+
+    Returns where there is nothing to join; else this process goes on as `hardgate WORDS` anew.
+    """
+    try:
+        url = locate(environ).url
+    except EngineError:  # whoever needs the engine tells it
+        return
+    name = missing_group(Path(url.removeprefix("unix://"))) if url.startswith("unix://") else None
+    if name is None or shutil.which("sg") is None:
+        return
+    print(f"hardgate: goes on in the group '{name}', which you joined meanwhile.", file=sys.stderr)
+    sys.stderr.flush()
+    os.execvp("sg", regrouped([sys.executable, "-P", "-m", "hardgate", *words], name))  # noqa: S606, S607
+
+
+def missing_group(socket: Path) -> str | None:
+    """Name the group by which this user, but not this process, may use a socket."""
+    if not os.access(socket, os.F_OK) or os.access(socket, os.W_OK):
+        return None
+    seen = socket.stat()
+    if not seen.st_mode & stat.S_IWGRP or seen.st_gid in os.getgroups():
+        return None
+    try:
+        group, user = grp.getgrgid(seen.st_gid), pwd.getpwuid(os.getuid())
+    except KeyError:
+        return None
+    return group.gr_name if user.pw_name in group.gr_mem else None
+
+
+def regrouped(argv: Sequence[str], name: str) -> list[str]:
+    """Give the command that runs another one inside a group.
+
+    Back in the user's own group at last, so that files are made in that one; the first group stays
+    among the process's others.
+    """
+    try:
+        own = grp.getgrgid(os.getgid()).gr_name
+    except KeyError:
+        return ["sg", name, "-c", shlex.join(argv)]
+    return ["sg", name, "-c", shlex.join(["exec", "sg", own, "-c", shlex.join(["exec", *argv])])]

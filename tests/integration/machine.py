@@ -1,0 +1,86 @@
+"""A whole machine for a test: a throwaway host of ours with an engine, reached over its relay."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+
+from hardgate import debris
+from hardgate.engine import connect
+from hardgate.host import (
+    TOOLS,
+    HostRequest,
+    Lifeline,
+    boot_engine,
+    create_host,
+    wait_until_held,
+)
+from hardgate.lookout import Lookout
+from hardgate.owner import Owner, Process
+from hardgate.relay import Relay
+
+UNIFIED = """
+set -e
+umount -R /sys/fs/cgroup
+mount -t cgroup2 none /sys/fs/cgroup
+mkdir -p /sys/fs/cgroup/init
+while read -r pid; do echo "$pid" 2>/dev/null >/sys/fs/cgroup/init/cgroup.procs || continue
+done </sys/fs/cgroup/cgroup.procs
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A machine with an engine of its own."""
+
+    url: str
+    """For DOCKER_HOST."""
+    client: docker.APIClient
+    lookout: Lookout
+
+
+@contextmanager
+def machine(
+    client: docker.APIClient,
+    folder: Path,
+    image: str,
+    *,
+    name: str,
+    images: Sequence[str],
+    unified: bool = False,
+) -> Iterator[Machine]:
+    """Boot a machine whose engine has `images` (tags of the outer engine's), and take it down."""
+    owner = Owner(run=name, process=Process.current(), deadline=int(time.time()) + 1800)
+    request = HostRequest(
+        kind="nested",
+        image=image,
+        owner=owner,
+        seconds=1800,
+        keep_seconds=60,
+        environment={},
+    )
+    try:
+        created = create_host(client, request)
+        lookout = Lookout(client=client, container=created.container)
+        lifeline = Lifeline(client, created.container)
+        wait_until_held(lookout)
+        digests = {tag: client.inspect_image(tag) for tag in images}
+        for inspect in digests.values():
+            lookout.ask(f"{TOOLS}/adopt-image", inspect["Id"], *inspect["RootFS"]["Layers"])
+        lookout.ask("sh", "-c", "umount -l /run/shelf/*")
+        if unified:
+            lookout.ask("sh", "-c", UNIFIED)
+        boot_engine(lookout)
+        with Relay(client, created.container, folder / f"{name}.sock") as relay:
+            inner = connect(relay.url)
+            for tag, inspect in digests.items():
+                repository, _, version = tag.partition(":")
+                if not tag.startswith("sha256:"):
+                    inner.tag(inspect["Id"], repository, version)
+            yield Machine(url=relay.url, client=inner, lookout=lookout)
+        lifeline.close()
+    finally:
+        debris.remove_run(client, name)
