@@ -1,5 +1,6 @@
 """The caller's engine: found as the 'docker' command finds it, and fit for the gate or refused."""
 
+import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -83,6 +84,12 @@ def connect(url: str) -> docker.APIClient:
     """
     found = locate(os.environ)
     return _connect(found if found.url == url else endpoint_at(url, os.environ))
+
+
+@functools.cache
+def shared_client(url: str) -> docker.APIClient:
+    """Give this process's one client for an address: what is asked next uses its connections."""
+    return connect(url)
 
 
 def _connect(endpoint: Endpoint) -> docker.APIClient:

@@ -93,9 +93,10 @@ def see_shell(scene: Scene) -> Facts:
 
 def see_pid_namespace(scene: Scene) -> Facts:
     """Read the workspace's namespace and the host's; the lookout is in the latter."""
+    namespaces = scene.lookout.pid_namespaces(scene.workspace.state["pid"], "self")
     return {
-        "workspace": scene.lookout.pid_namespace(scene.workspace.state["pid"]),
-        "host": scene.lookout.pid_namespace("self"),
+        "workspace": namespaces[0],
+        "host": namespaces[1],
     }
 
 
@@ -105,8 +106,7 @@ def see_host_writes(scene: Scene) -> Facts:
     path = f"/tmp/hardgate-{nonce}"  # noqa: S108 - on the test host, and unique
     inside = shlex.quote(f"/host{path}")
     seen = scene.run_as_agent(f"printf %s {nonce} > {inside}")
-    found = scene.lookout.read_file(path)
-    scene.lookout.run("rm", "-f", scene.lookout.root + path)
+    found = scene.lookout.take_file(path)
     if seen.problem:
         raise HostError(f"Nobody could ask the workspace to write: {seen.problem}")
     words = (seen.stderr or f"exit status {seen.exit_status}").strip()

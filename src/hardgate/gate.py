@@ -136,7 +136,7 @@ def _verify(
         console.note(f"Removed what a dead run left: {removed}.")
     base = ensure_base(engine, file=request.base, refresh=request.refresh_base, say=console.note)
     host_image = _host_image(client, base, console)
-    with Stage(client, engine.url, owner) as stage, ThreadPoolExecutor() as workers:
+    with _staged(engine, owner, console) as stage, ThreadPoolExecutor() as workers:
         try:
             course = workers.submit(_play, request, engine, stage, host_image, console, findings)
             light = workers.submit(_light, request, stage, host_image)
@@ -149,6 +149,17 @@ def _verify(
         finally:
             stage.over.set()
             _take_leave(stage, folder, console, findings)
+
+
+@contextmanager
+def _staged(engine: Engine, owner: Owner, console: Console) -> Iterator[Stage]:
+    stage = Stage(engine.client(), engine.url, owner)
+    stage.set_up()
+    try:
+        yield stage
+    finally:
+        with console.step("Take everything down"):
+            stage.take_down()
 
 
 def _host_image(client: docker.APIClient, base: str, console: Console) -> str:
@@ -222,6 +233,7 @@ def _play(
         "test_host_outer_url": engine.url,
         "test_host_engine_url": stage.relay_url if request.host == "nested" else engine.url,
         "test_host_environment": proxy_environment(),
+        "test_host_share": str(stage.share),
         "test_host_arrival": str(stage.folder / "arrival.json"),
         "test_host_seconds": LIFE_SECONDS,
         "test_host_keep_seconds": KEEP_SECONDS,

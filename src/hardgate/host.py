@@ -1,9 +1,11 @@
 """The test host: made ready on the caller's engine, reached from outside, gone with its run."""
 
 import ipaddress
+import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -12,7 +14,7 @@ from docker.types import Mount
 
 from hardgate.capabilities import find_lacking, lacking_here
 from hardgate.errors import HostError
-from hardgate.lookout import Lookout
+from hardgate.lookout import Lookout, TestHost
 from hardgate.owner import Owner
 from hardgate.run import Host
 
@@ -23,6 +25,9 @@ PIDS = 8192
 POOLS = ("10.213.0.0/16", "10.214.0.0/16", "192.168.213.0/24", "172.30.213.0/24")
 """Candidates for the nested engine's bridge: the first that the outer engine does not use."""
 BOOT_SECONDS = 60.0
+SHARE = "/run/hardgate"
+NONCE = "nonce"
+SOCKET = "engine.sock"
 NOT_SHOWN = 3
 """What `adopt-image` exits with where the outer engine's store does not show every layer."""
 ROLE = "hardgate.role"
@@ -43,6 +48,8 @@ class HostRequest:
     """Its life at the most, once it is kept."""
     environment: Mapping[str, str]
     """The machine's proxies."""
+    share: str = ""
+    """A private folder of the gate's machine, for a socket that both sides see; none where empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +63,14 @@ class CreatedHost:
 
 def create_host(client: docker.APIClient, request: HostRequest) -> CreatedHost:
     """Create the host's container, with every capability that the engine can grant."""
-    container = _create(client, request, lacking=frozenset())
+    try:
+        container = _create(client, request, lacking=frozenset())
+    except APIError as error:
+        if "bind source path does not exist" not in str(error.explanation):
+            raise
+        # The gate's folder is not on the engine's machine: there is nothing to share.
+        request = replace(request, share="")
+        container = _create(client, request, lacking=frozenset())
     trial = _refusal(client, container)
     if not trial:
         return CreatedHost(container=container, lacking=())
@@ -113,7 +127,9 @@ def _create(client: docker.APIClient, request: HostRequest, *, lacking: frozense
             "device_cgroup_rules": ["a *:* rwm"],
         }
     settings = (
-        _direct_settings() if request.kind == "direct" else _nested_settings(client) | privileges
+        _direct_settings()
+        if request.kind == "direct"
+        else _nested_settings(client, request.share) | privileges
     )
     host_config = client.create_host_config(auto_remove=True, **settings)
     if lacking:
@@ -144,13 +160,17 @@ def _unknown(client: docker.APIClient) -> frozenset[str]:
     return frozenset({"PERFMON", "BPF", "CHECKPOINT_RESTORE"} if api <= NAMELESS_API else ())
 
 
-def _nested_settings(client: docker.APIClient) -> dict[str, Any]:
+def _nested_settings(client: docker.APIClient, share: str) -> dict[str, Any]:
     info = client.info()
     bound = min(MEMORY_MIB, int(info["MemTotal"] / 2**20 * 0.9))
     return {
         "mem_limit": f"{bound}m",
         "pids_limit": PIDS,
-        "mounts": [Mount("/var/lib/docker", None, type="volume"), *_shelf(info)],
+        "mounts": [
+            Mount("/var/lib/docker", None, type="volume"),
+            *_shelf(info),
+            *([Mount(SHARE, share, type="bind")] if share else []),
+        ],
     }
 
 
@@ -217,6 +237,20 @@ def wait_until_held(lookout: Lookout, seconds: float = BOOT_SECONDS) -> None:
                 evidence=_log(lookout),
             )
         time.sleep(0.05)
+
+
+def shorten(host: TestHost, share: str) -> TestHost:
+    """Reach the host's engine by a socket in the shared folder, where both sides see the same one.
+
+    They do not where the gate is in a container or the engine on another machine. The relay's
+    address is kept then, and for a user who could not open the socket, which is root's.
+    """
+    if host.kind != "nested" or not share or os.geteuid() != 0:
+        return host
+    seen = Lookout.at(host).read_file(f"{SHARE}/{NONCE}")
+    if seen is None or seen != Path(share, NONCE).read_text():
+        return host
+    return replace(host, engine_url=f"unix://{share}/{SOCKET}")
 
 
 def _log(lookout: Lookout) -> str:

@@ -77,6 +77,8 @@ class Listener:
     def _take(self, answer: Mapping[str, Any]) -> None:
         if "test_host" in answer:
             self._take_host(answer)
+        if "host" in answer:
+            self._stage.host = TestHost.from_json(answer["host"])
         if "engine" in answer:
             self._findings.host = Host(**answer["engine"])
         if "taken" in answer and not answer["taken"]:

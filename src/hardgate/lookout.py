@@ -11,7 +11,7 @@ from typing import Any
 
 import docker
 
-from hardgate.engine import connect
+from hardgate.engine import shared_client
 from hardgate.errors import HostError
 from hardgate.execution import EndProcess, execute
 from hardgate.observation import Execution
@@ -57,7 +57,7 @@ class Lookout:
     @classmethod
     def at(cls, host: TestHost) -> "Lookout":
         """Stand on a test host."""
-        return cls(client=connect(host.outer_url), container=host.container, root=host.root)
+        return cls(client=shared_client(host.outer_url), container=host.container, root=host.root)
 
     def run(self, *command: str, timeout: float = LOOK_SECONDS) -> Execution:
         """Run a command on the host's side."""
@@ -81,10 +81,18 @@ class Lookout:
         seen = self.run("head", "-c", "65536", self.root + path)
         return seen.stdout if seen.exit_status == 0 else None
 
-    def pid_namespace(self, pid: int | str) -> str:
-        """Give the inode number of a process's PID namespace; empty where it cannot be read."""
-        seen = self.run("stat", "-Lc", "%i", f"/proc/{pid}/ns/pid")
-        return seen.stdout.strip() if seen.exit_status == 0 else ""
+    def take_file(self, path: str) -> str | None:
+        """Read a small file of the host's disk and remove it; None where there is none."""
+        script = 'head -c 65536 "$1"; status=$?; rm -f "$1"; exit $status'
+        seen = self.run("sh", "-c", script, "sh", self.root + path)
+        return seen.stdout if seen.exit_status == 0 else None
+
+    def pid_namespaces(self, *pids: int | str) -> tuple[str, ...]:
+        """Give the inode numbers of processes' PID namespaces; empty where one cannot be read."""
+        script = 'for pid; do stat -Lc %i "/proc/$pid/ns/pid" 2>/dev/null || echo; done'
+        seen = self.run("sh", "-c", script, "sh", *map(str, pids))
+        lines = seen.stdout.split("\n")
+        return tuple(lines[: len(pids)]) if seen.exit_status == 0 else ("",) * len(pids)
 
     def ender(self, mark: str) -> EndProcess:
         """Give what ends a process tree, and all whose environment holds `mark`."""

@@ -15,6 +15,8 @@ KINDS = {
 }
 _RIGHTS = {"r": 4, "w": 2, "x": 1}
 _WORDS = {"readable": "r", "writable": "w", "executable": "x"}
+_APART = {"/configs/.auth_token": "token", "/var/run/docker.sock": "socket"}
+"""Paths that are looked at by themselves, wherever a probe is about them."""
 STICKY = 0o1000
 
 
@@ -64,6 +66,10 @@ class Place:
         """
         if right in self.allowed:
             return self.allowed[right]
+        return self.mode_grants(uid, groups, right)
+
+    def mode_grants(self, uid: int, groups: Collection[int] | None, right: str) -> bool | None:
+        """Tell it by owner and mode alone."""
         if self.mode is None or self.uid is None:
             return None
         bit = _RIGHTS[right]
@@ -82,10 +88,42 @@ class Place:
             to = f" (a link to '{self.link}')" if self.link else ""
             return f"seen from outside: '{self.path}' is not there{to}"
         on = f", on '{self.mount}' ({self.file_system or 'unknown'})" if self.mount else ""
+        group = "" if self.gid is None else f", gid {self.gid}"
         return (
             f"seen from outside: '{self.path}' is {KINDS.get(self.kind, 'there')}, "
-            f"uid {self.uid}, gid {self.gid}, mode {self.octal}{on}"
+            f"uid {self.uid}{group}, mode {self.octal}{on}"
         )
+
+
+def find_place(surroundings: Mapping[str, Any], path: str) -> Place | None:
+    """Find a path in what was seen from outside; None where nothing was seen of it.
+
+    A path that is not there tells of the folders above it, too: which one is the last that is.
+    """
+    told = surroundings.get("paths") or {}
+    for found in (told.get(path), surroundings.get(_APART.get(path, ""))):
+        if isinstance(found, Mapping) and "exists" in found:
+            return read_place(path, found)
+    for below, found in told.items():
+        parent = found.get("parent") or {}
+        if parent.get("path") and below.startswith(path.rstrip("/") + "/"):
+            return _above(path, found, parent)
+    return None
+
+
+def _above(path: str, found: Mapping[str, Any], parent: Mapping[str, Any]) -> Place | None:
+    """Tell of a folder above a path that is not there."""
+    image = found.get("image") or {}
+    kept = str((image.get("parent") or {}).get("path") or "")
+    seen: dict[str, Any] = {"mount": found.get("mount")}
+    if image:
+        seen["in_image"] = bool(image.get("exists")) or (kept + "/").startswith(path + "/")
+    if parent["path"] == path:
+        return read_place(path, {**seen, **parent, "exists": True, "type": "directory"})
+    if path.startswith(parent["path"].rstrip("/") + "/"):
+        masked = {"masked_by": (found.get("mount") or {}).get("point")} if image else {}
+        return read_place(path, {**seen, **masked, "exists": False})
+    return None
 
 
 def read_place(path: str, fact: Mapping[str, Any]) -> Place:

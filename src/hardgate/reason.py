@@ -24,7 +24,8 @@ from hardgate.finders import (
     said,
     web,
 )
-from hardgate.miss import Miss, Step
+from hardgate.miss import Miss
+from hardgate.step import Step
 from hardgate.rules import Rule, load_rules
 
 Finder = Callable[[Miss, Step], Iterator[Clue]]

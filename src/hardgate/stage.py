@@ -1,23 +1,23 @@
 """All of a run that is up, and how it comes down: host, relay, beacon, folder, on any way out."""
 
 import contextlib
+import secrets
 import shutil
 import threading
 from pathlib import Path
-from types import TracebackType
 
 import docker
 
 from hardgate import warden
 from hardgate.debris import make_private_folder, remove_run
-from hardgate.host import Lifeline
+from hardgate.host import NONCE, Lifeline
 from hardgate.lookout import Lookout, TestHost
 from hardgate.owner import Owner
 from hardgate.relay import Relay
 
 
 class Stage:
-    """A run's things on the caller's engine and on this machine, as long as the `with` lasts."""
+    """A run's things on the caller's engine and on this machine, until they are taken down."""
 
     def __init__(self, client: docker.APIClient, engine_url: str, owner: Owner) -> None:
         """Set nothing up yet."""
@@ -25,6 +25,8 @@ class Stage:
         self.engine_url = engine_url
         self.owner = owner
         self.folder = Path()
+        self.share = Path()
+        """Shown to the host, where it is on the engine's machine."""
         self.host: TestHost | None = None
         self.over = threading.Event()
         """Set when the run is to end: whoever works for it stops."""
@@ -44,11 +46,13 @@ class Stage:
             return None
         return Lookout(client=self.client, container=self.host.container, root=self.host.root)
 
-    def __enter__(self) -> "Stage":
+    def set_up(self) -> None:
         """Make the private folder, and post the warden."""
         self.folder = make_private_folder(self.owner)
+        self.share = self.folder / "share"
+        self.share.mkdir(mode=0o700)
+        (self.share / NONCE).write_text(secrets.token_hex(16))
         self._warden = warden.post(self.folder, self.owner.run, self.engine_url)
-        return self
 
     def hold(self, host: TestHost) -> None:
         """Take hold of a host that was just started, and relay its engine."""
@@ -63,12 +67,7 @@ class Stage:
             self._lifeline.keep()
             self._kept = True
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def take_down(self) -> None:
         """Take everything down; each part in spite of the others."""
         self.over.set()
         with contextlib.ExitStack() as last:

@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
-from hardgate.engine import connect
+from hardgate.engine import shared_client
 from hardgate.errors import HardgateError
 from hardgate.facts import Scene, gather
 from hardgate.lookout import Lookout, TestHost
@@ -28,7 +28,7 @@ Values = Mapping[str, Any]
 def look(values: Values) -> Observation:
     """Run a probe, else gather a guard's facts."""
     host = TestHost.from_json(values["host"])
-    client, lookout = connect(host.engine_url), Lookout.at(host)
+    client, lookout = shared_client(host.engine_url), Lookout.at(host)
     workspace, uid = Workspace.from_json(values["workspace"]), int(values["agent_uid"])
     if values.get("probe"):
         setting = Setting(

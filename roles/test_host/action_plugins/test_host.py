@@ -12,13 +12,14 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from hardgate.engine import connect
+from hardgate.engine import shared_client
 from hardgate.errors import HostError
 from hardgate.host import (
     HostRequest,
     boot_engine,
     create_host,
     load_image,
+    shorten,
     take_image,
     wait_until_held,
 )
@@ -41,8 +42,9 @@ def create(values: Values) -> dict[str, Any]:
         seconds=int(values["seconds"]),
         keep_seconds=int(values["keep_seconds"]),
         environment=values["environment"],
+        share=values["share"],
     )
-    created = create_host(connect(values["outer_url"]), request)
+    created = create_host(shared_client(values["outer_url"]), request)
     host = TestHost(
         kind=values["kind"],
         engine_url=values["engine_url"],
@@ -54,9 +56,9 @@ def create(values: Values) -> dict[str, Any]:
 
 
 def hold(values: Values) -> dict[str, Any]:
-    """Wait until the gate holds the host."""
+    """Wait until the gate holds the host; take the short way to its engine, where there is one."""
     wait_until_held(_lookout(values))
-    return {}
+    return {"host": shorten(TestHost.from_json(values["host"]), values["share"]).to_json()}
 
 
 def arrival(values: Values) -> dict[str, Any]:
@@ -82,7 +84,11 @@ def boot(values: Values) -> dict[str, Any]:
 def load(values: Values) -> dict[str, Any]:
     """Load the image into the host's engine; its config digest is what the engine calls it."""
     host = TestHost.from_json(values["host"])
-    return {"image": load_image(connect(host.outer_url), connect(host.engine_url), values["image"])}
+    return {
+        "image": load_image(
+            shared_client(host.outer_url), shared_client(host.engine_url), values["image"]
+        )
+    }
 
 
 def _lookout(values: Values) -> Lookout:

@@ -41,7 +41,8 @@ def main() -> None:
     """Answer one request."""
     request = json.loads(sys.argv[1])
     want, init = frozenset(request["want"]), int(request["init"])
-    answer = dict(inside(f"/proc/{init}/root", lambda: look_inside(request, mounts(init))))
+    mounted = mounts(init)  # From inside, a PID namespace of its own does not know this number.
+    answer = dict(inside(f"/proc/{init}/root", lambda: look_inside(request, mounted)))
     if request["image"] and "paths" in answer:
         masked = [path for path, seen in answer["paths"].items() if covered(seen)]
         image = inside(request["image"], lambda: {path: look_at(path) for path in masked})
@@ -145,7 +146,7 @@ def look_at(path: str, agent: Mapping[str, Any] | None = None) -> Facts:
     seen |= {"exists": True, "type": KINDS.get(stat.S_IFMT(status.st_mode), "other")}
     seen |= {"uid": status.st_uid, "gid": status.st_gid, "mode": f"{status.st_mode & 0o7777:04o}"}
     if seen["type"] == "file":
-        seen["size"] = status.st_size
+        seen |= {"size": status.st_size, **kind_of(path)}
     if seen["type"] == "directory":
         seen["empty"] = is_empty(path)
     return seen | (access(path, agent) if agent else {})
@@ -162,7 +163,8 @@ def parent_of(path: str, agent: Mapping[str, Any] | None) -> Facts | None:
         status = os.stat(above)
     except OSError:
         return None
-    seen = {"path": above, "uid": status.st_uid, "mode": f"{status.st_mode & 0o7777:04o}"}
+    seen = {"path": above, "uid": status.st_uid, "gid": status.st_gid}
+    seen["mode"] = f"{status.st_mode & 0o7777:04o}"
     return seen | (access(above, agent) if agent else {})
 
 
@@ -322,7 +324,7 @@ def kind_of(path: str) -> Facts:
     if head.startswith("\x7fELF"):
         return {"kind": "program"}
     if head.startswith("#!"):
-        return {"kind": "script", "interpreter": head[2:].partition("\n")[0].strip()}
+        return {"kind": "script", "interpreter": head[2:].partition("\n")[0].strip(" \t")}
     return {"kind": "other"}
 
 

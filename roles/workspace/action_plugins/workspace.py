@@ -9,7 +9,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from hardgate import workspace
-from hardgate.engine import connect
+from hardgate.engine import shared_client
 from hardgate.lookout import Lookout, TestHost
 from hardgate.task import answer
 from hardgate.workspace import Workspace, WorkspaceRequest
@@ -20,7 +20,9 @@ Values = Mapping[str, Any]
 def create(values: Values) -> dict[str, Any]:
     """Create the volumes and the container."""
     host = TestHost.from_json(values["host"])
-    made = workspace.create(connect(host.engine_url), WorkspaceRequest.from_json(values["request"]))
+    made = workspace.create(
+        shared_client(host.engine_url), WorkspaceRequest.from_json(values["request"])
+    )
     return {"workspace": made.to_json()}
 
 
@@ -35,7 +37,7 @@ def start(values: Values) -> dict[str, Any]:
     """Start the image's entrypoint."""
     host = TestHost.from_json(values["host"])
     started = workspace.start(
-        connect(host.engine_url),
+        shared_client(host.engine_url),
         Workspace.from_json(values["workspace"]),
         WorkspaceRequest.from_json(values["request"]),
     )
@@ -47,7 +49,7 @@ def wait(values: Values) -> dict[str, Any]:
     host = TestHost.from_json(values["host"])
     return {
         "readiness": workspace.wait_until_ready(
-            connect(host.engine_url),
+            shared_client(host.engine_url),
             Lookout.at(host),
             Workspace.from_json(values["workspace"]),
             seconds=float(values["seconds"]),
@@ -59,7 +61,7 @@ def wait(values: Values) -> dict[str, Any]:
 def stop(values: Values) -> dict[str, Any]:
     """Stop it."""
     host = TestHost.from_json(values["host"])
-    workspace.stop(connect(host.engine_url), Workspace.from_json(values["workspace"]))
+    workspace.stop(shared_client(host.engine_url), Workspace.from_json(values["workspace"]))
     return {}
 
 

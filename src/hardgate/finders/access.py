@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from hardgate.clue import Clue
 from hardgate.finders.said import quote
-from hardgate.miss import Miss, Step
+from hardgate.miss import Miss
+from hardgate.step import Step
 from hardgate.observation import Failure
 from hardgate.place import STICKY, Place
 
@@ -137,7 +138,7 @@ def _not_run(miss: Miss, target: str, line: str) -> Iterator[Clue]:
         fields = {"target": target, "mount": near.mount}
         quotes = (line, f"'{near.mount}' is mounted {','.join(sorted(near.options))}")
         yield Clue(cause="mount_noexec", quotes=quotes, fields=fields, subject=near.mount)
-    elif place and place.mode is not None and place.grants(miss.uid, miss.groups, "x") is False:
+    elif place and place.mode_grants(miss.uid, miss.groups, "x") is False:
         fields = {"target": target, "uid": str(miss.uid), "mode": place.octal}
         quotes = (line, place.told())
         yield Clue(cause="not_executable", quotes=quotes, fields=fields, subject=target)

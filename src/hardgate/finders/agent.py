@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from hardgate.clue import Clue
 from hardgate.finders.access import not_owned
-from hardgate.miss import Miss, Step
+from hardgate.miss import Miss
+from hardgate.step import Step
 from hardgate.xtrace import Comparison
 
 _VARIABLE = r"[\"']?\$\{{?{name}(?::?-[^}}]*)?\}}?[\"']?"

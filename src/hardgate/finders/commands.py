@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 from hardgate.clue import Clue
 from hardgate.finders.said import quote
-from hardgate.miss import SHELLS, Miss, Step
+from hardgate.miss import Miss
+from hardgate.step import Step
+from hardgate.steps import SHELLS
 
 NOT_FOUND = 127
 

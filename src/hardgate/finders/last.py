@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from hardgate.clue import Clue
 from hardgate.finders.agent import sides
-from hardgate.miss import SILENT_WORDS, Miss, Step
+from hardgate.miss import Miss
+from hardgate.step import SILENT_WORDS, Step
 
 SEARCHING = frozenset({"grep", "egrep", "fgrep"})
 MEANINGS = {

@@ -8,20 +8,23 @@ from hardgate.capabilities import NAMES
 from hardgate.clue import Clue
 from hardgate.finders.namespaces import not_privileged
 from hardgate.finders.said import quote
-from hardgate.miss import Miss, Step
+from hardgate.miss import Miss
+from hardgate.step import Step
 
 _FIELD = re.compile(r"Cap(?:Eff|Prm|Inh|Amb)")
 _BOUNDING = re.compile(r"CapBnd|\bcapsh\b|\bgetpcaps\b")
 PRIVILEGED_CALLS = frozenset(
     "mount umount2 setns unshare mknod mknodat chroot pivot_root init_module syslog".split()
 )
+PRIVILEGED = frozenset("mount umount unshare chroot sysctl modprobe iptables ip losetup".split())
+_DENIED = re.compile(r"[Pp]ermission denied|[Oo]peration not permitted")
 TIMEOUT = 124
 SIGNALLED = 128
 
 
 def find(miss: Miss, step: Step) -> Iterator[Clue]:
     """Look at what the step is about: capabilities, a right that root has, its end, the locale."""
-    about = " ".join((step.text, *(one.text for one in miss.inputs(step))))
+    about = " ".join((step.text, *(one.text for one in miss.inputs(step) if not one.failed)))
     yield from _capabilities(miss, step, about)
     yield from _not_permitted(miss, step)
     first = miss.observation.execution
@@ -68,6 +71,10 @@ def _not_permitted(miss: Miss, step: Step) -> Iterator[Clue]:
         if failure.errno in {"EPERM", "EACCES"} and failure.call in PRIVILEGED_CALLS:
             fields = {"program": failure.program, "what": f"{failure.call}: {failure.errno}"}
             yield Clue(cause="not_privileged", quotes=(quote(failure),), fields=fields)
+    for line in step.said if not_privileged(miss) and PRIVILEGED & step.programs else ():
+        if _DENIED.search(line):
+            fields = {"program": ", ".join(sorted(PRIVILEGED & step.programs)), "what": line}
+            yield Clue(cause="not_privileged", quotes=(step.text, line), fields=fields)
 
 
 def _ended(step: Step) -> Iterator[Clue]:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 
 from hardgate.clue import Clue
-from hardgate.miss import Miss, Step
+from hardgate.miss import Miss
+from hardgate.step import READERS, Step
 
 _PID_1 = re.compile(r"/proc/1\b|--target[ =]1\b|-t ?1\b|\bnsenter\b|^(?:ps|pgrep|pidof)\b")
 _ENTERED = re.compile(
@@ -20,9 +21,20 @@ def find(miss: Miss, step: Step) -> Iterator[Clue]:
         refused = _ENTERED.search(line) or _OPENED.search(line)
         if refused:
             yield _refused(miss, step, line, refused["one"] or "")
-    about = " ".join((step.text, *(one.text for one in miss.inputs(step))))
-    if _PID_1.search(about) or any(map(_PID_1.search, step.started)):
+    if any(map(_PID_1.search, _answered(miss, step))):
         yield from _own_namespace(miss, step)
+
+
+def _answered(miss: Miss, step: Step) -> Iterator[str]:
+    """Yield what a step decided on: commands that did their work, and found what was not wanted."""
+    if step.is_test or step.program in READERS:
+        yield step.text
+        yield from (one.text for one in miss.inputs(step) if not one.failed)
+        tests = [one for one in miss.steps if one.is_test or one.program in READERS]
+        if not miss.inputs(step) or len(tests) == 1:
+            yield miss.script  # A redirect is not traced.
+    elif "nsenter" in step.programs and not step.started[-1:][0].startswith("nsenter"):
+        yield from step.started  # It ran what it was given, and that failed.
 
 
 def not_privileged(miss: Miss) -> str:

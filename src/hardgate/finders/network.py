@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from hardgate.clue import Clue
 from hardgate.finders import web
 from hardgate.finders.said import quote
-from hardgate.miss import Miss, Step
+from hardgate.miss import Miss
+from hardgate.step import Step
 
 VARIABLE = "MOLECULE_T4_EGRESS_TARGETS"
 

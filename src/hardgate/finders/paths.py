@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from hardgate.clue import Clue
 from hardgate.finders import access
 from hardgate.finders.said import quote
-from hardgate.miss import Miss, Step
+from hardgate.miss import Miss
+from hardgate.step import Step
 from hardgate.observation import Failure
 from hardgate.place import KINDS, Place
 
@@ -16,6 +17,8 @@ NAMING = frozenset(
 """Programs whose words are paths."""
 
 LETTERS = {"d": "directory", "f": "file", "S": "socket", "p": "fifo", "L": "link", "h": "link"}
+NOT_MADE = frozenset({"EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "ENOTDIR"})
+"""Errors that keep a file from being made."""
 SYNTHETIC = ("/proc", "/sys", "/dev", "/run", "/host")
 """What no image holds."""
 
@@ -26,8 +29,9 @@ _DENIED = re.compile(r"[Pp]ermission denied|\b(?:cannot|may not)\b")
 def find(miss: Miss, step: Step) -> Iterator[Clue]:
     """Explain each failed call on a path, and each question about one."""
     for failure in step.failures:
-        if failure.target.startswith("/") and failure.call != "connect":
-            yield from explain(miss, step, failure)
+        path = failure.target.startswith("/") and failure.call not in {"connect", "setns"}
+        if path and miss.mentions(failure.target.partition("<")[0]):
+            yield from explain(miss, step, _first_of(miss, failure))
     question = step.question
     if question and question.operand.startswith("/") and not question.negated and step.failed:
         yield from _asked(miss, question.operator[1:], question.operand, step.text)
@@ -41,6 +45,9 @@ def explain(miss: Miss, step: Step, failure: Failure) -> Iterator[Clue]:
     """Say why a system call on a path failed."""
     # strace tells what kind of device it is behind its name.
     target, line = failure.target.partition("<")[0], quote(failure)
+    if failure.elsewhere:
+        yield from _on_host(miss, failure, line)
+        return
     match failure.errno:
         case "ENOENT" if failure.call != "execve":
             yield from absent(miss, target, line)
@@ -55,6 +62,16 @@ def explain(miss: Miss, step: Step, failure: Failure) -> Iterator[Clue]:
         case "ENOTDIR" | "EISDIR":
             wanted = "directory" if failure.errno == "ENOTDIR" else "file"
             yield from _wrong_kind(miss.near(target), wanted, line)
+
+
+def _first_of(miss: Miss, failure: Failure) -> Failure:
+    """Take what could not be made for what is missed later."""
+    made = (
+        one
+        for one in miss.observation.failures
+        if one.target == failure.target and one.errno in NOT_MADE
+    )
+    return next(made, failure) if failure.errno == "ENOENT" else failure
 
 
 def absent(miss: Miss, target: str, line: str) -> Iterator[Clue]:
@@ -99,6 +116,16 @@ def _highest_missing(miss: Miss, target: str) -> str:
         if place and not place.exists:
             return place.path
     return target
+
+
+def _on_host(miss: Miss, failure: Failure, line: str) -> Iterator[Clue]:
+    """Say that a path is not on the host, where a command looked for it behind nsenter."""
+    path = failure.target
+    found = miss.seen("host_paths").get(path)
+    if failure.errno == "ENOENT" and found and found.get("exists") is False:
+        quotes = (line, f"seen from outside: '{path}' is not on the host")
+        fields = {"path": path}
+        yield Clue(cause="path_missing_on_host", quotes=quotes, fields=fields, subject=path)
 
 
 def _no_room(miss: Miss, target: str, line: str) -> Clue:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from hardgate.clue import Clue
 from hardgate.finders import web
 from hardgate.finders.said import quote
-from hardgate.miss import Miss, Step
+from hardgate.miss import Miss
+from hardgate.step import Step
 from hardgate.place import Place
 
 TOKEN = "/configs/.auth_token"  # noqa: S105 - a path
@@ -67,12 +68,7 @@ def _token(miss: Miss, lines: tuple[str, ...], *, bearer: str = "") -> Iterator[
     fields = {"path": TOKEN, "uid": str(miss.uid), "bearer": bearer}
     quotes = (*lines, token.told())
     if not token.exists:
-        yield Clue(
-            cause="token_missing",
-            quotes=quotes,
-            fields=fields | {"ready": _never_ready(miss)},
-            subject=TOKEN,
-        )
+        yield _no_token(miss, quotes, fields)
     elif token.size == 0 or miss.token_is_blank:
         told = (*lines, f"seen from outside: '{TOKEN}' holds {token.size} bytes")
         size = {"size": str(token.size)}
@@ -82,6 +78,15 @@ def _token(miss: Miss, lines: tuple[str, ...], *, bearer: str = "") -> Iterator[
     elif token.grants(miss.uid, miss.groups, "r") is False:
         mode = {"mode": token.octal}
         yield Clue(cause="token_mode", quotes=quotes, fields=fields | mode, subject=TOKEN)
+
+
+def _no_token(miss: Miss, quotes: tuple[str, ...], fields: dict[str, str]) -> Clue:
+    missing = _never_ready(miss)
+    if not missing:
+        return Clue(cause="token_missing", quotes=quotes, fields=fields, subject=TOKEN)
+    quotes = (*quotes, f"the wait for the workspace: {missing}")
+    fields = {"missing": missing}
+    return Clue(cause="runtime_not_up", quotes=quotes, fields=fields, subject="runtime")
 
 
 def _foreign(miss: Miss, token: Place, fields: dict[str, str], quotes: tuple[str, ...]) -> Clue:
@@ -101,7 +106,9 @@ def _foreign(miss: Miss, token: Place, fields: dict[str, str], quotes: tuple[str
 def _unauthorized(miss: Miss, step: Step, asked: web.Asked) -> Iterator[Clue]:
     about_token = TOKEN in miss.script and asked.is_local
     if about_token:
-        yield from _token(miss, (asked.quote,), bearer=f", and '{asked.url}' answers {asked.status}")
+        yield from _token(
+            miss, (asked.quote,), bearer=f", and '{asked.url}' answers {asked.status}"
+        )
     fields = {"url": asked.url, "status": asked.status, "path": TOKEN}
     fields["how"] = "" if _SHOWS.search(step.text) else ", and was asked without a token"
     if NO_BEARER.search(step.text):
@@ -145,7 +152,6 @@ def _nobody(miss: Miss, address: str, line: str) -> Iterator[Clue]:
         fields["listening"] = " and ".join(f"{one.address} ('{one.program}')" for one in theirs)
         yield Clue(cause="port_wrong", quotes=(line, *told), fields=fields, subject=address)
     elif missing := _never_ready(miss):
-        missing = missing.removeprefix(": ")
         quotes = (line, f"the wait for the workspace: {missing}")
         fields |= {"missing": missing, "address": f" Nothing listens on {address}."}
         yield Clue(cause="runtime_not_up", quotes=quotes, fields=fields, subject="runtime")
@@ -156,7 +162,7 @@ def _nobody(miss: Miss, address: str, line: str) -> Iterator[Clue]:
 def _never_ready(miss: Miss) -> str:
     for observation in miss.others.values():
         if observation.facts.get("ready") is False:
-            return f": {observation.facts.get('missing', '')}"
+            return str(observation.facts.get("missing") or "It was not told why.")
     return ""
 
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 
 from hardgate.clue import Clue
-from hardgate.miss import Miss, Step
+from hardgate.miss import Miss
+from hardgate.step import Step
 from hardgate.observation import Failure
 from hardgate.rules import Rule, load_rules
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from hardgate.miss import Miss, Step
+from hardgate.miss import Miss
+from hardgate.step import Step
 
 CLIENTS = frozenset({"curl", "wget"})
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0"})  # noqa: S104 - to be recognised
@@ -48,7 +49,8 @@ class Asked:
 
 def requests(miss: Miss, step: Step) -> Iterator[Asked]:
     """Yield what a step asked; a client that another command started counts as well."""
-    urls = [url for text in (step.text, *step.started) for url in _URL.findall(text)]
+    words = " ".join(step.words)
+    urls = [url for text in (words, *step.started) for url in _URL.findall(text)]
     if not urls or not (CLIENTS & {step.program, *map(_program, step.started)}):
         return
     for url in dict.fromkeys(urls):
