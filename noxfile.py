@@ -83,6 +83,12 @@ def typecheck(session: nox.Session) -> None:
 
 
 @nox.session
+def diagnosis(session: nox.Session) -> None:
+    """Write docs/diagnosis.md from real runs (-- SCENARIO prints the rows of one)."""
+    tool(session, "test", "python", "-m", "tests.diagnosis.table", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure the gate beside what else one could use, in turns; prints medians and ratios."""
     tool(session, "test", "python", "-m", "tests.bench", *session.posargs)

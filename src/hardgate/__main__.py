@@ -34,6 +34,12 @@ def _reap(words: Sequence[str]) -> int:
     return run(words)
 
 
+def _explain(words: Sequence[str]) -> int:
+    from hardgate.commands.explain import main as run  # noqa: PLC0415
+
+    return run(words)
+
+
 COMMANDS: Mapping[str, tuple[str, Command]] = {
     "gate": ("build an image, verify it against its contract, and report", _gate),
     "build": ("build an image as the gate would, and print its digest", _build),
@@ -41,6 +47,7 @@ COMMANDS: Mapping[str, tuple[str, Command]] = {
         "make sure that a Docker Engine answers here, or remove the one it installed",
         _engine,
     ),
+    "explain": ("say what a capability promises and what breaks it, or why a run was red", _explain),
     "reap": ("remove what dead runs left behind, or one run by its id", _reap),
 }
 

@@ -1,28 +1,26 @@
 """The base image: pulled where a registry answers, else bootstrapped; or made of a given file."""
 
-import fcntl
 import hashlib
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import BufferedIOBase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import docker
-from docker.errors import APIError
+from docker.errors import APIError, DockerException
 from urllib3.exceptions import HTTPError
 
 from hardgate.archive_kind import Kind, kind_of, unpacked
-from hardgate.engine import Engine
+from hardgate.content import ROLES
+from hardgate.engine import Client, Engine
 from hardgate.errors import BuildError, PlaybookError, UsageError
 from hardgate.image import BuildRequest, build_with_classic, digest_of, let_go
 from hardgate.playbook import play
 from hardgate.proxy import proxy_environment
+from hardgate.turn import turn
 
 SUITE = "trixie"
 REPOSITORY = "hardgate/base"
@@ -45,7 +43,7 @@ def ensure_base(
     Raises UsageError for a file that is no base, BuildError where no base is to be had.
     """
     authorities = machine_authorities()
-    with _one_at_a_time():
+    with turn(ROLES / "base_image"):
         if file is not None:
             return _of_file(engine.client(), file, authorities, say)
         return _of_debian(engine, authorities, refresh=refresh, say=say)
@@ -54,18 +52,6 @@ def ensure_base(
 def machine_authorities(folder: Path = AUTHORITIES) -> dict[str, bytes]:
     """Read the machine's extra authorities, by file name."""
     return {file.name: file.read_bytes() for file in sorted(folder.glob("*.crt"))}
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Let a second run of this user wait for the base that the first one makes."""
-    lock = Path(tempfile.gettempdir()) / f"hardgate-base-{os.getuid()}.lock"
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _of_debian(engine: Engine, authorities: Mapping[str, bytes], *, refresh: bool, say: Say) -> str:
@@ -108,10 +94,10 @@ def _labels(source: str) -> dict[str, str]:
     return {"hardgate.base": source, "hardgate.base.created": now}
 
 
-def _pull(client: docker.APIClient) -> str:
+def _pull(client: Client) -> str:
     """Ask the engine's registry for the public base. Give its 'no' in a line; empty is a 'yes'."""
     deadline = time.monotonic() + PULL_SECONDS
-    client.timeout = SILENCE_SECONDS
+    client.silence = SILENCE_SECONDS
     try:
         for event in client.pull(*PUBLIC, stream=True, decode=True):
             if "error" in event:
@@ -120,7 +106,7 @@ def _pull(client: docker.APIClient) -> str:
                 return f"not done after {PULL_SECONDS} s"
     except APIError as error:
         return _first_line(str(error.explanation or error))
-    except (HTTPError, OSError) as error:
+    except (DockerException, HTTPError, OSError) as error:
         return _first_line(str(error))
     finally:
         client.close()

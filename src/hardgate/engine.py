@@ -24,6 +24,29 @@ class EngineAccessError(EngineError):
     """There is an engine, and this user may not speak to it."""
 
 
+class Client(docker.APIClient):
+    """The SDK's client, which trusts the engine's authority and not the machine's others.
+
+    REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE would take its place: requests lets them overrule what a
+    session was told (https://github.com/psf/requests/issues/3829).
+    """
+
+    silence: float | None = None
+    """Seconds without a word after which any answer is given up. The SDK waits for a pull, and
+    for some more, without an end."""
+
+    def send(self, request: Any, **kwargs: Any) -> Any:
+        if self.silence is not None:
+            kwargs["timeout"] = self.silence
+        return super().send(request, **kwargs)
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        asked = self.verify if verify is None else verify
+        return super().merge_environment_settings(url, proxies, stream, asked, cert)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Engine:
     """An engine that answered, and how it was found."""
@@ -34,26 +57,12 @@ class Engine:
     info: Mapping[str, Any] = field(repr=False)
     """What it says of itself (`docker info`)."""
     version: Mapping[str, Any] = field(repr=False)
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    environment: Mapping[str, str] = field(repr=False)
     """What leads the 'docker' command to this same engine."""
 
-    def client(self) -> docker.APIClient:
+    def client(self) -> Client:
         """Give a client of its own to whoever asks."""
         return connect(self.url)
-
-
-class _Client(docker.APIClient):
-    """The SDK's client, which trusts the engine's authority and not the machine's others.
-
-    REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE would take its place: requests lets them overrule what a
-    session was told (https://github.com/psf/requests/issues/3829).
-    """
-
-    def merge_environment_settings(
-        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
-    ) -> Any:
-        asked = self.verify if verify is None else verify
-        return super().merge_environment_settings(url, proxies, stream, asked, cert)
 
 
 def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
@@ -77,7 +86,7 @@ def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
     return engine
 
 
-def connect(url: str) -> docker.APIClient:
+def connect(url: str) -> Client:
     """Give a client for an address; EngineError, with a remedy, where nobody answers there.
 
     The certificates that it takes, if any, are found as `locate` finds them: by the environment.
@@ -87,15 +96,15 @@ def connect(url: str) -> docker.APIClient:
 
 
 @functools.cache
-def shared_client(url: str) -> docker.APIClient:
+def shared_client(url: str) -> Client:
     """Give this process's one client for an address: what is asked next uses its connections."""
     return connect(url)
 
 
-def _connect(endpoint: Endpoint) -> docker.APIClient:
+def _connect(endpoint: Endpoint) -> Client:
     _refuse_unreachable(endpoint)
     try:
-        client = _Client(
+        client = Client(
             base_url=endpoint.url, version="auto", timeout=GREETING_SECONDS, tls=_tls(endpoint)
         )
     except (DockerException, OSError) as error:

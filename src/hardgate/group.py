@@ -13,6 +13,9 @@ from pathlib import Path
 from hardgate.endpoint import locate
 from hardgate.errors import EngineError
 
+MARK = "HARDGATE_JOINED_GROUP"
+"""Set for the second start, so that there is no third where the first did not help."""
+
 
 def join_group(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> None:
     """Start hardgate over inside the engine's group, where its user is in it and it is not.
@@ -24,11 +27,12 @@ def join_group(words: Sequence[str], environ: Mapping[str, str] = os.environ) ->
     except EngineError:  # whoever needs the engine tells it
         return
     name = missing_group(Path(url.removeprefix("unix://"))) if url.startswith("unix://") else None
-    if name is None or shutil.which("sg") is None:
+    if name is None or shutil.which("sg") is None or MARK in environ:
         return
     print(f"hardgate: goes on in the group '{name}', which you joined meanwhile.", file=sys.stderr)
     sys.stderr.flush()
-    os.execvp("sg", regrouped([sys.executable, "-P", "-m", "hardgate", *words], name))  # noqa: S606, S607
+    again = shlex.join(["exec", sys.executable, "-P", "-m", "hardgate", *words])
+    os.execvpe("sg", ["sg", name, "-c", again], {**environ, MARK: name})  # noqa: S606, S607
 
 
 def missing_group(socket: Path) -> str | None:
@@ -43,16 +47,3 @@ def missing_group(socket: Path) -> str | None:
     except KeyError:
         return None
     return group.gr_name if user.pw_name in group.gr_mem else None
-
-
-def regrouped(argv: Sequence[str], name: str) -> list[str]:
-    """Give the command that runs another one inside a group.
-
-    Back in the user's own group at last, so that files are made in that one; the first group stays
-    among the process's others.
-    """
-    try:
-        own = grp.getgrgid(os.getgid()).gr_name
-    except KeyError:
-        return ["sg", name, "-c", shlex.join(argv)]
-    return ["sg", name, "-c", shlex.join(["exec", "sg", own, "-c", shlex.join(["exec", *argv])])]

@@ -120,7 +120,7 @@ def build_for(
     arguments = {**proxy_environment(), **request.arguments}
     if request.wants_base():
         arguments[BASE_ARGUMENT] = base
-    environment = {**request.environment, "DOCKER_HOST": engine.url}
+    environment = {**request.environment, **engine.environment}
     request = replace(request, arguments=arguments, environment=environment)
     return build(engine.client(), request, buildx=buildx, write=write)
 

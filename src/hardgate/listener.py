@@ -30,6 +30,8 @@ UNTOLD = frozenset(
     }
 )
 """Tasks that only wait, include others, or are told as an adaptation where they had to be done."""
+VALIDATION = "Validating arguments"
+"""How the tasks begin that Ansible itself puts before a role with argument specs."""
 
 
 class Listener:
@@ -71,7 +73,7 @@ class Listener:
     def _begin(self, task: str) -> None:
         self._step.close()
         name = task.rpartition(" : ")[2]
-        if name not in UNTOLD:
+        if name not in UNTOLD and not name.startswith(VALIDATION):
             self._step.enter_context(self._console.step(name))
 
     def _take(self, answer: Mapping[str, Any]) -> None:

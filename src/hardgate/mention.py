@@ -40,7 +40,8 @@ MATTERS: Mapping[str, str] = {
     r"|\bcurl\b|\bwget\b|/dev/tcp/|\bnc\b",
     "capabilities": r"\bCap[A-Z]|\bcaps?h|privileged|\bnsenter\b|\bunshare\b|\bmount\b|\bsudo\b"
     r"|\bsetpriv\b|\bmknod\b|/dev/(?!null\b|tcp/)|/proc/sys|NoNewPrivs|Seccomp",
-    "listening": r"\bcurl\b|\bwget\b|://|/dev/tcp/|\bnc\b|\bss\b|\bnetstat\b|\bport\b",
+    "listening": r"\bcurl\b|\bwget\b|://|/dev/tcp/|\bnc\b|\bss\b|\bnetstat\b|\bport\b"
+    r"|\b127\.0\.0\.1\b|\blocalhost\b|\d:\d{2,5}\b",
     "passwd": r"\bid\b|\bwhoami\b|\bgetent\b|/etc/(?:passwd|group)|\bHOME\b|~|\bUSER\b|\bsudo\b"
     r"|\bsu\b|\bgroups\b|%U|-user\b|\bagent\b|\buid\b",
     "token": r"token|[Bb]earer|Authorization|list_peers|platform_port",

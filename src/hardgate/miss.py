@@ -1,5 +1,6 @@
 """One miss as the rules read it: its probe, the probe's steps, and what was seen around them."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -123,20 +124,26 @@ class Miss:
 
     def before(self, step: Step) -> tuple[Step, ...]:
         """Give the steps before one, the nearest first."""
-        index = next(i for i, one in enumerate(self.steps) if one is step)
-        return tuple(reversed(self.steps[:index]))
+        return tuple(reversed(self.steps[: step.number]))
 
     def inputs(self, step: Step) -> tuple[Step, ...]:
         """Give the steps that a test or a search read from, the nearest first."""
         if not (step.is_test or step.program in READERS):
             return ()
         read = []
-        for before in self.before(step):
+        # The parts of a pipe are traced in no order.
+        beside = () if step.is_test else self.steps[step.number + 1 : step.number + 2]
+        for before in (*beside, *self.before(step)):
             if before.is_test or before.program in {"exit", "trap", "set"}:
                 break
             if before.program not in SILENT_WORDS and before.words:
                 read.append(before)
         return tuple(read[:LONGEST_PIPE])
+
+    def falls_back_to(self, step: Step) -> bool:
+        """Tell whether the probe runs a step where what stands before it failed (`A || B`)."""
+        start = re.escape(" ".join(step.words[:2]))
+        return bool(re.search(rf"\|\|\s*(?:\\\n\s*)?[\"'(]*{start}", self.script))
 
     def place(self, path: str) -> Place | None:
         """Give what was seen of a path; None where nothing was."""
@@ -151,11 +158,15 @@ class Miss:
         """Tell whether the probe, its trace or its words name a path or a folder above it."""
         return any(one in self._text for one in (path, *_folders(path)))
 
+    @property
+    def trace(self) -> str:
+        """What the shell traced at the second look; empty where there was none."""
+        return self.observation.rerun.stderr if self.observation.rerun else ""
+
     @cached_property
     def _text(self) -> str:
-        run = self.observation.rerun
         said = (line for step in self.steps for line in step.said)
-        return "\n".join((self.script, run.stderr if run else "", *said))
+        return "\n".join((self.script, self.trace, *said))
 
     def runs_as_agent(self, step: Step, program: str) -> bool:
         """Tell whether a program of a step had the agent's rights, and not root's by sudo."""

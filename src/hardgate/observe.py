@@ -12,6 +12,8 @@ from hardgate.workspace import is_same_and_running
 LAST_BREATHS = frozenset({None, 126, 137, 143})
 """How a probe may end whose workspace ended under it."""
 PATIENCE = 1.0
+WATCHED_SECONDS = 10.0
+"""How long a probe that was over its time is watched at the second look: what does it wait for?"""
 
 
 def observe(probe: Probe, setting: Setting) -> Observation:
@@ -24,9 +26,15 @@ def observe(probe: Probe, setting: Setting) -> Observation:
         ended = replace(execution, problem="The workspace ended while this probe ran, or before.")
         return Observation(name=probe.name, execution=ended)
     observation = Observation(name=probe.name, execution=execution)
-    if execution.silent and probe.rerun:
-        observation = _with(observation, _look_again(probe, setting, execution))
+    if probe.rerun and (execution.silent or _waits_silently(execution)):
+        seconds = WATCHED_SECONDS if execution.timed_out else probe.timeout
+        watched = replace(probe, timeout=min(probe.timeout, seconds))
+        observation = _with(observation, _look_again(watched, setting, execution))
     return replace(observation, surroundings=gather(probe, setting, observation))
+
+
+def _waits_silently(execution: Execution) -> bool:
+    return execution.timed_out and not (execution.stdout or execution.stderr)
 
 
 def _is_alive(setting: Setting, execution: Execution) -> bool:

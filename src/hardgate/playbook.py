@@ -203,7 +203,7 @@ def failure_of(data: Mapping[str, Any]) -> PlaybookError:
     action = str(data.get("task_action", "")).rpartition(".")[2]
     first, _, rest = message.partition("\n")
     if action not in _SPEAKS_FOR_ITSELF:
-        first = f"Task '{data.get('task', '')}' failed: {first}"
+        first = f"Task '{data.get('task', '')}' failed: {first.rstrip('.')}."
     return PlaybookError(first, evidence="\n".join(part for part in (rest, *said) if part).strip())
 
 

@@ -5,9 +5,10 @@ comparison or a search that gives none hands on to what it read. Rules are in `r
 them in `finders/`; neither knows the name of a capability.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardgate.clue import Clue
 from hardgate.finders import (
@@ -22,11 +23,12 @@ from hardgate.finders import (
     paths,
     runtime,
     said,
+    token,
     web,
 )
 from hardgate.miss import Miss
-from hardgate.step import Step
 from hardgate.rules import Rule, load_rules
+from hardgate.step import Step
 
 Finder = Callable[[Miss, Step], Iterator[Clue]]
 
@@ -35,6 +37,7 @@ FINDERS: tuple[Finder, ...] = (
     commands.find,
     paths.find,
     docker.find,
+    token.find,
     runtime.find,
     network.find,
     namespaces.find,
@@ -46,6 +49,7 @@ WHOLE: tuple[Callable[[Miss], Iterator[Clue]], ...] = (
     network.find_in_all,
     machine.find_in_all,
 )
+_AND_OR = re.compile(r" (?:-a|-o|&&|\|\|) ")
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)
 
 
@@ -70,7 +74,7 @@ def find_reason(miss: Miss) -> Reason | None:
     """Find the reason of a miss. Evidence that cannot be read gives none, and no exception."""
     try:
         return _find(miss)
-    except Exception:  # noqa: BLE001 - a rule must not cost a probe its verdict
+    except Exception:  # a rule must not cost a probe its verdict
         return None
 
 
@@ -81,24 +85,51 @@ def _find(miss: Miss) -> Reason | None:
     for step in miss.suspects:
         reason = _explain(miss, step)
         if reason:
-            return _each_target(miss) or reason
-    return _best(last.find_in_all(miss))
+            return _each_target(miss) or _with_first_try(miss, step, reason)
+    return _best(_ask(last.find_in_all, miss))
 
 
 def _explain(miss: Miss, step: Step) -> Reason | None:
     """Explain one step: by its own clues, else by those of what it read, else by what it did."""
-    own = _best(_clues(miss, step))
+    own = _best(clue for part in _parts(step) for clue in _clues(miss, part))
     if own:
         return own
     for read in miss.inputs(step):
-        if reason := _best(_clues(miss, read)):
+        if read.failed and (reason := _best(_clues(miss, read))):
+            return reason
+        if web.CLIENTS & read.programs and (reason := _best(_clues(miss, read))):
             return reason
     if not step.failed:
         return None
     for read in miss.inputs(step):
         if step.program in last.SEARCHING and read.status:
-            return _best(last.find(miss, read))
-    return _best(last.find(miss, step))
+            return _best(_ask(last.find, miss, read))
+    return _best(_ask(last.find, miss, step))
+
+
+def _parts(step: Step) -> Iterator[Step]:
+    """Take a test of several parts (`[ A -a B ]`) apart; each is asked for itself."""
+    parts = _AND_OR.split(step.text.strip("[] ")) if step.is_test else []
+    if len(parts) < 2:  # noqa: PLR2004
+        yield step
+    else:
+        yield from (replace(step, text=f"[ {part.removeprefix('test ')} ]") for part in parts)
+
+
+def _with_first_try(miss: Miss, step: Step, reason: Reason) -> Reason:
+    """Tell, beside the reason of a second try (`A || B`), why the first one failed."""
+    first = next((one for one in miss.before(step) if one.failed and one.words), None)
+    if first is None or not step.words or not miss.falls_back_to(step):
+        return reason
+    earlier = _best(_clues(miss, first))
+    if earlier is None or (earlier.cause, earlier.subject) == (reason.cause, reason.subject):
+        return reason
+    return replace(
+        reason,
+        sentence=f"{reason.sentence} Before that, '{first.program}' was tried: {earlier.sentence}",
+        remedy=f"{earlier.remedy} Or: {reason.remedy}" if reason.remedy else earlier.remedy,
+        quotes=(*earlier.quotes, *reason.quotes),
+    )
 
 
 def _clues(miss: Miss, step: Step) -> Iterator[Clue]:
@@ -117,7 +148,7 @@ def _ask(finder: Callable[..., Iterator[Clue]], *about: Miss | Step) -> tuple[Cl
 def _best(clues: Iterable[Clue]) -> Reason | None:
     rules = load_rules()
     found = min(clues, key=lambda clue: rules[clue.cause].order, default=None)
-    return found and tell(found, rules[found.cause])
+    return tell(found, rules[found.cause]) if found else None
 
 
 def tell(clue: Clue, rule: Rule) -> Reason:

@@ -46,8 +46,9 @@ class Rule:
     because: str
     """The sentence; braces are filled from the evidence."""
     remedy: str
-    concerns: re.Pattern[str]
-    """Which probes it may break, by their text."""
+    concerns: re.Pattern[str] | None = None
+    """Which probes it may break, by their text; None where it may break any, and is never told
+    before it was seen."""
     said: tuple[re.Pattern[str], ...] = ()
     """Words that a command wrote; empty where code finds it (`hardgate.finders`)."""
     failed: Call | None = None
@@ -78,7 +79,7 @@ def _read(entry: Mapping[str, Any], *, order: int, general: bool) -> Rule:
         about=entry["about"],
         because=entry["because"],
         remedy=entry.get("remedy", ""),
-        concerns=re.compile(entry["concerns"]),
+        concerns=re.compile(entry["concerns"]) if "concerns" in entry else None,
         said=tuple(re.compile(pattern) for pattern in _listed(entry.get("said"))),
         failed=Call(call=failed["call"], errno=frozenset(_listed(failed["errno"])))
         if failed

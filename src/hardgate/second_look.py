@@ -18,9 +18,9 @@ from hardgate.probe import Probe, Setting
 from hardgate.stream import Stream, open_exec
 from hardgate.trace import Streams, Trace, read_trace
 
-GATE = 'echo; read -r _; exec sh "$1" "$0" </dev/null'
-"""Says that it is there, waits, and becomes the probe. A probe's first run has /dev/null as its
-standard input too."""
+GATE = 'unset SHLVL; echo; read -r _ || exit 126; exec sh "$1" "$0" </dev/null'
+"""Says that it is there, waits, and becomes the probe, as deep in shells as the first time. A
+probe's first run has /dev/null as its standard input too. Nobody there any more: no probe."""
 
 TRACER = "/usr/local/lib/hardgate/second-look"
 CALLS = (
@@ -94,7 +94,12 @@ def _look(probe: Probe, setting: Setting, first: Execution, flags: str) -> Secon
     if not gated.waits:
         gated.stream.close()
         return _plainly(probe, setting, flags, ": the image's 'sh' does not wait for it")
-    with _Tracer(probe, setting, seconds=max(TRACE_SECONDS, 4 * first.seconds)) as tracer:
+    try:
+        tracer = _Tracer(probe, setting, seconds=max(TRACE_SECONDS, 4 * first.seconds))
+    except TROUBLE as error:
+        gated.stream.close()
+        return _plainly(probe, setting, flags, f" ({words(error)})")
+    with tracer:
         attached = tracer.attach(setting.client, gated.stream)
         rerun = gated.let_go(probe, setting)
         tracer.await_end()
@@ -204,7 +209,7 @@ class _Tracer:
     @property
     def reason(self) -> str:
         said = self._said.decode(errors="replace").strip().splitlines()
-        return f" ({said[-1]})" if said else ""
+        return f" ({said[-1].rstrip('.')})" if said else ""
 
     @property
     def lines(self) -> list[str]:

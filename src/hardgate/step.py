@@ -28,6 +28,8 @@ READERS = frozenset(
 class Step:
     """One command."""
 
+    number: int = 0
+    """Where it stands among the probe's steps."""
     text: str
     """As it was traced; empty where no trace tells of it."""
     status: int | None = None

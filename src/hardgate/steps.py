@@ -1,4 +1,4 @@
-"""A probe's steps, in their order: what strace saw (`hardgate.trace`) laid beside what `sh -x` told.
+"""A probe's steps, in their order: what strace saw (`hardgate.trace`) beside what `sh -x` told.
 
 How each command ended, what it wrote where nobody reads, and which of its system calls failed.
 """
@@ -12,6 +12,7 @@ from hardgate.step import SILENT_WORDS, Step
 from hardgate.told import told_failures
 from hardgate.xtrace import Traced, first_lines, is_traced, read_trace, same_command
 
+STDERR = 2
 SHELLS = frozenset({"sh", "dash", "bash", "ash", "busybox", "-c"})
 
 
@@ -29,7 +30,7 @@ def read_steps(observation: Observation) -> tuple[Step, ...]:
     if not observation.commands and last.status is None and last.program not in SILENT_WORDS:
         # Without strace the shell's own exit status is the last command's.
         steps[-1] = replace(last, status=rerun.exit_status if rerun else None)
-    return tuple(steps)
+    return tuple(replace(step, number=number) for number, step in enumerate(steps))
 
 
 def _spoken(observation: Observation) -> Step:
@@ -102,16 +103,15 @@ class _Laying:
         for record in observation.discarded:
             self._take_record(record)
         for index, step in enumerate(self._steps):
-            if index == self._after:
+            if index == self._after and self._untraced:
                 yield self._own_step()
             yield replace(
                 step,
                 said=(*step.said, *self._said.get(index, ())),
                 failures=(*step.failures, *self._failed.get(index, ())),
             )
-        if self._untraced or self._unsaid:
-            if self._after == len(self._steps):
-                yield self._own_step()
+        if (self._untraced or self._unsaid) and self._after == len(self._steps):
+            yield self._own_step()
 
     def _own_step(self) -> Step:
         return Step(text="", said=tuple(self._unsaid), failures=tuple(self._untraced))
@@ -135,7 +135,8 @@ class _Laying:
         if index is None:
             index = self._find(record.program, lines)
         if index is None:
-            self._unsaid.extend(lines)
+            # What it printed is no sign of a failure; where it says why, that is on its stderr.
+            self._unsaid.extend(lines if record.fd == STDERR else ())
         else:
             self._said.setdefault(index, []).extend(lines)
 
@@ -151,9 +152,12 @@ class _Laying:
         if name and name not in SHELLS:
             running = [i for i, step in enumerate(self._steps) if name in step.programs]
             naming = [i for i in running if _names(self._steps[i], told)]
-            return (naming or running or [None])[-1]
-        own = [i for i, step in enumerate(self._steps) if not step.started and step.program]
-        return ([i for i in own if _names(self._steps[i], told)] or [None])[-1]
+            return max(naming or running, default=None)
+        own = (i for i, step in enumerate(self._steps) if not step.started and step.program)
+        naming = [i for i in own if _names(self._steps[i], told)]
+        # A shell that a step started, behind sudo or nsenter, has steps of its own.
+        started = [i for i, step in enumerate(self._steps) if name in step.programs]
+        return max(naming or started, default=None)
 
 
 def _names(step: Step, told: Iterable[str]) -> bool:

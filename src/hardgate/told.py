@@ -18,9 +18,9 @@ WORDS_OF_ERRNO = {
     "Directory nonexistent": "ENOENT",
     "nonexistent directory": "ENOENT",
 }
-_OPEN, _SHUT = "‘'\"", "’'\""  # noqa: RUF001 - as programs quote
+OPEN, SHUT = "‘'\"", "’'\""  # noqa: RUF001 - as programs quote
 _PATH = re.compile(
-    rf"^(?P<program>[\w./-]+): .*?[{_OPEN}]?(?P<target>/[^‘’'\":,;]*?)[{_SHUT}]?"  # noqa: RUF001
+    rf"^(?P<program>[\w./-]+): .*?[{OPEN}]?(?P<target>/[^‘’'\":,;]*?)[{SHUT}]?"  # noqa: RUF001
     rf"(?: for [a-z]+)?: (?P<words>{'|'.join(WORDS_OF_ERRNO)})\.?$"
 )
 _LINE_NUMBER = re.compile(r"^(\S+): \d+: ")

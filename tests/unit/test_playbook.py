@@ -35,7 +35,7 @@ def test_a_failed_task_is_told_by_its_name_and_its_words() -> None:
             "res": {"msg": "non-zero return code", "stderr": "E: no space", "stdout": "Reading"},
         }
     )
-    assert error.problem == "Task 'Install it' failed: non-zero return code"
+    assert error.problem == "Task 'Install it' failed: non-zero return code."
     assert error.evidence == "E: no space\nReading"
 
 
@@ -58,7 +58,7 @@ def test_of_a_loop_the_item_that_failed_is_told() -> None:
             },
         }
     )
-    assert error.problem == "Task 'Each' failed: the one"
+    assert error.problem == "Task 'Each' failed: the one."
 
 
 def test_the_callers_own_ansible_settings_stay_outside(tmp_path: Path) -> None:

@@ -1,14 +1,12 @@
 """A reason is given on evidence alone, quotes it, and is never a wrong one."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hardgate.miss import Miss
 from hardgate.observation import Discarded, Exchange, Execution, Failure, Observation, TracedCommand
-from hardgate.reason import Reason, find_reason
-from hardgate.rules import load_rules
+from hardgate.reason import find_reason
 
 TOKEN = "/configs/.auth_token"
 ROOT = {"point": "/", "fstype": "overlay", "source": "overlay", "options": "rw,relatime"}

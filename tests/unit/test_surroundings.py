@@ -58,9 +58,9 @@ def test_paths_that_failed_behind_nsenter_are_the_hosts_only_where_it_gets_there
             Failure(program="cat", call="openat", target="/b", errno="ENOENT"),
         ),
     )
-    assert failed_paths(observation, INSPECT) == ({"/a"}, {"/b"})
+    assert failed_paths(observation, INSPECT) == (frozenset({"/a"}), frozenset({"/b"}))
     alone = INSPECT | {"HostConfig": {"PidMode": ""}}
-    assert failed_paths(observation, alone) == (set(), {"/a", "/b"})
+    assert failed_paths(observation, alone) == (frozenset(), frozenset({"/a", "/b"}))
 
 
 def test_the_end_of_a_log_is_kept_by_whole_lines() -> None:

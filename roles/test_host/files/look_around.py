@@ -33,6 +33,8 @@ KINDS = {
 }
 PEOPLE = range(1000, 60000)
 """Numbers of users that are not the system's own."""
+PIECE = 16384
+"""Bytes that are read at once; /proc gives less anyway, and a large buffer costs more than that."""
 MANY = 40
 """Entries of a list that are told."""
 
@@ -41,8 +43,7 @@ def main() -> None:
     """Answer one request."""
     request = json.loads(sys.argv[1])
     want, init = frozenset(request["want"]), int(request["init"])
-    mounted = mounts(init)  # From inside, a PID namespace of its own does not know this number.
-    answer = dict(inside(f"/proc/{init}/root", lambda: look_inside(request, mounted)))
+    answer = dict(inside(f"/proc/{init}/root", lambda: look_inside(request, mounts(init))))
     if request["image"] and "paths" in answer:
         masked = [path for path, seen in answer["paths"].items() if covered(seen)]
         image = inside(request["image"], lambda: {path: look_at(path) for path in masked})
@@ -245,9 +246,9 @@ def read(path: str, limit: int = 65536) -> str:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return ""
         data = b""
-        while len(data) < limit and (part := stream.read(limit - len(data))):
+        while len(data) < limit and (part := stream.read(PIECE)):
             data += part
-    return data.decode("utf-8", "replace")
+    return data[:limit].decode("utf-8", "replace")
 
 
 def is_blank(path: str) -> bool | None:

@@ -1,12 +1,10 @@
 """`hardgate engine`: an engine and a base are there, proven by a container that ran."""
 
-import fcntl
 import os
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import docker
@@ -23,6 +21,7 @@ from hardgate.owner import Owner, Process
 from hardgate.playbook import Event, play
 from hardgate.proxy import proxy_environment
 from hardgate.report.console import Console
+from hardgate.turn import turn
 
 RECORD = Path("/var/lib/hardgate-engine")
 PROOF_SECONDS = 60
@@ -102,7 +101,7 @@ def _run_true(client: docker.APIClient, base: str, owner: Owner) -> int:
 
 
 def _install(console: Console) -> None:
-    with _one_at_a_time():
+    with turn(ROLES / "engine"):
         _play("present", "Install and start a Docker Engine", console)
 
 
@@ -110,20 +109,9 @@ def _remove(console: Console) -> int:
     if not RECORD.exists():
         console.say("Nothing was installed by 'hardgate engine' here, so nothing is removed.")
         return 0
-    with _one_at_a_time():
+    with turn(ROLES / "engine"):
         _play("absent", "Remove what 'hardgate engine' installed", console)
     return 0
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Let a second one in this checkout wait. The lock is on a folder, so that no file is left."""
-    descriptor = os.open(ROLES / "engine", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _play(state: str, step: str, console: Console) -> None:

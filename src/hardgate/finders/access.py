@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from hardgate.clue import Clue
 from hardgate.finders.said import quote
 from hardgate.miss import Miss
-from hardgate.step import Step
 from hardgate.observation import Failure
 from hardgate.place import STICKY, Place
+from hardgate.step import Step
 
 READING = frozenset("cat head tail grep sed awk stat ls readlink wc find cut tr sort curl".split())
 REMOVING = frozenset("unlink unlinkat rmdir rename renameat renameat2".split())
@@ -36,7 +36,7 @@ def forbidden(miss: Miss, step: Step, failure: Failure) -> Iterator[Clue]:
     line, target = quote(failure), failure.target
     if not miss.runs_as_agent(step, failure.program):
         return
-    if target.startswith("/proc/1/"):
+    if target.removeprefix("/host").startswith("/proc/1/"):
         fields = {"uid": str(miss.uid), "target": target}
         yield Clue(cause="pid_1_closed", quotes=(line,), fields=fields)
         return
@@ -51,7 +51,8 @@ def forbidden(miss: Miss, step: Step, failure: Failure) -> Iterator[Clue]:
 def in_the_way(miss: Miss, target: str, line: str, what: str) -> Iterator[Clue]:
     """Say that a path is somebody else's, if it is, and that the agent can do nothing about it."""
     place, folder = miss.place(target), miss.place(_folder(target))
-    if not (place and place.exists) or place.uid in {None, miss.uid}:
+    own = bool(place) and place.uid == miss.uid
+    if not (place and place.exists) or place.uid is None or (own and what != "make"):
         return
     sticky = bool(folder and folder.mode and folder.mode & STICKY)
     yield Clue(
@@ -62,6 +63,7 @@ def in_the_way(miss: Miss, target: str, line: str, what: str) -> Iterator[Clue]:
             "owner": str(place.uid),
             "uid": str(miss.uid),
             "what": what,
+            "whose": "an earlier run of this probe" if own else "somebody else",
             "sticky": f" (its folder '{_folder(target)}' is sticky)" if sticky else "",
         },
         subject=target,

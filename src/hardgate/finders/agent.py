@@ -6,24 +6,28 @@ from collections.abc import Iterator
 from hardgate.clue import Clue
 from hardgate.finders.access import not_owned
 from hardgate.miss import Miss
+from hardgate.place import Place
 from hardgate.step import Step
 from hardgate.xtrace import Comparison
 
 _VARIABLE = r"[\"']?\$\{{?{name}(?::?-[^}}]*)?\}}?[\"']?"
-_OWNER = re.compile(r"%[uU](?![\w])")
+_BY_USER = re.compile(r"-user\b|-uid\b")
 
 
 def find(miss: Miss, step: Step) -> Iterator[Clue]:
-    """Look at what a comparison wants the agent to be."""
+    """Look at what a comparison, or a search, wants the agent or a path to be."""
     compared = step.comparison
-    if compared is None or compared.operator not in {"=", "==", "-eq"} or compared.holds:
+    if compared and (compared.operator not in {"=", "==", "-eq"} or compared.holds):
         return
-    got, wanted = sides(miss, compared)
-    producer = next(iter(miss.before(step)), None)
-    if producer:
-        yield from _named(miss, step, producer, got, wanted)
-        yield from _owned(miss, step, producer, wanted)
-    yield from _variable(miss, step, got, wanted)
+    got, wanted = sides(miss, compared) if compared else ("", "")
+    for read in miss.inputs(step):
+        if compared and not read.failed:
+            yield from _named(miss, step, read, got, wanted)
+            yield from _listed(miss, step, read, got, wanted)
+        elif not read.failed and read.program == "find" and _BY_USER.search(read.text):
+            yield from _owned(miss, step, read, "the agent")
+    if compared:
+        yield from _variable(miss, step, got, wanted)
 
 
 def sides(miss: Miss, compared: Comparison) -> tuple[str, str]:
@@ -38,27 +42,44 @@ def _in_script(miss: Miss, word: str) -> bool:
     return bool(word) and bool(re.search(rf"(?<![\w/.]){re.escape(word)}(?![\w/])", miss.script))
 
 
-def _named(miss: Miss, step: Step, producer: Step, got: str, wanted: str) -> Iterator[Clue]:
-    command = " ".join(producer.words)
+def _named(miss: Miss, step: Step, read: Step, got: str, wanted: str) -> Iterator[Clue]:
+    command = " ".join(read.words)
     if command not in {"whoami", "id -un", "id -nu", "logname"} or not got or got == "root":
         return
     yield Clue(
         cause="agent_other_name",
-        quotes=(producer.text, step.text),
+        quotes=(read.text, step.text),
         fields={"uid": str(miss.uid), "name": got, "wanted": wanted},
         subject=got,
     )
 
 
-def _owned(miss: Miss, step: Step, producer: Step, wanted: str) -> Iterator[Clue]:
-    if producer.program != "stat" or not _OWNER.search(producer.text) or producer.status:
+def _listed(miss: Miss, step: Step, read: Step, got: str, wanted: str) -> Iterator[Clue]:
+    """Read `stat` and `ls -l`: was the owner compared, or the mode?"""
+    place = next(iter(_places(miss, read)), None)
+    if place is None or read.program not in {"stat", "ls"}:
         return
-    for word in producer.words[1:]:
+    owners = {str(place.uid)} | ({"root"} if place.uid == 0 else set())
+    if got in owners and got not in {str(miss.uid), miss.name}:
+        name = f"uid {wanted}" if wanted.isdigit() else f"'{wanted}'"
+        yield from _owned(miss, step, read, name)
+    elif "%a" in read.text and got == f"{place.mode or 0:o}":
+        fields = {"path": place.path, "mode": got, "wanted": wanted}
+        quotes = (read.text, step.text, place.told())
+        yield Clue(cause="path_other_mode", quotes=quotes, fields=fields, subject=place.path)
+
+
+def _owned(miss: Miss, step: Step, read: Step, wanted: str) -> Iterator[Clue]:
+    for place in _places(miss, read):
+        if place.uid not in {None, miss.uid}:
+            yield not_owned(place, wanted, (read.text, step.text, place.told()))
+
+
+def _places(miss: Miss, read: Step) -> Iterator[Place]:
+    for word in read.words[1:]:
         place = miss.place(word) if word.startswith("/") else None
-        if place and place.exists and place.uid is not None:
-            name = f"uid {wanted}" if wanted.isdigit() else f"'{wanted}'"
-            quotes = (producer.text, step.text, place.told())
-            yield not_owned(place, name, quotes)
+        if place and place.exists:
+            yield place
 
 
 def _variable(miss: Miss, step: Step, got: str, wanted: str) -> Iterator[Clue]:

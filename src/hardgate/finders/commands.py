@@ -1,13 +1,15 @@
 """Clues about commands that cannot be run."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from hardgate.clue import Clue
 from hardgate.finders.said import quote
 from hardgate.miss import Miss
 from hardgate.step import Step
 from hardgate.steps import SHELLS
+from hardgate.told import OPEN, SHUT
 
 NOT_FOUND = 127
 
@@ -52,69 +54,66 @@ _TOLD = (
     re.compile(r"^(?:\S+: )?(?:line )?(?:\d+: )?(?P<program>[\w./+-]+): (?:command )?not found$"),
     re.compile(r"^sudo: (?P<program>\S+): command not found$"),
     re.compile(
-        r"^(?:timeout|nice|env|xargs|nohup|setsid|stdbuf|setpriv|gosu|chroot|time): "
-        r"(?:failed to (?:run command|execute) )?[‘'\"]?(?P<program>[^‘’'\":]+)[’'\"]?: "
-        r"No such file or directory$"
+        r"^(?:timeout|nice|env|xargs|nohup|setsid|stdbuf|setpriv|gosu|time): "
+        rf"(?:failed to (?:run command|execute) )?[{OPEN}]?(?P<program>[^{OPEN}{SHUT}:]+)"
+        rf"[{SHUT}]?: No such file or directory$"
     ),
     re.compile(r'exec: "(?P<program>[^"]+)": executable file not found in \$PATH'),
 )
 _WORD = re.compile(r"(?<=')[\w.+-]+(?=')")
+_OWN_PATH = re.compile(r"(?:^|\s)PATH=['\"]?([^\s'\";]*)")
 _ASKED = re.compile(r"^(?:command -[vV]|which|type|hash) (?:-\w+ )*(?P<program>[\w.+-]+)$")
 _BASHISMS = frozenset(
-    {
-        "[[",
-        "source",
-        "declare",
-        "let",
-        "pushd",
-        "popd",
-        "shopt",
-        "function",
-        "mapfile",
-        "readarray",
-        "typeset",
-    }
+    "[[ source declare let pushd popd shopt function mapfile readarray typeset".split()
 )
+ENTERING = frozenset({"nsenter", "chroot"})
+"""Commands behind which another root's programs are looked for."""
 
 
 def find(miss: Miss, step: Step) -> Iterator[Clue]:
     """Look for a command that is nowhere, or that is there and cannot be started."""
-    absent = {word for word, path in miss.seen("commands").items() if path is None}
-    for program, line in _missing(step, absent):
-        known = miss.seen("commands").get(program)
+    for program, line in _missing(miss, step):
         if program in _BASHISMS or "\r" in program:
             continue
-        if program.startswith("/"):
+        if ENTERING & step.programs and program not in ENTERING:
+            fields = {"program": program}
+            yield Clue(
+                cause="command_missing_on_host", quotes=(line,), fields=fields, subject=program
+            )
+        elif program.startswith("/"):
             place = miss.place(program)
             if place and place.exists:
                 yield _without_interpreter(program, place.interpreter, (line, place.told()))
-        elif not known:
-            yield _clue(miss, program, line)
-        elif not known.get("in_path"):
-            yield _off_path(miss, program, known["path"], line)
         else:
-            told = f"seen from outside: '{known['path']}', mode {known.get('mode')}"
-            interpreter = str(known.get("interpreter") or "")
-            yield _without_interpreter(known["path"], interpreter, (line, told))
+            yield _by_name(miss, program, line)
 
 
-def _missing(step: Step, absent: set[str]) -> Iterator[tuple[str, str]]:
-    """Yield what was not found, with the line that says so; what a child missed comes too.
+def _by_name(miss: Miss, program: str, line: str) -> Clue:
+    known = miss.seen("commands").get(program)
+    if not known:
+        return _clue(program, line)
+    if folders := _folders_without(miss, known):
+        return _off_path(program, known["path"], folders, line)
+    told = f"seen from outside: '{known['path']}', mode {known.get('mode')}"
+    interpreter = str(known.get("interpreter") or "")
+    return _without_interpreter(known["path"], interpreter, (line, told))
 
-    `absent` are commands that are known not to be there: a probe that speaks names them.
-    """
+
+def _missing(miss: Miss, step: Step) -> Iterator[tuple[str, str]]:
+    """Yield what was not found, with the line that says so; what a child missed comes too."""
+    absent = {word for word, path in miss.seen("commands").items() if path is None}
     for line in step.said:
         for pattern in _TOLD:
             found = pattern.search(line)
             if found:
                 yield found["program"], line
-        if not step.text:
+        if not step.text:  # A probe that speaks names what is not there.
             yield from ((program, line) for program in absent & set(_WORD.findall(line)))
     for failure in step.failures:
         if failure.call == "execve" and failure.errno == "ENOENT":
             yield failure.target, quote(failure)
     asked = _ASKED.match(" ".join(step.words))
-    if asked and step.status != 0:
+    if asked and asked["program"] in absent:
         yield asked["program"], " ".join(step.words)
     if step.status == NOT_FOUND and step.program not in SHELLS and not step.started:
         yield step.words[0], f"{step.text}: exit status {NOT_FOUND}"
@@ -133,24 +132,24 @@ def _without_interpreter(program: str, interpreter: str, quotes: tuple[str, ...]
     return Clue(cause=cause, quotes=quotes, fields=fields, subject=program)
 
 
-def _off_path(miss: Miss, program: str, path: str, line: str) -> Clue:
-    folders = ":".join(miss.seen("settings").get("path") or ())
+def _folders_without(miss: Miss, known: Mapping[str, Any]) -> str:
+    """Give the PATH that a command's folder is not in; empty where it is."""
+    told = _OWN_PATH.findall(miss.trace) or _OWN_PATH.findall(miss.script)
+    if told:
+        return str(told[-1])
+    return "" if known.get("in_path") else ":".join(miss.seen("settings").get("path") or ("?",))
+
+
+def _off_path(program: str, path: str, folders: str, line: str) -> Clue:
     fields = {"program": program, "path": path, "folders": folders}
     quotes = (line, f"seen from outside: '{path}'")
     return Clue(cause="command_off_path", quotes=quotes, fields=fields, subject=program)
 
 
-def _clue(miss: Miss, program: str, line: str) -> Clue:
-    entered = any("nsenter" in step.started or step.program == "nsenter" for step in miss.steps)
-    if program == "docker" and not entered:
+def _clue(program: str, line: str) -> Clue:
+    if program == "docker":
         return Clue(cause="docker_command_missing", quotes=(line,))
     package = PACKAGES.get(program, "")
-    return Clue(
-        cause="command_missing",
-        quotes=(line,),
-        fields={
-            "program": program,
-            "package": f" (Debian's package is '{package}')" if package else "",
-        },
-        subject=program,
-    )
+    told = f" (Debian's package is '{package}')" if package else ""
+    fields = {"program": program, "package": told}
+    return Clue(cause="command_missing", quotes=(line,), fields=fields, subject=program)

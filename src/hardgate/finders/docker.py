@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from hardgate.clue import Clue
 from hardgate.finders.said import quote
 from hardgate.miss import Miss
-from hardgate.step import Step
 from hardgate.place import KINDS, Place
+from hardgate.step import Step
 
 SOCKET = re.compile(r"/[\w./%-]*docker[\w./%-]*\.sock")
 _SPOKEN = re.compile(

@@ -1,12 +1,15 @@
 """What can be said without knowing why: which command failed last, and what it said."""
 
+import re
 from collections.abc import Iterator
 
 from hardgate.clue import Clue
 from hardgate.finders.agent import sides
+from hardgate.finders.said import quote
 from hardgate.miss import Miss
 from hardgate.step import SILENT_WORDS, Step
 
+_ADVICE = re.compile(r"Try '.*--help|may have more information|^See '|^Usage:|^For more details")
 SEARCHING = frozenset({"grep", "egrep", "fgrep"})
 MEANINGS = {
     "-d": "'{operand}' is no folder",
@@ -45,23 +48,30 @@ def find(miss: Miss, step: Step) -> Iterator[Clue]:
         yield _compared(miss, step)
     elif step.question:
         yield _asked(step)
+    elif step.is_test:
+        fields = {"command": step.text, "meaning": "one of its parts is not so"}
+        yield Clue(cause="question", quotes=(step.text,), fields=fields)
     elif step.program in SEARCHING and step.status == 1 and not step.said:
         yield _searched(miss, step)
-    elif step.text and step.failed and step.status:
+    elif step.text and step.failed:
         yield _failed(step)
+    elif step.failed and miss.observation.rerun and (step.said or step.failures):
+        yield _redirected(step)
 
 
 def _compared(miss: Miss, step: Step) -> Clue:
     compared = step.comparison
     assert compared is not None  # noqa: S101 - the caller looked
     got, wanted = sides(miss, compared)
-    producer = next((one for one in miss.before(step) if one.program not in SILENT_WORDS), None)
-    told, quotes = "", (step.text,)
-    if producer and not producer.is_test and producer.text:
-        ended = f", which exited {producer.status}" if producer.status else ""
-        said = f" and said: {producer.said[-1]}" if producer.status and producer.said else ""
-        told = f"; before that it ran '{producer.text}'{ended}{said}"
-        quotes = (producer.text, *producer.said[-1:], step.text) if producer.status else quotes
+    producer = next(iter(miss.inputs(step)), None)
+    told: str = ""
+    quotes: tuple[str, ...] = (step.text,)
+    if producer and producer.text:
+        ended, said = "", _telling(producer) if producer.status else ()
+        if producer.status:
+            ended = f", which exited {producer.status}" + "".join(f" and said: {x}" for x in said)
+        told = f"; before that it ran '{producer.text}'{ended}"
+        quotes = (producer.text, *said, step.text)
     fields = {
         "left": got,
         "right": wanted,
@@ -90,26 +100,34 @@ def _searched(miss: Miss, step: Step) -> Clue:
 
 
 def _failed(step: Step) -> Clue:
-    said = step.said[-1:] or tuple(
-        f"{failure.call} {failure.target}: {failure.errno}".strip()
-        for failure in step.failures[-1:]
-    )
+    said = _telling(step) or tuple(f"{quote(failure)}" for failure in step.failures[-1:])
+    ended = f"it exited {step.status}" if step.status else "it did not do its work"
     fields = {
         "command": step.text,
-        "status": str(step.status),
+        "ended": ended,
         "said": "".join(f" and said: {line}" for line in said) or ", without a word",
     }
-    return Clue(
-        cause="command_failed",
-        quotes=(f"{step.text}: exit status {step.status}", *said),
-        fields=fields,
-    )
+    quotes = (f"{step.text}: exit status {step.status}",) if step.status else (step.text,)
+    return Clue(cause="command_failed", quotes=(*quotes, *said), fields=fields)
+
+
+def _redirected(step: Step) -> Clue:
+    """Tell what the shell itself failed at without tracing it."""
+    said = _telling(step) or tuple(quote(failure) for failure in step.failures[-1:])
+    return Clue(cause="shell_failed", quotes=said, fields={"said": said[-1]})
+
+
+def _telling(step: Step) -> tuple[str, ...]:
+    """Take the last line that says something; programs close with advice."""
+    lines = [line for line in step.said if not _ADVICE.search(line)]
+    return tuple(lines[-1:])
 
 
 def find_in_all(miss: Miss) -> Iterator[Clue]:
     """Tell a probe of which no command was seen to fail."""
-    ran = [step for step in miss.steps if step.program not in SILENT_WORDS and step.text]
+    ran = [step for step in miss.steps if step.program not in SILENT_WORDS and step.words]
     if miss.observation.rerun and ran and miss.exit_status:
-        fields = {"command": ran[-1].text, "status": str(miss.exit_status)}
+        said = "".join(f" (it wrote: {line})" for line in ran[-1].said[-1:])
+        fields = {"command": ran[-1].text, "status": str(miss.exit_status), "said": said}
         quotes = tuple(step.text for step in miss.steps[-2:])
         yield Clue(cause="nothing_failed", quotes=quotes, fields=fields)

@@ -9,6 +9,7 @@ from hardgate.clue import Clue
 from hardgate.finders.namespaces import not_privileged
 from hardgate.finders.said import quote
 from hardgate.miss import Miss
+from hardgate.observation import Execution
 from hardgate.step import Step
 
 _FIELD = re.compile(r"Cap(?:Eff|Prm|Inh|Amb)")
@@ -16,8 +17,10 @@ _BOUNDING = re.compile(r"CapBnd|\bcapsh\b|\bgetpcaps\b")
 PRIVILEGED_CALLS = frozenset(
     "mount umount2 setns unshare mknod mknodat chroot pivot_root init_module syslog".split()
 )
-PRIVILEGED = frozenset("mount umount unshare chroot sysctl modprobe iptables ip losetup".split())
-_DENIED = re.compile(r"[Pp]ermission denied|[Oo]peration not permitted")
+PRIVILEGED = frozenset(
+    "mount umount unshare chroot chown sysctl modprobe iptables ip losetup mknod dmesg".split()
+)
+_DENIED = re.compile(r"[Pp]ermission denied|[Oo]peration not permitted|must be superuser|you must be root")
 TIMEOUT = 124
 SIGNALLED = 128
 
@@ -66,14 +69,20 @@ def _names(bits: int) -> str:
 
 
 def _not_permitted(miss: Miss, step: Step) -> Iterator[Clue]:
-    """Say that a system call takes a capability that the workspace was not given."""
-    for failure in step.failures if not_privileged(miss) else ():
-        if failure.errno in {"EPERM", "EACCES"} and failure.call in PRIVILEGED_CALLS:
-            fields = {"program": failure.program, "what": f"{failure.call}: {failure.errno}"}
-            yield Clue(cause="not_privileged", quotes=(quote(failure),), fields=fields)
-    for line in step.said if not_privileged(miss) and PRIVILEGED & step.programs else ():
-        if _DENIED.search(line):
-            fields = {"program": ", ".join(sorted(PRIVILEGED & step.programs)), "what": line}
+    """Say that a command takes root, or a capability that the workspace was not given."""
+    lines = [line for line in step.said if PRIVILEGED & step.programs and _DENIED.search(line)]
+    lines += [
+        quote(failure)
+        for failure in step.failures
+        if failure.errno in {"EPERM", "EACCES"} and failure.call in PRIVILEGED_CALLS
+    ]
+    lacking = not_privileged(miss)
+    for line in lines[:1]:
+        programs = ", ".join(sorted(PRIVILEGED & step.programs)) or step.program
+        fields = {"program": programs, "what": line, "uid": str(miss.uid), "lacking": lacking}
+        if not step.is_raised and miss.uid:
+            yield Clue(cause="not_permitted_as_agent", quotes=(step.text, line), fields=fields)
+        elif lacking:
             yield Clue(cause="not_privileged", quotes=(step.text, line), fields=fields)
 
 
@@ -113,9 +122,20 @@ def find_in_all(miss: Miss) -> Iterator[Clue]:
     if second and second.exit_status == 0:
         quotes = (f"first: exit status {first.exit_status if first else None}; second: 0",)
         yield Clue(cause="flaky", quotes=quotes)
+    if first and second and _differ(first, second):
+        fields = {"first": str(first.exit_status), "second": str(second.exit_status)}
+        quotes = (f"first: exit status {first.exit_status}; second: {second.exit_status}",)
+        yield Clue(cause="second_look_differs", quotes=quotes, fields=fields)
     last = miss.steps[-1] if miss.steps else None
     if first and first.timed_out and second and second.timed_out and last and last.text:
         said = last.said[-1:]
         fields = {"command": last.text, "said": "".join(f"; it had said: {line}" for line in said)}
         quotes = (f"its last command at the second look: {last.text}", *said)
         yield Clue(cause="timed_out", quotes=quotes, fields=fields, subject=last.text)
+
+
+def _differ(first: Execution, second: Execution) -> bool:
+    """Tell two failures of one probe from each other: what was seen of one is not the other's."""
+    if first.timed_out or second.timed_out or not second.exit_status:
+        return False
+    return first.exit_status is not None and first.exit_status != second.exit_status

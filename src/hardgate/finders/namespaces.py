@@ -7,7 +7,11 @@ from hardgate.clue import Clue
 from hardgate.miss import Miss
 from hardgate.step import READERS, Step
 
-_PID_1 = re.compile(r"/proc/1\b|--target[ =]1\b|-t ?1\b|\bnsenter\b|^(?:ps|pgrep|pidof)\b")
+_PID_1 = re.compile(
+    r"(?<!\w)/proc/1\b|--target[ =]1\b|-t ?1\b|\bnsenter\b|^(?:ps|pgrep|pidof)\b"
+    r"|^ls (?:-\S+ )*/proc/?$"
+)
+_REDIRECTED = re.compile(r"<\s*/proc/1/\w+")
 _ENTERED = re.compile(
     r"nsenter: (?:reassociate to namespaces? (?:[‘'](?P<one>[\w/]+)[’'] )?failed|setns.*)"
     r": Operation not permitted"
@@ -30,9 +34,8 @@ def _answered(miss: Miss, step: Step) -> Iterator[str]:
     if step.is_test or step.program in READERS:
         yield step.text
         yield from (one.text for one in miss.inputs(step) if not one.failed)
-        tests = [one for one in miss.steps if one.is_test or one.program in READERS]
-        if not miss.inputs(step) or len(tests) == 1:
-            yield miss.script  # A redirect is not traced.
+        if not any(one.failed for one in miss.inputs(step)):
+            yield from _REDIRECTED.findall(miss.script)  # A redirect is not traced.
     elif "nsenter" in step.programs and not step.started[-1:][0].startswith("nsenter"):
         yield from step.started  # It ran what it was given, and that failed.
 

@@ -52,6 +52,9 @@ CURL = {
 }
 """What curl's exit statuses mean (its manual, EXIT CODES), and what to do."""
 
+NOT_FOUND = 2
+"""Of getent: the key was not found."""
+COULD_NOT_CONNECT = 7
 NO_WAY = {"ENETUNREACH": "Network is unreachable", "EHOSTUNREACH": "No route to host"}
 
 
@@ -63,10 +66,26 @@ def find(miss: Miss, step: Step) -> Iterator[Clue]:
         if failure.errno == "ETIMEDOUT":
             fields = {"what": f"{failure.target}: Connection timed out"}
             yield Clue(cause="connection_timed_out", quotes=(quote(failure),), fields=fields)
-        elif failure.errno in NO_WAY and not step.said and step.status == 7:
+        elif failure.errno in NO_WAY and not step.said and step.status == COULD_NOT_CONNECT:
             fields = {"what": f"{failure.target}: {NO_WAY[failure.errno]}"}
             yield Clue(cause="network_unreachable", quotes=(quote(failure),), fields=fields)
     yield from _by_status(miss, step)
+    yield from _looked_up(step)
+
+
+def _looked_up(step: Step) -> Iterator[Clue]:
+    """Read the exit status of `getent`, which says nothing at all."""
+    words = [word for word in step.words if not word.startswith("-")]
+    if step.program != "getent" or step.status != NOT_FOUND or len(words) <= 2:  # noqa: PLR2004
+        return
+    quotes = (f"{step.text}: exit status {step.status}",)
+    if words[1] in {"hosts", "ahosts", "ahostsv4", "ahostsv6"}:
+        fields = {"host": words[2]}
+        yield Clue(cause="name_not_resolved", quotes=quotes, fields=fields, subject=words[2])
+    elif words[1] in {"passwd", "group"} and not words[2].isdigit():
+        cause = "user_unknown" if words[1] == "passwd" else "group_unknown"
+        fields = {"name": words[2]}
+        yield Clue(cause=cause, quotes=quotes, fields=fields, subject=words[2])
 
 
 def _by_status(miss: Miss, step: Step) -> Iterator[Clue]:

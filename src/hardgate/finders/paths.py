@@ -7,9 +7,9 @@ from hardgate.clue import Clue
 from hardgate.finders import access
 from hardgate.finders.said import quote
 from hardgate.miss import Miss
-from hardgate.step import Step
 from hardgate.observation import Failure
 from hardgate.place import KINDS, Place
+from hardgate.step import Step
 
 NAMING = frozenset(
     "cat head tail grep sed awk stat ls readlink wc find touch mkdir rm rmdir cp mv tee .".split()

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from hardgate.clue import Clue
 from hardgate.miss import Miss
-from hardgate.step import Step
 from hardgate.observation import Failure
 from hardgate.rules import Rule, load_rules
+from hardgate.step import Step
 
 HARMLESS = re.compile(
     r"unable to resolve host|LC_ALL|no version information available|WARNING: No \w+ limit support"

@@ -1,4 +1,4 @@
-"""What a step asked over HTTP, and what it was told: for the finders of the runtime and the way out."""
+"""What a step asked over HTTP, and what it was told; the finders of the runtime and the way out ask."""
 
 import re
 from collections.abc import Iterator
@@ -14,9 +14,10 @@ LOCAL = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0"})  # noqa: S104 - 
 _URL = re.compile(r"https?://[^\s'\"|<>]+", re.IGNORECASE)
 _REFUSED = re.compile(
     r"The requested URL returned error: (\d{3})|ERROR (\d{3}): |HTTP/[\d.]+ (\d{3})"
+    r"|HTTP Error (\d{3}): |\banswers (\d{3})\b"
 )
-_STATUS = re.compile(r"^(?:.*\n)?\s*([1-5]\d\d)\s*$")
-_FINE = ("2", "3", "1")
+_STATUS = re.compile(r"\s*([1-5]\d\d)\s*")
+_FINE = ("1", "2", "3")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,22 +25,25 @@ class Asked:
     """One request of one step."""
 
     url: str
+    """Its path alone, where it is known from the wire and not from the command."""
     status: str
     """Three digits; empty where no answer was seen."""
     quote: str
     """The line that tells the status, else the command."""
+    is_local: bool
+    """It goes to the workspace itself."""
+
+    @property
+    def port(self) -> str:
+        """The port; empty where it is not known."""
+        parts = urlsplit(self.url)
+        known = {"http": 80, "https": 443}.get(parts.scheme.lower(), "")
+        return str(parts.port or known)
 
     @property
     def address(self) -> str:
         """Host and port."""
-        parts = urlsplit(self.url)
-        port = parts.port or (443 if parts.scheme.lower() == "https" else 80)
-        return f"{parts.hostname}:{port}"
-
-    @property
-    def is_local(self) -> bool:
-        """It goes to the workspace itself."""
-        return (urlsplit(self.url).hostname or "") in LOCAL
+        return f"{urlsplit(self.url).hostname}:{self.port}"
 
     @property
     def is_fine(self) -> bool:
@@ -49,43 +53,61 @@ class Asked:
 
 def requests(miss: Miss, step: Step) -> Iterator[Asked]:
     """Yield what a step asked; a client that another command started counts as well."""
-    words = " ".join(step.words)
-    urls = [url for text in (words, *step.started) for url in _URL.findall(text)]
-    if not urls or not (CLIENTS & {step.program, *map(_program, step.started)}):
-        return
-    for url in dict.fromkeys(urls):
-        yield _answer(miss, step, url)
+    if not step.text:
+        yield from _spoken(step)
+    elif CLIENTS & step.programs:
+        words = " ".join(step.words)
+        urls = [url for text in (words, *step.started) for url in _URL.findall(text)]
+        for url in dict.fromkeys(urls):
+            yield _answer(miss, step, url)
+    else:
+        yield from _on_the_wire(miss, step)
 
 
-def _program(command: str) -> str:
-    return command.split()[0].rpartition("/")[2] if command.split() else ""
+def _spoken(step: Step) -> Iterator[Asked]:
+    """Read a probe's own words: a URL, and the status that it answered."""
+    for line in step.said[-1:]:
+        url, told = _URL.search(line), _REFUSED.search(line)
+        if url and told:
+            yield _asked(url[0], next(filter(None, told.groups())), line)
+
+
+def _on_the_wire(miss: Miss, step: Step) -> Iterator[Asked]:
+    local = any(host in miss.script for host in LOCAL)
+    for exchange in miss.exchanges:
+        words, answer = exchange.request.split(), exchange.answer.split()
+        if exchange.program in step.programs and len(words) > 1 and len(answer) > 1:
+            quote = f"{exchange.request}: {exchange.answer}"
+            yield Asked(url=words[1], status=answer[1], quote=quote, is_local=local)
 
 
 def _answer(miss: Miss, step: Step, url: str) -> Asked:
     for line in step.said:
         told = _REFUSED.search(line)
         if told:
-            return Asked(url=url, status=next(filter(None, told.groups())), quote=line)
+            return _asked(url, next(filter(None, told.groups())), line)
     path = urlsplit(url).path or "/"
     for exchange in reversed(miss.exchanges):
-        words = exchange.request.split()
-        if len(words) > 1 and urlsplit(words[1]).path == path and exchange.answer:
-            answer = exchange.answer.split()
-            quote = f"{exchange.request}: {exchange.answer}"
-            return Asked(url=url, status=answer[1] if len(answer) > 1 else "", quote=quote)
+        words, answer = exchange.request.split(), exchange.answer.split()
+        if len(words) > 1 and urlsplit(words[1]).path == path and len(answer) > 1:
+            return _asked(url, answer[1], f"{exchange.request}: {exchange.answer}")
     for line in step.said:
-        told = _STATUS.match(line)
+        told = _STATUS.fullmatch(line)
         if told:
-            return Asked(url=url, status=told[1], quote=f"{step.program} wrote: {line}")
+            return _asked(url, told[1], f"{step.program} wrote: {line}")
     return _compared(miss, step, url)
 
 
 def _compared(miss: Miss, step: Step, url: str) -> Asked:
-    """Take the status from what the next step compares."""
-    index = next(i for i, one in enumerate(miss.steps) if one is step)
-    for after in miss.steps[index + 1 : index + 3]:
+    """Take the status from what one of the next steps compares."""
+    for after in miss.steps[step.number + 1 : step.number + 3]:
         sides = (after.comparison.left, after.comparison.right) if after.comparison else ()
         for side in sides:
-            if re.fullmatch(r"[1-5]\d\d", side) and side not in miss.script:
-                return Asked(url=url, status=side, quote=after.text)
-    return Asked(url=url, status="", quote=step.text)
+            if _STATUS.fullmatch(side) and side not in miss.script:
+                return _asked(url, side, after.text)
+    return _asked(url, "", step.text)
+
+
+def _asked(url: str, status: str, quote: str) -> Asked:
+    local = (urlsplit(url).hostname or "") in LOCAL
+    return Asked(url=url, status=status, quote=quote, is_local=local)

@@ -5,10 +5,10 @@ from enum import Enum
 from itertools import groupby
 from pathlib import Path
 
-from hardgate.contract import Severity
 from hardgate.cause import Cause
+from hardgate.contract import Severity
 from hardgate.report.evidence import Clean, causes_of, ending, quoted, sections
-from hardgate.report.headline import colour_word, count, headline, names, not_looked_at, pick
+from hardgate.report.headline import colour_word, count, headline, names, not_looked_at
 from hardgate.report.plain import duration, one_line, tail
 from hardgate.run import Run
 from hardgate.verdict import Kind, Outcome, Verdict

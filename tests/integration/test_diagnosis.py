@@ -1,0 +1,71 @@
+"""Silent failures explain themselves: each from a workspace that really has its cause."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.diagnosis.scenario import Ended, load_scenarios, run
+
+SCENARIOS = {scenario.name: scenario for scenario in load_scenarios()}
+CASES = [(scenario.name, case.name) for scenario in SCENARIOS.values() for case in scenario.cases]
+
+Run = Callable[[str], Ended]
+
+
+@pytest.fixture(scope="module")
+def ended(reference: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run a scenario once, and remember how it ended."""
+    known: dict[str, Ended] = {}
+
+    def ask(name: str) -> Ended:
+        if name not in known:
+            known[name] = run(SCENARIOS[name], reference, tmp_path_factory.mktemp(name))
+            print(known[name].output)
+        return known[name]
+
+    return ask
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scenario", "name"), CASES)
+def test_the_cause_is_named_and_no_other(scenario: str, name: str, ended: Run) -> None:
+    case = next(one for one in SCENARIOS[scenario].cases if one.name == name)
+    verdict = ended(scenario).verdict(name)
+    assert verdict["outcome"] == ("fail" if case.cause else "pass")
+    assert ended(scenario).cause(name) == case.cause
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_reason_quotes_what_it_rests_on(name: str, ended: Run) -> None:
+    for verdict in ended(name).summary["verdicts"]:
+        reason = (verdict["diagnosis"] or {}).get("reason")
+        if reason:
+            assert reason["quotes"], verdict["name"]
+            assert "{" not in reason["sentence"].replace("%{", ""), reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_first_screen_tells_each_cause_before_any_output(name: str, ended: Run) -> None:
+    output = ended(name).output
+    for cause in ended(name).summary["causes"]:
+        assert " ".join(cause["sentence"].split())[:60] in output
+
+
+@pytest.mark.slow
+def test_misses_of_one_cause_are_told_as_one(ended: Run) -> None:
+    causes = ended("as_root").summary["causes"]
+    together = next(one for one in causes if one["cause"] == "runtime_as_root")
+    assert set(together["verdicts"]) == {
+        "workload_runs_as_agent_uid",
+        "token_owner",
+        "token_readable",
+        "peers",
+        "peers_mute",
+    }
+
+
+def test_there_are_causes_enough() -> None:
+    causes = {case.cause for scenario in SCENARIOS.values() for case in scenario.cases}
+    assert len(causes - {""}) >= 25
