@@ -44,6 +44,10 @@ class Process:
     is_workload: bool
     """What the image's init left running."""
 
+    def told(self) -> str:
+        """Quote it."""
+        return f"seen from outside: process {self.pid} '{self.command}' runs as uid {self.uid}"
+
 
 def read_listeners(seen: Seen) -> tuple[Listener, ...]:
     """Read `listening`."""

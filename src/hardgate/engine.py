@@ -2,6 +2,7 @@
 
 import functools
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,43 +93,53 @@ def connect(url: str) -> Client:
     The certificates that it takes, if any, are found as `locate` finds them: by the environment.
     """
     found = locate(os.environ)
-    return _connect(found if found.url == url else endpoint_at(url, os.environ))
+    return _connect(found) if found.url == url else _greet(endpoint_at(url, os.environ))
 
 
 @functools.cache
-def shared_client(url: str) -> Client:
+def shared_client(url: str) -> docker.APIClient:
     """Give this process's one client for an address: what is asked next uses its connections."""
     return connect(url)
 
 
 def _connect(endpoint: Endpoint) -> Client:
-    _refuse_unreachable(endpoint)
-    try:
-        client = Client(
-            base_url=endpoint.url, version="auto", timeout=GREETING_SECONDS, tls=_tls(endpoint)
-        )
-    except (DockerException, OSError) as error:
-        raise EngineError(
-            f"No engine answers at '{endpoint.url}' ({endpoint.how}).", _remedy(endpoint, error)
-        ) from error
-    client.timeout = ANSWER_SECONDS
-    return client
-
-
-def _refuse_unreachable(endpoint: Endpoint) -> None:
     if endpoint.url.startswith("ssh://"):
         raise EngineError(
             f"The engine at '{endpoint.url}' is reached over SSH, which hardgate does not speak.",
             "Forward its socket ('ssh -NL /tmp/engine.sock:/var/run/docker.sock HOST') and set "
             "DOCKER_HOST=unix:///tmp/engine.sock.",
         )
+    if endpoint.url.startswith("unix://"):
+        _knock(endpoint)
+    return _greet(endpoint)
+
+
+def _knock(endpoint: Endpoint) -> None:
+    """See that somebody listens at a socket, and that this user may speak to it."""
     path = endpoint.url.removeprefix("unix://")
-    if path != endpoint.url and os.access(path, os.F_OK) and not os.access(path, os.W_OK):
+    try:
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(GREETING_SECONDS)
+            door.connect(path)
+    except PermissionError as error:
         raise EngineAccessError(
             f"You may not use the engine's socket '{path}' ({endpoint.how}).",
             "Add yourself to the group 'docker' ('sudo usermod -aG docker $USER'), and log in "
             "again. That group is as good as root.",
+        ) from error
+    except OSError as error:
+        raise _unanswered(endpoint, error) from error
+
+
+def _greet(endpoint: Endpoint) -> Client:
+    try:
+        client = Client(
+            base_url=endpoint.url, version="auto", timeout=GREETING_SECONDS, tls=_tls(endpoint)
         )
+    except (DockerException, OSError) as error:
+        raise _unanswered(endpoint, error) from error
+    client.timeout = ANSWER_SECONDS
+    return client
 
 
 def _tls(endpoint: Endpoint) -> TLSConfig | bool:
@@ -145,14 +156,15 @@ def _tls(endpoint: Endpoint) -> TLSConfig | bool:
     )
 
 
-def _remedy(endpoint: Endpoint, error: Exception) -> str:
+def _unanswered(endpoint: Endpoint, error: Exception) -> EngineError:
+    problem = f"No engine answers at '{endpoint.url}' ({endpoint.how}): {error}."
     if not endpoint.is_named:
-        return "Install and start one by 'pipx run nox -s engine', or 'hardgate engine'."
-    other = "unset DOCKER_HOST" if endpoint.how == "DOCKER_HOST" else "'docker context use default'"
-    return (
-        "Start it, or mend the address; to use this machine's own engine instead: "
-        f"{other}. It said: {error}"
-    )
+        remedy = "Install and start one by 'pipx run nox -s engine', or 'hardgate engine'."
+    elif endpoint.how == "DOCKER_HOST":
+        remedy = "Start it or mend the address; without DOCKER_HOST this machine's own one is used."
+    else:
+        remedy = "Start it, or choose another one by 'docker context use'."
+    return EngineError(problem, remedy)
 
 
 def refuse_unfit(engine: Engine) -> None:

@@ -50,6 +50,21 @@ class Miss:
         return str(self.seen("agent").get("name") or "")
 
     @property
+    def is_nameless(self) -> bool:
+        """The image has no user of the agent's number; False where nobody looked."""
+        looks = (one.surroundings.get("agent") for one in (self.observation, *self.others.values()))
+        return any(
+            isinstance(seen, Mapping) and seen.get("uid") == self.uid and seen.get("name") == ""
+            for seen in looks
+        )
+
+    @property
+    def wrong_workload(self) -> around.Process | None:
+        """What the image left running as somebody else than the agent; None where all is well."""
+        wrong = (one for one in self.processes if one.is_workload and one.uid != self.uid)
+        return next(wrong, None)
+
+    @property
     def home(self) -> str:
         """The agent's home, as the image's passwd has it; empty where that is not known."""
         return str(self.seen("passwd").get("home") or "")

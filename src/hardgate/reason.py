@@ -38,6 +38,7 @@ FINDERS: tuple[Finder, ...] = (
     paths.find,
     docker.find,
     token.find,
+    guards.find_spoken,
     runtime.find,
     network.find,
     namespaces.find,

@@ -1,8 +1,6 @@
 """Which engines are refused and how that is told; who may speak to one; TLS."""
 
 import json
-import os
-import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -12,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from hardgate.engine import Engine, EngineAccessError, connect, find_engine, refuse_unfit
+from hardgate.engine import Engine, connect, find_engine, refuse_unfit
 from hardgate.errors import EngineError, ExitCode
 
 RECORDED = json.loads((Path(__file__).parent / "recorded" / "engines.json").read_text())
@@ -66,23 +64,13 @@ def test_an_engine_that_was_named_and_is_dead_is_told_by_its_address(tmp_path: P
     with pytest.raises(EngineError, match="No engine answers at") as caught:
         find_engine({"HOME": str(tmp_path), "DOCKER_HOST": url})
     assert f"'{url}' (DOCKER_HOST)" in caught.value.problem
-    assert "unset DOCKER_HOST" in caught.value.remedy
+    assert "without DOCKER_HOST" in caught.value.remedy
 
 
 def test_an_engine_over_ssh_is_refused_with_a_way_round(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="over SSH") as caught:
         find_engine({"HOME": str(tmp_path), "DOCKER_HOST": "ssh://me@there"})
     assert "ssh -NL" in caught.value.remedy
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may speak to every socket")
-def test_a_socket_that_is_not_for_this_user_is_no_dead_engine(tmp_path: Path) -> None:
-    path = tmp_path / "e.sock"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        path.chmod(0)
-        with pytest.raises(EngineAccessError, match="You may not use"):
-            find_engine({"HOME": str(tmp_path), "DOCKER_HOST": f"unix://{path}"})
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -100,7 +88,7 @@ class Answer(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         threading.Event().wait(5)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
         """Keep the tests' output clean."""
 
 
@@ -136,7 +124,8 @@ def test_an_engines_own_authority_counts_whatever_else_the_machine_trusts(
     monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "others.pem"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    assert connect(url).api_version == FIT["version"]["ApiVersion"]
+    with connect(url) as reached:
+        assert reached.api_version == FIT["version"]["ApiVersion"]
 
 
 def test_certificates_that_are_not_there_are_told(
@@ -146,7 +135,7 @@ def test_certificates_that_are_not_there_are_told(
     monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
     with pytest.raises(EngineError, match="No engine answers") as caught:
         connect("tcp://127.0.0.1:1")
-    assert "CA certificate" in caught.value.remedy
+    assert "CA certificate" in caught.value.problem
 
 
 def test_a_silence_is_bounded_even_where_the_sdk_would_wait_for_ever(
@@ -154,7 +143,7 @@ def test_a_silence_is_bounded_even_where_the_sdk_would_wait_for_ever(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    client = connect(serve(server))
-    client.silence = 0.3
-    with pytest.raises(OSError, match="timed out"):
-        client.pull("debian", "trixie-slim")
+    with connect(serve(server)) as client:
+        client.silence = 0.3
+        with pytest.raises(OSError, match="timed out"):
+            client.pull("debian", "trixie-slim")

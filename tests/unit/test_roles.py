@@ -1,4 +1,4 @@
-"""What Ansible does not see to: defaults and their documentation are the same, names have a form."""
+"""What Ansible does not see to: every default is documented, and names say whose they are."""
 
 import re
 from pathlib import Path
@@ -17,9 +17,8 @@ def read(file: Path) -> Any:
 
 
 def options(role: str) -> dict[str, Any]:
-    return dict(read(ROLES / role / "meta" / "argument_specs.yml")["argument_specs"]["main"])[
-        "options"
-    ]
+    specs = read(ROLES / role / "meta" / "argument_specs.yml")["argument_specs"]
+    return dict(specs["main"]["options"])
 
 
 @pytest.mark.parametrize("role", NAMES)

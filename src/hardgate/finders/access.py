@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from hardgate.clue import Clue
+from hardgate.finders.owner import nameless, owner_of
 from hardgate.finders.said import quote
 from hardgate.miss import Miss
 from hardgate.observation import Failure
@@ -51,8 +52,10 @@ def forbidden(miss: Miss, step: Step, failure: Failure) -> Iterator[Clue]:
 def in_the_way(miss: Miss, target: str, line: str, what: str) -> Iterator[Clue]:
     """Say that a path is somebody else's, if it is, and that the agent can do nothing about it."""
     place, folder = miss.place(target), miss.place(_folder(target))
-    own = bool(place) and place.uid == miss.uid
-    if not (place and place.exists) or place.uid is None or (own and what != "make"):
+    if place is None or not place.exists or place.uid is None:
+        return
+    own = place.uid == miss.uid
+    if own and what != "make":
         return
     sticky = bool(folder and folder.mode and folder.mode & STICKY)
     yield Clue(
@@ -93,12 +96,6 @@ def without_right(miss: Miss, place: Place, right: str, line: str) -> Iterator[C
         yield from _closed(miss, place, right, line)
 
 
-def not_owned(place: Place, wanted: str, quotes: tuple[str, ...]) -> Clue:
-    """Say that a path is not the user's that the probe wants."""
-    fields = _owner(place) | {"wanted": wanted}
-    return Clue(cause="path_not_owned", quotes=quotes, fields=fields, subject=place.path)
-
-
 def _closed_on_the_way(miss: Miss, target: str, line: str) -> Iterator[Clue]:
     parts = target.split("/")
     for end in range(2, len(parts)):
@@ -125,12 +122,14 @@ def _closed_itself(miss: Miss, step: Step, failure: Failure) -> Iterator[Clue]:
 def _closed(miss: Miss, place: Place, right: str, line: str) -> Iterator[Clue]:
     if place.grants(miss.uid, miss.groups, right) is not False:
         return
-    fields = _owner(place) | {"uid": str(miss.uid), "what": VERBS[right]}
+    quotes = (line, place.told())
+    yield from nameless(miss, f"'{place.path}' is", place.uid, quotes)
+    fields = owner_of(place) | {"uid": str(miss.uid), "what": VERBS[right]}
     cause = "path_mode" if place.uid == miss.uid else "path_owner"
     if place.is_mount and place.in_image and place.uid == 0:
         cause = "path_masked_owner"
         fields["what"] = {"w": "write", "r": "read", "x": "go"}[right]
-    yield Clue(cause=cause, quotes=(line, place.told()), fields=fields, subject=place.path)
+    yield Clue(cause=cause, quotes=quotes, fields=fields, subject=place.path)
 
 
 def _not_run(miss: Miss, target: str, line: str) -> Iterator[Clue]:
@@ -154,15 +153,6 @@ def _denied(failure: Failure, line: str) -> Clue:
         "words": WORDS[failure.errno],
     }
     return Clue(cause="access_denied", quotes=(line,), fields=fields, subject=failure.target)
-
-
-def _owner(place: Place) -> dict[str, str]:
-    return {
-        "path": place.path,
-        "owner": str(place.uid),
-        "gid": str(place.gid),
-        "mode": place.octal,
-    }
 
 
 def _folder(path: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from hardgate.clue import Clue
-from hardgate.finders.access import not_owned
+from hardgate.finders.owner import nameless, not_owned
 from hardgate.miss import Miss
 from hardgate.place import Place
 from hardgate.step import Step
@@ -72,7 +72,9 @@ def _listed(miss: Miss, step: Step, read: Step, got: str, wanted: str) -> Iterat
 def _owned(miss: Miss, step: Step, read: Step, wanted: str) -> Iterator[Clue]:
     for place in _places(miss, read):
         if place.uid not in {None, miss.uid}:
-            yield not_owned(place, wanted, (read.text, step.text, place.told()))
+            quotes = (read.text, step.text, place.told())
+            yield from nameless(miss, f"'{place.path}' is", place.uid, quotes)
+            yield not_owned(place, wanted, quotes)
 
 
 def _places(miss: Miss, read: Step) -> Iterator[Place]:

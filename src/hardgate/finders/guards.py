@@ -1,25 +1,19 @@
-"""Clues in what a guard saw, so that a guard and the probes that share its cause are told as one."""
+"""Clues in what a guard saw: a guard and the probes that share its cause are told as one."""
 
+import re
 from collections.abc import Iterator
 
-from hardgate.around import read_processes
 from hardgate.clue import Clue
+from hardgate.finders.owner import wrong_workload
 from hardgate.miss import Miss
+from hardgate.step import Step
 
 
 def find(miss: Miss) -> Iterator[Clue]:
     """Look at a guard's facts; a probe has none."""
     facts = miss.observation.facts
-    if not facts:
-        return
-    runtime = next(
-        (one for one in read_processes({}, [miss.observation]) if one.is_workload and not one.uid),
-        None,
-    )
-    if runtime:
-        told = f"seen from outside: process {runtime.pid} '{runtime.command}' runs as uid 0"
-        fields = {"process": runtime.command}
-        yield Clue(cause="runtime_as_root", quotes=(told,), fields=fields, subject="uid 0")
+    if facts.get("processes") and miss.wrong_workload:
+        yield from wrong_workload(miss, miss.wrong_workload, ())
     if facts.get("ready") is False:
         told = str(facts.get("missing", ""))
         yield Clue(
@@ -34,3 +28,11 @@ def find(miss: Miss) -> Iterator[Clue]:
         yield Clue(
             cause="pid_namespace_own", quotes=(told,), fields={"workspace": own, "host": host}
         )
+
+
+def find_spoken(miss: Miss, step: Step) -> Iterator[Clue]:
+    """Look at a probe that says itself whose the workload is."""
+    runtime = miss.wrong_workload
+    for line in step.said[-1:] if runtime and not step.text else ():
+        if runtime and re.search(rf"\buid {runtime.uid}\b", line) and runtime.command in line:
+            yield from wrong_workload(miss, runtime, (line,))

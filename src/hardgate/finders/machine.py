@@ -120,12 +120,12 @@ def find_in_all(miss: Miss) -> Iterator[Clue]:
     """Look at how the probe itself ended: over its time, or well at the second look."""
     first, second = miss.observation.execution, miss.observation.rerun
     if second and second.exit_status == 0:
-        quotes = (f"first: exit status {first.exit_status if first else None}; second: 0",)
-        yield Clue(cause="flaky", quotes=quotes)
+        told = f"first: exit status {first.exit_status if first else None}; second: 0"
+        yield Clue(cause="flaky", quotes=(told,))
     if first and second and _differ(first, second):
         fields = {"first": str(first.exit_status), "second": str(second.exit_status)}
-        quotes = (f"first: exit status {first.exit_status}; second: {second.exit_status}",)
-        yield Clue(cause="second_look_differs", quotes=quotes, fields=fields)
+        told = f"first: exit status {first.exit_status}; second: {second.exit_status}"
+        yield Clue(cause="second_look_differs", quotes=(told,), fields=fields)
     last = miss.steps[-1] if miss.steps else None
     if first and first.timed_out and second and second.timed_out and last and last.text:
         said = last.said[-1:]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from hardgate.clue import Clue
 from hardgate.finders import access
+from hardgate.finders.owner import not_owned
 from hardgate.finders.said import quote
 from hardgate.miss import Miss
 from hardgate.observation import Failure
@@ -162,7 +163,7 @@ def _asked(miss: Miss, letter: str, path: str, line: str) -> Iterator[Clue]:
     elif letter == "s" and place.size == 0:
         yield Clue(cause="path_empty", quotes=quotes, fields={"path": path}, subject=path)
     elif letter == "O" and place.uid not in {None, miss.uid}:
-        yield access.not_owned(place, f"uid {miss.uid}", quotes)
+        yield not_owned(place, f"uid {miss.uid}", quotes)
     elif letter in {"r", "w", "x"}:
         yield from access.without_right(miss, place, letter, line)
 

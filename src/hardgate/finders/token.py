@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from hardgate.clue import Clue
+from hardgate.finders.owner import nameless, wrong_workload
 from hardgate.finders.said import quote
 from hardgate.miss import Miss
 from hardgate.place import Place
@@ -49,7 +50,7 @@ def explain(
         size = {"size": str(token.size)}
         yield Clue(cause="token_empty", quotes=told, fields=fields | size, subject=TOKEN)
     elif token.uid not in {None, miss.uid} and ("owned" in wanted or closed):
-        yield _foreign(miss, token, fields, quotes)
+        yield from _foreign(miss, token, fields, quotes)
     elif "readable" in wanted and closed:
         yield Clue(cause="token_mode", quotes=quotes, fields=fields, subject=TOKEN)
 
@@ -108,16 +109,17 @@ def _missing(miss: Miss, quotes: Lines, fields: dict[str, str]) -> Clue:
     return Clue(cause="runtime_not_up", quotes=quotes, fields=fields, subject="runtime")
 
 
-def _foreign(miss: Miss, token: Place, fields: dict[str, str], quotes: Lines) -> Clue:
+def _foreign(
+    miss: Miss, token: Place, fields: dict[str, str], quotes: Lines
+) -> Iterator[Clue]:
+    runtime = miss.wrong_workload
+    if runtime and runtime.uid == token.uid:
+        reads = token.grants(miss.uid, miss.groups, "r")
+        closed = f", and uid {miss.uid} cannot read it" if reads is False else ""
+        whose = f", so its token '{TOKEN}' is uid {token.uid}'s (mode {token.octal}){closed}"
+        told = whose + fields["bearer"]
+        yield from wrong_workload(miss, runtime, quotes, token=told)
+    else:
+        yield from nameless(miss, f"the token '{TOKEN}' is", token.uid, quotes)
     fields = fields | {"owner": str(token.uid)}
-    runtime = next((one for one in miss.processes if one.uid == 0 and one.is_workload), None)
-    if token.uid or runtime is None:
-        return Clue(cause="token_owner", quotes=quotes, fields=fields, subject=TOKEN)
-    told = f"seen from outside: process {runtime.pid} '{runtime.command}' runs as uid 0"
-    reads = token.grants(miss.uid, miss.groups, "r")
-    closed = f", and uid {miss.uid} cannot read it" if reads is False else ""
-    whose = f", so its token '{TOKEN}' is root's (mode {token.octal}){closed}"
-    fields |= {"process": runtime.command, "token": whose + fields["bearer"]}
-    return Clue(
-        cause="runtime_as_root", quotes=(*quotes, told), fields=fields, subject="uid 0"
-    )
+    yield Clue(cause="token_owner", quotes=quotes, fields=fields, subject=TOKEN)
