@@ -10,10 +10,9 @@ from typing import Any
 from hardgate import around
 from hardgate.observation import Exchange, Observation
 from hardgate.place import Place, find_place
-from hardgate.step import READERS, SILENT_WORDS, Step
+from hardgate.source import fed_by
+from hardgate.step import READERS, Step
 from hardgate.steps import read_steps
-
-LONGEST_PIPE = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,15 +144,7 @@ class Miss:
         """Give the steps that a test or a search read from, the nearest first."""
         if not (step.is_test or step.program in READERS):
             return ()
-        read = []
-        # The parts of a pipe are traced in no order.
-        beside = () if step.is_test else self.steps[step.number + 1 : step.number + 2]
-        for before in (*beside, *self.before(step)):
-            if before.is_test or before.program in {"exit", "trap", "set"}:
-                break
-            if before.program not in SILENT_WORDS and before.words:
-                read.append(before)
-        return tuple(read[:LONGEST_PIPE])
+        return fed_by(step, self.steps, self.script)
 
     def falls_back_to(self, step: Step) -> bool:
         """Tell whether the probe runs a step where what stands before it failed (`A || B`)."""

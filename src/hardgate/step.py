@@ -86,5 +86,5 @@ class Step:
         if self.status is not None:
             return self.status != 0
         if self.is_test:
-            return not (self.comparison and self.comparison.holds)
+            return bool(self.said) or not (self.comparison and self.comparison.holds)
         return bool(self.failures or self.said)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 _TRACED = re.compile(r"^(\++) (?=\S|$)(.*)$")
 _COMPARISON = re.compile(
-    r"^(?:test|\[\[?) (?P<left>.*?) ?(?P<operator>=|==|!=|=~|-eq|-ne|-lt|-le|-gt|-ge) "
+    r"^(?:test|\[\[?) (?P<left>.*?) ?(?P<operator>==|!=|=~|=|-eq|-ne|-lt|-le|-gt|-ge) "
     r"?(?P<right>.*?)(?: \]\]?)?$"
 )
 _QUESTION = re.compile(
@@ -46,6 +46,8 @@ class Comparison:
     @property
     def holds(self) -> bool | None:
         """What the shell makes of it; None where it cannot be said."""
+        if self.operator in {"==", "!="} and set("*?[") & set(self.right):
+            return None  # `[[` may take it as a pattern.
         if self.operator in {"=", "=="}:
             return self.left == self.right
         if self.operator == "!=":

@@ -27,6 +27,15 @@ HAND_SECONDS = 8
 LINES = 4
 """How much of the end of a trace is shown; the rest of it says no more."""
 
+INTRODUCTION = """\
+# Silent failures, and what is said of them
+
+Written by `nox -s diagnosis` from real runs; not by hand. Each probe fails without a word, in a
+workspace that really has the cause. The second column is the end of what a person gets who repeats
+the probe there by `docker exec -u 1000 … sh -xc`; the third is what the gate's first screen says,
+before any output of the probe.
+"""
+
 _KEPT = re.compile(r"docker exec -it (?P<host>\w+) docker exec -it -u \d+ (?P<workspace>\w+) sh")
 _CHANGING = (
     (re.compile(r"\b[0-9a-f]{32,}\b"), "…"),
@@ -71,7 +80,8 @@ def main(names: Sequence[str]) -> int:
     else:
         DOCUMENT.write_text(text + "\n")
     missed = [row.case.name for _, rows in told for row in rows if not row.found]
-    print(f"{sum(len(rows) for _, rows in told)} silent failures; not explained: {missed or 'none'}")
+    number = sum(len(rows) for _, rows in told)
+    print(f"{number} silent failures; not explained: {', '.join(missed) or 'none'}")
     return 1 if missed else 0
 
 
@@ -125,24 +135,15 @@ def _by_hand(
 def _document(told: Sequence[tuple[Scenario, Sequence[Row]]]) -> Iterator[str]:
     rows = [row for _, of_one in told for row in of_one]
     causes = {row.case.cause for row in rows}
-    yield "# Silent failures, and what is said of them"
-    yield ""
-    yield "Written by `nox -s diagnosis` from real runs; not by hand. Each probe fails without a word, in a"
-    yield "workspace that really has the cause. The second column is the end of what a person gets who repeats"
-    yield "the probe there by `docker exec -u 1000 … sh -xc`; the third is what the gate's first screen says,"
-    yield "before any output of the probe."
-    yield ""
-    yield f"- {len(rows)} silent failures, of {len(causes)} causes, from {len(told)} images and hosts."
-    yield (
-        f"- `sh -xc` alone says anything besides the commands it runs in "
-        f"{sum(row.told_more for row in rows)} of them."
-    )
-    yield (
-        f"- The first screen names the cause that the case was made for in "
-        f"{sum(row.found for row in rows)} of them."
-    )
+    yield INTRODUCTION
+    yield f"- {len(rows)} silent failures, of {len(causes)} causes, from {len(told)} images."
+    more = sum(row.told_more for row in rows)
+    yield f"- `sh -xc` alone says anything besides the commands that it runs in {more} of them."
+    found = sum(row.found for row in rows)
+    yield f"- The first screen names the cause that the case was made for in {found} of them."
     for scenario, of_one in told:
-        yield from ("", f"## {scenario.name}", "", f"{scenario.about[0].upper()}{scenario.about[1:]}.", "")
+        about = scenario.about[0].upper() + scenario.about[1:]
+        yield from ("", f"## {scenario.name}", "", f"{about}.", "")
         yield "| cause | `sh -xc` alone | the first screen |"
         yield "|---|---|---|"
         for row in of_one:

@@ -43,7 +43,8 @@ def main() -> None:
     """Answer one request."""
     request = json.loads(sys.argv[1])
     want, init = frozenset(request["want"]), int(request["init"])
-    answer = dict(inside(f"/proc/{init}/root", lambda: look_inside(request, mounts(init))))
+    mounted = mounts(init)  # From inside, a PID namespace of its own does not know this number.
+    answer = dict(inside(f"/proc/{init}/root", lambda: look_inside(request, mounted)))
     if request["image"] and "paths" in answer:
         masked = [path for path, seen in answer["paths"].items() if covered(seen)]
         image = inside(request["image"], lambda: {path: look_at(path) for path in masked})

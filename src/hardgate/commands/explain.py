@@ -26,7 +26,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--contract", metavar="FILE|URL", help="default: hardgate's own t4.yaml")
     parser.add_argument("--contract-sha256", default="", metavar="HEX", help="pin its bytes")
     parser.add_argument(
-        "--run", type=Path, metavar="DIR", help="explain a finished run by the folder of its reports"
+        "--run", type=Path, metavar="DIR", help="a finished run's folder: explain its misses"
     )
     values = parser.read(words)
     if values.run is not None:

@@ -83,6 +83,8 @@ def read_only(miss: Miss, target: str, line: str) -> Iterator[Clue]:
         told = f"'{mount}' is mounted {','.join(sorted(place.options)) or 'read-only'}"
         fields = {"target": target, "mount": mount}
         yield Clue(cause="mount_read_only", quotes=(line, told), fields=fields, subject=mount)
+    else:
+        yield Clue(cause="read_only", quotes=(line,), fields={"target": target}, subject=target)
 
 
 def without_right(miss: Miss, place: Place, right: str, line: str) -> Iterator[Clue]:

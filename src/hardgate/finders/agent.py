@@ -88,7 +88,8 @@ def _variable(miss: Miss, step: Step, got: str, wanted: str) -> Iterator[Clue]:
     """Find the variable that a probe compares, by its own text."""
     for name in dict.fromkeys(re.findall(r"\$\{?([A-Z_][A-Z0-9_]*)", miss.script)):
         variable = _VARIABLE.format(name=name)
-        around = rf"(?:{variable} ==? [\"']?{re.escape(wanted)}\b|{re.escape(wanted)}[\"']? ==? {variable})"
+        word = re.escape(wanted)
+        around = rf"{variable} ==? [\"']?{word}\b|{word}[\"']? ==? {variable}"
         if not wanted or not re.search(around, miss.script):
             continue
         if name == "HOME":

@@ -20,7 +20,11 @@ PRIVILEGED_CALLS = frozenset(
 PRIVILEGED = frozenset(
     "mount umount unshare chroot chown sysctl modprobe iptables ip losetup mknod dmesg".split()
 )
-_DENIED = re.compile(r"[Pp]ermission denied|[Oo]peration not permitted|must be superuser|you must be root")
+_DENIED = re.compile(
+    r"[Pp]ermission denied|[Oo]peration not permitted|must be superuser|you must be root"
+)
+NAMED = 4
+"""Capabilities that are named before the rest is counted."""
 TIMEOUT = 124
 SIGNALLED = 128
 
@@ -64,7 +68,7 @@ def _everything(host: int) -> int:
 
 def _names(bits: int) -> str:
     known = [f"cap_{name.lower()}" for bit, name in enumerate(NAMES) if bits >> bit & 1]
-    shown = known if len(known) <= 4 else [*known[:3], f"{len(known) - 3} more"]
+    shown = known[:NAMED] + ([f"{len(known) - NAMED} more"] if len(known) > NAMED else [])
     return ", ".join(shown)
 
 

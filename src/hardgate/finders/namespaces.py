@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from hardgate.clue import Clue
 from hardgate.miss import Miss
 from hardgate.step import READERS, Step
+from hardgate.told import OPEN, SHUT
 
 _PID_1 = re.compile(
     r"(?<!\w)/proc/1\b|--target[ =]1\b|-t ?1\b|\bnsenter\b|^(?:ps|pgrep|pidof)\b"
@@ -13,7 +14,7 @@ _PID_1 = re.compile(
 )
 _REDIRECTED = re.compile(r"<\s*/proc/1/\w+")
 _ENTERED = re.compile(
-    r"nsenter: (?:reassociate to namespaces? (?:[‘'](?P<one>[\w/]+)[’'] )?failed|setns.*)"
+    rf"nsenter: (?:reassociate to namespaces? (?:[{OPEN}](?P<one>[\w/]+)[{SHUT}] )?failed|setns.*)"
     r": Operation not permitted"
 )
 _OPENED = re.compile(r"nsenter: cannot open (?P<one>/proc/\d+/ns/\w+): Permission denied")

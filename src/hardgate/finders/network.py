@@ -17,7 +17,8 @@ CURL = {
     ),
     6: (
         "it could not resolve the server's name",
-        "Look at /etc/resolv.conf in the workspace, and at the host's resolver; or name another target.",
+        "Look at /etc/resolv.conf in the workspace and at the host's resolver; or name another "
+        "target.",
     ),
     7: (
         "it could not connect",
@@ -29,7 +30,8 @@ CURL = {
     ),
     28: (
         "the time that it was given was over",
-        "A firewall drops it, or the server is slow: look at the way out and the proxy's variables.",
+        "A firewall drops it, or the server is slow: look at the way out and at the proxy's "
+        "variables.",
     ),
     35: (
         "the TLS handshake failed",

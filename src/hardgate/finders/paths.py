@@ -11,6 +11,7 @@ from hardgate.miss import Miss
 from hardgate.observation import Failure
 from hardgate.place import KINDS, Place
 from hardgate.step import Step
+from hardgate.told import OPEN, SHUT
 
 NAMING = frozenset(
     "cat head tail grep sed awk stat ls readlink wc find touch mkdir rm rmdir cp mv tee .".split()
@@ -23,7 +24,7 @@ NOT_MADE = frozenset({"EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "ENOTDIR"}
 SYNTHETIC = ("/proc", "/sys", "/dev", "/run", "/host")
 """What no image holds."""
 
-_QUOTED = re.compile(r"(?<=['‘\"])/[^'’\"]*(?=['’\"])")
+_QUOTED = re.compile(rf"(?<=[{OPEN}])/[^{SHUT}]*(?=[{SHUT}])")
 _DENIED = re.compile(r"[Pp]ermission denied|\b(?:cannot|may not)\b")
 
 

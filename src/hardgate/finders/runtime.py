@@ -14,7 +14,9 @@ NO_CONNECTION = 7
 _SHOWS = re.compile(
     r"authorization|x-\S*(?:token|key)|\s-u\b|--user|--config|\s-K\b|netrc|@", re.IGNORECASE
 )
-_NO_BEARER = re.compile(r"authorization:\s*(?:bearer|token)?\s*(?:['\"]|$|-|https?:)", re.IGNORECASE)
+_NO_BEARER = re.compile(
+    r"authorization:\s*(?:bearer|token)?\s*(?:['\"]|$|-|https?:)", re.IGNORECASE
+)
 
 
 def find(miss: Miss, step: Step) -> Iterator[Clue]:

@@ -42,7 +42,7 @@ def explain(
         return
     fields = {"path": TOKEN, "uid": str(miss.uid), "bearer": bearer, "mode": token.octal}
     quotes = (*lines, token.told())
-    closed = token.grants(miss.uid, miss.groups, "r") is False
+    closed = "readable" in wanted and token.grants(miss.uid, miss.groups, "r") is False
     if not token.exists:
         yield _missing(miss, quotes, fields)
     elif "full" in wanted and (token.size == 0 or miss.token_is_blank):
@@ -51,7 +51,7 @@ def explain(
         yield Clue(cause="token_empty", quotes=told, fields=fields | size, subject=TOKEN)
     elif token.uid not in {None, miss.uid} and ("owned" in wanted or closed):
         yield from _foreign(miss, token, fields, quotes)
-    elif "readable" in wanted and closed:
+    elif closed:
         yield Clue(cause="token_mode", quotes=quotes, fields=fields, subject=TOKEN)
 
 

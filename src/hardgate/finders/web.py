@@ -1,4 +1,4 @@
-"""What a step asked over HTTP, and what it was told; the finders of the runtime and the way out ask."""
+"""What a step asked over HTTP, and what it was told: what other finders rest on."""
 
 import re
 from collections.abc import Iterator
