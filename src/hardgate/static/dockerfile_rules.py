@@ -1,0 +1,338 @@
+"""What the Dockerfile of a template must do, and in which order."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from hardgate.static.dockerfile import Act, Stage, run_commands
+from hardgate.static.finding import Finding
+from hardgate.static.rule import rules
+from hardgate.static.shell import Command, chain_before, swallows
+
+HOME = "/agent-home"
+SUDOERS = "/etc/sudoers.d/"
+INSTALLERS: Mapping[str, frozenset[str]] = {
+    name: frozenset({"install", "add"})
+    for name in ("apt-get", "apt", "aptitude", "apk", "dnf", "microdnf", "yum", "zypper")
+}
+OTHER_INSTALLERS = frozenset(
+    {"pip", "pip3", "pipx", "uv", "npm", "yarn", "pnpm", "gem", "cargo", "go", "curl", "wget", "dpkg"}
+)
+PACKAGES: Mapping[str, frozenset[str]] = {
+    "nsenter": frozenset({"util-linux", "util-linux-misc", "nsenter", "util-linux-core"}),
+    "sudo": frozenset({"sudo", "sudo-ldap"}),
+    "curl": frozenset({"curl"}),
+    "docker": frozenset({"docker-cli", "docker-ce-cli", "docker"}),
+}
+FORMS = re.compile(r"download\.docker\.com|get\.docker\.com")
+STARTERS = frozenset({"tini", "dumb-init", "sh", "bash", "dash", "ash", "env", "catatonit", "init"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dockerfile:
+    """A Dockerfile that was read, for the rules to look at."""
+
+    name: str
+    """From the repository's root."""
+    context: Path
+    stage: Stage
+    agent_uid: int
+
+
+def look(file: Dockerfile) -> Iterator[Finding]:
+    """Apply every rule of the group."""
+    for rule in (_agent, _home, _sudoers, _commands, _kept_failures, _user, _entrypoint):
+        yield from rule(file)
+
+
+def agent_names(file: Dockerfile) -> frozenset[str]:
+    """Give what the agent is called: its uid, and the name of the user that has it."""
+    names = {str(file.agent_uid)}
+    for act in file.stage.acts:
+        if _uid_of(act) == str(file.agent_uid):
+            names.add(act.words[-1])
+    return frozenset(names)
+
+
+def _uid_of(act: Act) -> str:
+    """Give the uid that a command creates a user with; empty where it creates none."""
+    if act.keyword != "RUN" or act.name not in {"useradd", "adduser", "usermod"}:
+        return ""
+    return option(act.words, "-u", "--uid")
+
+
+def option(words: Sequence[str], short: str, long: str) -> str:
+    """Find an option's value, in any of the ways to write it."""
+    for number, word in enumerate(words):
+        if word in {short, long}:
+            return words[number + 1] if number + 1 < len(words) else ""
+        if word.startswith(f"{long}="):
+            return word.partition("=")[2]
+        if word.startswith(short) and not word.startswith("--") and len(word) > len(short):
+            return word[len(short) :]
+        if re.fullmatch(rf"-[A-Za-z]+{short[1]}", word) and number + 1 < len(words):
+            return words[number + 1]
+    return ""
+
+
+def _created_at(file: Dockerfile) -> int | None:
+    wanted = str(file.agent_uid)
+    for number, act in enumerate(file.stage.acts):
+        if _uid_of(act) == wanted or any(f":x:{wanted}:" in word for word in act.words):
+            return number
+    return None
+
+
+def _agent(file: Dockerfile) -> Iterator[Finding]:
+    if _created_at(file) is not None:
+        return
+    made = [act for act in file.stage.acts if act.name in {"useradd", "adduser"}]
+    uid = _uid_of(made[0]) if made else ""
+    seen = "there is no useradd"
+    if made:
+        seen = f"it is {uid} here" if uid else "this useradd names no uid, and takes the next"
+    line = made[0].line if made else file.stage.line
+    yield rules()["agent-uid"].broken(file.name, line, uid=file.agent_uid, seen=seen)
+
+
+def _home(file: Dockerfile) -> Iterator[Finding]:
+    acts, created = file.stage.acts, _created_at(file)
+    names = agent_names(file)
+    made = [number for number, act in enumerate(acts) if _makes_home(act)]
+    given = [number for number, act in enumerate(acts) if _gives_home(act, names)]
+    rule = rules()["agent-home-made"]
+    if not made:
+        yield rule.broken(file.name, file.stage.line, seen=f"Nothing makes '{HOME}'")
+    elif created is not None and made[0] < created:
+        seen = f"'{HOME}' is made before the agent exists, so it is not the agent's"
+        yield rule.broken(file.name, acts[made[0]].line, seen=seen)
+    elif not any(number >= made[0] for number in given):
+        seen = f"'{HOME}' is made, and not given to the agent"
+        yield rule.broken(file.name, acts[made[0]].line, seen=seen)
+
+
+def _names_home(words: Sequence[str]) -> bool:
+    return any(word.rstrip("/") == HOME or word.startswith(f"{HOME}/") for word in words)
+
+
+def _own_home(act: Act) -> bool:
+    """Tell whether a useradd makes it itself."""
+    makes = any(word == "--create-home" or re.fullmatch(r"-[a-zA-Z]*m", word) for word in act.words)
+    quiet = act.name == "adduser" and not {"-H", "--no-create-home"} & set(act.words)
+    home = option(act.words, "-d", "--home-dir") or option(act.words, "-h", "--home")
+    return act.name in {"useradd", "adduser"} and home.rstrip("/") == HOME and (makes or quiet)
+
+
+def _makes_home(act: Act) -> bool:
+    if act.keyword in {"WORKDIR", "COPY", "ADD"}:
+        return bool(act.words) and _names_home(act.words[-1:])
+    if act.keyword != "RUN":
+        return False
+    if act.name == "install":
+        return bool({"-d", "--directory"} & set(act.words)) and _names_home(act.words[1:])
+    return _own_home(act) or (act.name == "mkdir" and _names_home(act.words[1:]))
+
+
+def _gives_home(act: Act, names: frozenset[str]) -> bool:
+    if act.keyword in {"COPY", "ADD"}:
+        owner = option(act.words, "--chown", "--chown")
+        return _names_home(act.words[-1:]) and owner.partition(":")[0] in names
+    if act.keyword != "RUN" or not act.words:
+        return False
+    if act.name == "chown":
+        owners = {word.partition(":")[0] for word in act.words[1:]}
+        return _names_home(act.words[1:]) and bool(owners & names)
+    if act.name == "install":
+        return _names_home(act.words) and option(act.words, "-o", "--owner") in names
+    return _own_home(act)
+
+
+def _sudoers(file: Dockerfile) -> Iterator[Finding]:
+    acts = file.stage.acts
+    written = {number: path for number, act in enumerate(acts) if (path := _sudoers_path(act))}
+    rule = rules()["sudoers-mode"]
+    if not written:
+        seen = f"Nothing is put into '{SUDOERS}': sudo would ask the agent for a password"
+        yield rule.broken(file.name, file.stage.line, seen=seen)
+        return
+    for number, path in written.items():
+        if not any(_sets_mode(act, path) for act in acts[number:]):
+            yield rule.broken(file.name, acts[number].line, seen=f"'{path}' is not set to mode 0440")
+    last = max(written)
+    if not any(_validates(act) for act in acts[last:]):
+        yield rules()["sudoers-validated"].broken(file.name, acts[last].line)
+
+
+def _sudoers_path(act: Act) -> str:
+    """Give the file below /etc/sudoers.d that an act writes; empty where it writes none."""
+    if act.name in {"chmod", "visudo", "chown", "mkdir", "rm", "ls", "cat"} and ">" not in act.words:
+        return ""
+    for word in act.words[1:]:
+        path = word.lstrip(">")
+        if path.startswith(SUDOERS):
+            if path == SUDOERS and act.keyword != "RUN":
+                return SUDOERS + PurePosixPath(act.words[-2]).name
+            return path
+    return ""
+
+
+def _sets_mode(act: Act, path: str) -> bool:
+    def is_0440(mode: str) -> bool:
+        return mode.lstrip("0") == "440" or mode in {"ug=r,o=", "u=r,g=r,o=", "a=,ug=r"}
+
+    if act.keyword in {"COPY", "ADD"}:
+        return _sudoers_path(act) == path and is_0440(option(act.words, "--chmod", "--chmod"))
+    if act.name == "install":
+        return _sudoers_path(act) == path and is_0440(option(act.words, "-m", "--mode"))
+    if act.name != "chmod" or len(act.words) < 3:  # noqa: PLR2004 - chmod MODE FILE
+        return False
+    targets = act.words[2:]
+    names = any(PurePosixPath(path).match(target) for target in targets if target.startswith("/"))
+    return names and any(is_0440(word) for word in act.words[1:])
+
+
+def _validates(act: Act) -> bool:
+    return act.name == "visudo" and any(
+        word == "--check" or re.fullmatch(r"-[a-z]*c[a-z]*", word) for word in act.words[1:]
+    )
+
+
+def _commands(file: Dockerfile) -> Iterator[Finding]:
+    installed: dict[str, bool] = {}
+    seen: dict[str, str] = {}
+    for act in file.stage.acts:
+        for name in PACKAGES:
+            if _installs(act, name):
+                installed[name] = True
+            elif _removes(act, name):
+                installed[name] = False
+                seen[name] = f"; line {act.line} removes it again"
+            elif name == "docker" and "docker.io" in act.words and not installed.get(name):
+                installed[name] = "bookworm" in file.stage.base or "bullseye" in file.stage.base
+                seen[name] = "; Debian's docker.io no longer brings it"
+    for name in PACKAGES:
+        if not installed.get(name):
+            rule = rules()[f"command-{name}"]
+            yield rule.broken(file.name, file.stage.line, seen=seen.get(name, ""))
+
+
+def packages(act: Act) -> frozenset[str]:
+    """Give the packages that a command installs, without versions."""
+    verbs = INSTALLERS.get(act.name, frozenset()) if act.keyword == "RUN" else frozenset()
+    if not verbs & set(act.words):
+        return frozenset()
+    return frozenset(re.split(r"[=~<>@:]", word)[0] for word in act.words[2:])
+
+
+def _installs(act: Act, name: str) -> bool:
+    if packages(act) & PACKAGES[name]:
+        return True
+    if act.keyword in {"COPY", "ADD"} and len(act.words) > 1:
+        target, sources = act.words[-1], act.words[:-1]
+        brought = [PurePosixPath(target).name, *(PurePosixPath(one).name for one in sources)]
+        return name in brought and "/bin" in f"{target}/"
+    return name == "docker" and any(FORMS.search(word) for word in act.words) and act.name != "echo"
+
+
+def _removes(act: Act, name: str) -> bool:
+    words = set(act.words)
+    if act.name in INSTALLERS and words & {"remove", "purge", "del", "erase"}:
+        return bool(words & PACKAGES[name])
+    paths = (word for word in act.words[1:] if word.startswith("/"))
+    return act.name == "rm" and any(PurePosixPath(path).name == name for path in paths)
+
+
+def _installs_anything(words: Sequence[str]) -> bool:
+    name = words[0].rpartition("/")[2]
+    if name in INSTALLERS:
+        return True
+    return name in OTHER_INSTALLERS or (name.startswith("python") and "pip" in words)
+
+
+def _kept_failures(file: Dockerfile) -> Iterator[Finding]:
+    for instruction in file.stage.instructions:
+        if instruction.keyword == "RUN" and not instruction.text.startswith("["):
+            for line, lost, end in _lost_failures(run_commands(instruction)):
+                rule = rules()["install-or-true"]
+                yield rule.broken(file.name, line, command=lost, end=end)
+
+
+def _lost_failures(commands: Sequence[Command]) -> Iterator[tuple[int, str, str]]:
+    """Yield line, install and what its failure is thrown away by."""
+    careful = any(one.name == "set" and "e" in "".join(one.words[1:2]) for one in commands)
+    for number, one in enumerate(commands):
+        before: Sequence[Command] = ()
+        if swallows(commands, number):
+            before = chain_before(commands, number)
+        elif one.joined_by == ";" and number and not careful:
+            before = commands[number - 1 : number]
+        lost = next((other for other in before if _installs_anything(other.words)), None)
+        if lost:
+            end = "||" if one.joined_by == "||" else ";"
+            yield one.line, " ".join(lost.words[:4]), f"{end} {' '.join(one.words[:2])}"
+
+
+def _user(file: Dockerfile) -> Iterator[Finding]:
+    user = file.stage.last("USER")
+    if user and user.words and user.words[0].partition(":")[0] not in {"root", "0"}:
+        yield rules()["user-stays-root"].broken(file.name, user.line, user=user.words[0])
+
+
+def _entrypoint(file: Dockerfile) -> Iterator[Finding]:
+    act = file.stage.last("ENTRYPOINT") or file.stage.last("CMD")
+    rule = rules()["entrypoint-known"]
+    if act is None:
+        seen = "There is neither ENTRYPOINT nor CMD"
+        yield rule.broken(file.name, file.stage.line, seen=seen)
+    elif entrypoint_script(file) is None:
+        seen = f"'{' '.join(act.words)}' runs no script that is copied from the context"
+        yield rule.broken(file.name, act.line, seen=seen)
+
+
+def entrypoint_script(file: Dockerfile) -> Path | None:
+    """Find the script that the image starts, in the context."""
+    for keyword in ("ENTRYPOINT", "CMD"):
+        act = file.stage.last(keyword)
+        for word in act.words if act else ():
+            if PurePosixPath(word).name in STARTERS or word.startswith("-"):
+                continue
+            found = source_of(file, word)
+            if found is not None:
+                return found
+    return None
+
+
+def source_of(file: Dockerfile, path: str) -> Path | None:
+    """Find what a path in the image was copied from; None where it was not."""
+    folder = PurePosixPath("/")
+    found: Path | None = None
+    for act in file.stage.acts:
+        if act.keyword == "WORKDIR" and act.words:
+            folder = folder / act.words[0]
+        if act.keyword not in {"COPY", "ADD"} or any(w.startswith("--from") for w in act.words):
+            continue
+        paths = [word for word in act.words if not word.startswith("--")]
+        if len(paths) > 1:
+            found = _copied(file.context, paths, folder, path) or found
+    return found
+
+
+def _copied(
+    context: Path, paths: Sequence[str], folder: PurePosixPath, path: str
+) -> Path | None:
+    target = folder / paths[-1]
+    wanted = PurePosixPath(path) if path.startswith("/") else folder / path
+    bare = "/" not in path
+    for pattern in paths[:-1]:
+        for source in sorted(context.glob(pattern.strip("/").removeprefix("./") or "*")):
+            inside = {target, target / source.name} if source.is_file() else set()
+            if wanted in inside or (bare and source.is_file() and path in {target.name, source.name}):
+                return source
+        base = context / pattern.strip("/").removeprefix("./")
+        if base.is_dir() and wanted.is_relative_to(target):
+            candidate = base / wanted.relative_to(target)
+            if candidate.is_file():
+                return candidate
+    return None
+
