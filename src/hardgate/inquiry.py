@@ -67,14 +67,12 @@ class Inquiry:
         return ExitCode(answer.exit_code)
 
 
-def _in_spite_of_errors(
-    look: Callable[[], Iterable[Point]], session: str
-) -> Iterator[Point]:
+def _in_spite_of_errors(look: Callable[[], Iterable[Point]], session: str) -> Iterator[Point]:
     try:
         yield from look()
     except HardgateError as error:
         yield untold(f"{session}_finished", "run", error)
-    except Exception as error:  # noqa: BLE001 - the report is owed all the more
+    except Exception as error:
         told = HardgateError(
             f"Hardgate itself failed: {type(error).__name__}: {error}.",
             "Please report it, with the evidence.",

@@ -64,9 +64,7 @@ def main(words: Sequence[str]) -> int:
     )
 
     def look(_inquiry: Inquiry, _folder: Folder) -> Iterable[Point]:
-        examination = Examination(
-            template=template, contract=contract, contract_problem=problem
-        )
+        examination = Examination(template=template, contract=contract, contract_problem=problem)
         return examination.points()
 
     where = template.name_of(template.context)

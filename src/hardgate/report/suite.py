@@ -1,7 +1,7 @@
 """JUnit as a file: the one module that imports junit_xml, and mends what it writes.
 
 Version 1.9 turns an empty failure into a pass, and its `disabled` and its times are not in Jenkins'
-junit-10.xsd. Those who read JUnit show the body of a failure and little else, so the body tells all.
+junit-10.xsd. Those who read JUnit show the body of a failure and little else: it has to tell all.
 """
 
 import xml.etree.ElementTree as ET

@@ -69,9 +69,7 @@ def read_instructions(text: str) -> tuple[Instruction, ...]:
         chars = list(_continued(number, rest, lines, escape))
         for mark in _HEREDOC.finditer("".join(char for char, _ in chars)):
             chars += _here_document(mark[2], lines)
-        instructions.append(
-            Instruction(line=number, keyword=keyword.upper(), chars=tuple(chars))
-        )
+        instructions.append(Instruction(line=number, keyword=keyword.upper(), chars=tuple(chars)))
     return tuple(instructions)
 
 

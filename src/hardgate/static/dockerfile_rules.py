@@ -17,7 +17,21 @@ INSTALLERS: Mapping[str, frozenset[str]] = {
     for name in ("apt-get", "apt", "aptitude", "apk", "dnf", "microdnf", "yum", "zypper")
 }
 OTHER_INSTALLERS = frozenset(
-    {"pip", "pip3", "pipx", "uv", "npm", "yarn", "pnpm", "gem", "cargo", "go", "curl", "wget", "dpkg"}
+    {
+        "pip",
+        "pip3",
+        "pipx",
+        "uv",
+        "npm",
+        "yarn",
+        "pnpm",
+        "gem",
+        "cargo",
+        "go",
+        "curl",
+        "wget",
+        "dpkg",
+    }
 )
 PACKAGES: Mapping[str, frozenset[str]] = {
     "nsenter": frozenset({"util-linux", "util-linux-misc", "nsenter", "util-linux-core"}),
@@ -47,12 +61,13 @@ def look(file: Dockerfile) -> Iterator[Finding]:
 
 
 def agent_names(file: Dockerfile) -> frozenset[str]:
-    """Give what the agent is called: its uid, and the name of the user that has it."""
-    names = {str(file.agent_uid)}
-    for act in file.stage.acts:
-        if _uid_of(act) == str(file.agent_uid):
-            names.add(act.words[-1])
-    return frozenset(names)
+    """Give what the agent is called: its uid, and the name of the user that has it.
+
+    Where nobody has it, any user that is created is meant to be the agent: one miss is one finding.
+    """
+    made = [act for act in file.stage.acts if act.name in {"useradd", "adduser"}]
+    with_uid = [act for act in file.stage.acts if _uid_of(act) == str(file.agent_uid)]
+    return frozenset({str(file.agent_uid), *(act.words[-1] for act in with_uid or made)})
 
 
 def _uid_of(act: Act) -> str:
@@ -158,7 +173,9 @@ def _sudoers(file: Dockerfile) -> Iterator[Finding]:
         return
     for number, path in written.items():
         if not any(_sets_mode(act, path) for act in acts[number:]):
-            yield rule.broken(file.name, acts[number].line, seen=f"'{path}' is not set to mode 0440")
+            yield rule.broken(
+                file.name, acts[number].line, seen=f"'{path}' is not set to mode 0440"
+            )
     last = max(written)
     if not any(_validates(act) for act in acts[last:]):
         yield rules()["sudoers-validated"].broken(file.name, acts[last].line)
@@ -166,7 +183,10 @@ def _sudoers(file: Dockerfile) -> Iterator[Finding]:
 
 def _sudoers_path(act: Act) -> str:
     """Give the file below /etc/sudoers.d that an act writes; empty where it writes none."""
-    if act.name in {"chmod", "visudo", "chown", "mkdir", "rm", "ls", "cat"} and ">" not in act.words:
+    if (
+        act.name in {"chmod", "visudo", "chown", "mkdir", "rm", "ls", "cat"}
+        and ">" not in act.words
+    ):
         return ""
     for word in act.words[1:]:
         path = word.lstrip(">")
@@ -318,16 +338,16 @@ def source_of(file: Dockerfile, path: str) -> Path | None:
     return found
 
 
-def _copied(
-    context: Path, paths: Sequence[str], folder: PurePosixPath, path: str
-) -> Path | None:
+def _copied(context: Path, paths: Sequence[str], folder: PurePosixPath, path: str) -> Path | None:
     target = folder / paths[-1]
     wanted = PurePosixPath(path) if path.startswith("/") else folder / path
     bare = "/" not in path
     for pattern in paths[:-1]:
         for source in sorted(context.glob(pattern.strip("/").removeprefix("./") or "*")):
             inside = {target, target / source.name} if source.is_file() else set()
-            if wanted in inside or (bare and source.is_file() and path in {target.name, source.name}):
+            if wanted in inside or (
+                bare and source.is_file() and path in {target.name, source.name}
+            ):
                 return source
         base = context / pattern.strip("/").removeprefix("./")
         if base.is_dir() and wanted.is_relative_to(target):
@@ -335,4 +355,3 @@ def _copied(
             if candidate.is_file():
                 return candidate
     return None
-

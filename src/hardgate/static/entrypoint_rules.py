@@ -9,10 +9,13 @@ from hardgate.static.finding import Finding
 from hardgate.static.rule import rules
 from hardgate.static.shell import Command, expanded, read_commands
 
-DROPS = frozenset({"gosu", "su-exec", "setpriv", "runuser", "chroot", "s6-setuidgid", "chpst", "setuidgid"})
+DROPS = frozenset(
+    {"gosu", "su-exec", "setpriv", "runuser", "chroot", "s6-setuidgid", "chpst", "setuidgid"}
+)
 KEEPS_ROOT = frozenset({"su", "sudo"})
 VOLUMES = ("/agent-home", "/configs", "/workspace")
-ROOT = frozenset({"root", "0", "0:0", "root:root"})
+NO_LIST = frozenset({"export", "cd", "exec", "echo", "mkdir", "test", "["})
+"""Commands that may name a folder and give it to nobody."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,9 @@ def _drop(script: Entrypoint, commands: Sequence[Command]) -> Iterator[Finding]:
     for one, words in drops:
         user = _user_of(words)
         if user.partition(":")[0] in {"root", "0"}:
-            yield rule.broken(script.name, one.line, seen=f"'{words[0]}' drops to '{user}', which is root")
+            yield rule.broken(
+                script.name, one.line, seen=f"'{words[0]}' drops to '{user}', which is root"
+            )
     if not any(one.name == "exec" for one, _ in drops):
         one, words = drops[-1]
         seen = f"'{words[0]}' is run without exec, so the entrypoint itself stays above it as root"
@@ -87,15 +92,14 @@ def _repairs(script: Entrypoint, commands: Sequence[Command]) -> Iterator[Findin
     open_ended = any("$" in word for one in owners for word in one.words[1:])
     for path in VOLUMES:
         direct = any(_holds(one.words, path) for one in owners)
-        if not direct and not (open_ended and any(_holds(one.words, path) for one in commands)):
+        listed = any(_holds(one.words, path) for one in commands if one.name not in NO_LIST)
+        if not direct and not (open_ended and listed):
             yield rules()["repairs-volumes"].broken(script.name, 0, path=path)
 
 
 def _gives(one: Command) -> bool:
     words = one.words
-    return "chown" in words or (
-        one.name == "install" and bool(option(words, "-o", "--owner"))
-    )
+    return "chown" in words or (one.name == "install" and bool(option(words, "-o", "--owner")))
 
 
 def _holds(words: Sequence[str], path: str) -> bool:

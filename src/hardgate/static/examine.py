@@ -34,6 +34,11 @@ class Examination:
 
     def points(self) -> Iterator[Point]:
         """Yield a point for each rule, then one for each linter."""
+        yield from self.rule_points()
+        yield from self.linter_points()
+
+    def rule_points(self) -> Iterator[Point]:
+        """Yield a point for each rule of our own."""
         findings = list(self._own())
         for rule in rules().values():
             broken = [one for one in findings if one.rule == rule.id]
@@ -47,6 +52,9 @@ class Examination:
                 )
             else:
                 yield point_of(rule.id, rule.group, broken)
+
+    def linter_points(self) -> Iterator[Point]:
+        """Yield a point for each linter, and one more where it has advice."""
         for name, look in (
             ("hadolint", linters.hadolint),
             ("shellcheck", linters.shellcheck),
@@ -98,7 +106,9 @@ class Examination:
         if script is None:
             self.untold["entrypoint"] = "The entrypoint is no script of the template."
         elif not is_shell(script):
-            self.untold["entrypoint"] = f"'{script.name}' is no shell script, and only those are read."
+            self.untold["entrypoint"] = (
+                f"'{script.name}' is no shell script, and only those are read."
+            )
         else:
             yield from entrypoint_rules.look(
                 Entrypoint(

@@ -48,21 +48,19 @@ def read_numbered(chars: Iterable[tuple[str, int]]) -> tuple[Command, ...]:
     def finish() -> None:
         kept = _without_keywords(words)
         if kept:
-            commands.append(
-                Command(line=begun, words=kept, joined_by=joined_by, depth=depth)
-            )
+            commands.append(Command(line=begun, words=kept, joined_by=joined_by, depth=depth))
         words.clear()
 
-    for token, line, is_operator in _tokens(list(chars)):
+    for part, line, is_operator in _tokens(list(chars)):
         if not is_operator:
             begun = begun if words else line
-            words.append(token)
+            words.append(part)
             continue
         had_words = bool(words)
         finish()
-        depth = max(depth + (token == "(") - (token == ")"), 0)
-        if had_words or token not in {"\n", "(", ")"}:
-            joined_by = token if token not in {"(", ")"} else ";"
+        depth = max(depth + (part == "(") - (part == ")"), 0)
+        if had_words or part not in {"\n", "(", ")"}:
+            joined_by = part if part not in {"(", ")"} else ";"
     finish()
     return tuple(commands)
 

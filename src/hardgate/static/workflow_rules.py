@@ -1,8 +1,8 @@
 """What makes a hard gate of a workflow: nothing in it may turn red into green."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
 
 from hardgate.document import Node, Scalar, Table
 from hardgate.static.finding import Finding
@@ -13,7 +13,9 @@ from hardgate.static.workflow import Job, Step, Workflow, is_never, text
 _PINNED = re.compile(r"[^@\s]+@[0-9a-f]{40}|docker://[^@\s]+@sha256:[0-9a-f]{64}|\./.*")
 _EVENT = re.compile(r"\b(github|gitea|forge|forgejo)\.event_name\b")
 _HARMLESS = re.compile(r"|always\(\)|!\s*cancelled\(\)|success\(\)|success\(\) \|\| failure\(\)")
-GATED = frozenset({"nox", "hardgate", "pytest", "docker", "pipx", "python", "python3", "tox", "make"})
+GATED = frozenset(
+    {"nox", "hardgate", "pytest", "docker", "pipx", "python", "python3", "tox", "make"}
+)
 PUSH, PULL = "push", "pull_request"
 
 
@@ -62,15 +64,18 @@ def _lost(
         yield rule.broken(workflow.file, one.line, end=end, command=lost)
     elif one.words[:2] in {("set", "+e"), ("set", "+o")} and "pipefail" not in one.words:
         yield rule.broken(workflow.file, one.line, end="set +e", command="all that follows")
-    elif one.joined_by in {";", "\n"} and number and commands[number - 1].name in GATED:
-        if one.joined_by == ";" and (one.name in {"true", ":"} or one.words == ("exit", "0")):
-            lost = " ".join(commands[number - 1].words[:4])
-            yield rule.broken(workflow.file, one.line, end=f"; {' '.join(one.words)}", command=lost)
+    elif one.joined_by == ";" and _is_success(one) and commands[number - 1].name in GATED:
+        lost = " ".join(commands[number - 1].words[:4])
+        yield rule.broken(workflow.file, one.line, end=f"; {' '.join(one.words)}", command=lost)
+
+
+def _is_success(one: Command) -> bool:
+    return one.name in {"true", ":"} or one.words == ("exit", "0")
 
 
 def _pipes(workflow: Workflow, step: Step, commands: Sequence[Command]) -> Iterator[Finding]:
     careful = step.shell.split()[:1] == ["bash"] or "pipefail" in step.run
-    for left, right in zip(commands, commands[1:], strict=False):
+    for left, right in pairwise(commands):
         if right.joined_by == "|" and left.name in GATED and not careful:
             lost = " ".join(left.words[:4])
             yield rules()["no-lost-status"].broken(workflow.file, left.line, command=lost)
@@ -141,9 +146,11 @@ def _too_wide(node: Node, *, strict: bool) -> str:
 def _both(workflow: Workflow) -> bool:
     """Tell whether a commit's push and its pull request both start it."""
     push = workflow.events.get(PUSH)
-    only_tags = isinstance(push, Table) and not {"branches", "branches-ignore"} & {
-        key.text for key, _ in push.entries
-    } and push.get("tags") is not None
+    only_tags = (
+        isinstance(push, Table)
+        and not {"branches", "branches-ignore"} & {key.text for key, _ in push.entries}
+        and push.get("tags") is not None
+    )
     return {PUSH, PULL} <= set(workflow.events) and not only_tags
 
 
@@ -226,5 +233,3 @@ def _gathering(workflows: Sequence[Workflow], gates: set[str]) -> Iterator[Findi
             if gathers and not gates & set(job.needs):
                 why = f"Job '{job.id}' says the last word without needing T4"
                 yield rules()["t4-required"].broken(workflow.file, job.line, why=why)
-
-
