@@ -46,9 +46,16 @@ def _static(words: Sequence[str]) -> int:
     return run(words)
 
 
+def _secrets(words: Sequence[str]) -> int:
+    from hardgate.commands.secrets import main as run  # noqa: PLC0415
+
+    return run(words)
+
+
 COMMANDS: Mapping[str, tuple[str, Command]] = {
     "gate": ("build an image, verify it against its contract, and report", _gate),
     "static": ("look at a template without running any of its code", _static),
+    "secrets": ("look for credentials in what a change adds", _secrets),
     "build": ("build an image as the gate would, and print its digest", _build),
     "engine": (
         "make sure that a Docker Engine answers here, or remove the one it installed",

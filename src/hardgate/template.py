@@ -76,7 +76,7 @@ def top_of(folder: Path) -> Path:
     """Give the top of the repository that a folder lies in; itself outside git."""
     try:
         seen = command.run(["git", "-C", str(folder), "rev-parse", "--show-toplevel"], timeout=20)
-    except command.NotFoundError:
+    except command.CommandMissingError:
         return folder.resolve()
     return Path(seen.stdout.strip()).resolve() if seen.status == 0 else folder.resolve()
 

@@ -113,7 +113,7 @@ def _ask(program: str, *words: str) -> str:
             env={**os.environ, "ZIZMOR_OFFLINE": "true", "NO_COLOR": "1"},
             timeout=SECONDS,
         )
-    except command.NotFoundError as error:
+    except command.CommandMissingError as error:
         raise HardgateError(
             f"There is no '{program}' here.", "Install hardgate with it: 'hardgate[pipeline]'."
         ) from error
