@@ -58,10 +58,17 @@ def _adapter(words: Sequence[str]) -> int:
     return run(words)
 
 
+def _runtime(words: Sequence[str]) -> int:
+    from hardgate.commands.runtime import main as run  # noqa: PLC0415
+
+    return run(words)
+
+
 COMMANDS: Mapping[str, tuple[str, Command]] = {
     "gate": ("build an image, verify it against its contract, and report", _gate),
     "static": ("look at a template without running any of its code", _static),
     "adapter": ("run the template's own unit tests", _adapter),
+    "runtime": ("boot an image by its real entrypoint, twice", _runtime),
     "secrets": ("look for credentials in what a change adds", _secrets),
     "build": ("build an image as the gate would, and print its digest", _build),
     "engine": (

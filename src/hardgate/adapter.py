@@ -67,7 +67,16 @@ def environment(template: Template, write: Write) -> Path:
     venv.create(home, with_pip=True, clear=True)
     words = [word for file in wanted for word in ("--requirement", str(file))]
     ended = command.run(
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "pytest", *words],
+        [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "pytest",
+            *words,
+        ],
         cwd=template.context,
         env=_environment(home, FOR_PIP),
         timeout=INSTALL_SECONDS,

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from hardgate import workspace
+from hardgate import restart, workspace
 from hardgate.engine import shared_client
 from hardgate.lookout import Lookout, TestHost
 from hardgate.task import answer
@@ -58,6 +58,32 @@ def wait(values: Values) -> dict[str, Any]:
     }
 
 
+def end(values: Values) -> dict[str, Any]:
+    """Stop it, and say how it ended."""
+    host = TestHost.from_json(values["host"])
+    running = Workspace.from_json(values["workspace"])
+    return {"observation": restart.to_json(restart.end(shared_client(host.engine_url), running))}
+
+
+def again(values: Values) -> dict[str, Any]:
+    """Put a new container in its place, on the same volumes."""
+    host = TestHost.from_json(values["host"])
+    setting = restart.Setting(
+        client=shared_client(host.engine_url),
+        lookout=Lookout.at(host),
+        workspace=Workspace.from_json(values["workspace"]),
+        request=WorkspaceRequest.from_json(values["request"]),
+        agent_uid=int(values["agent_uid"]),
+    )
+    running, seen = restart.start_again(
+        setting,
+        values["readiness"],
+        seconds=float(values["seconds"]),
+        token_promised=bool(values["token_promised"]),
+    )
+    return {"workspace": running.to_json(), "observation": restart.to_json(seen)}
+
+
 def stop(values: Values) -> dict[str, Any]:
     """Stop it."""
     host = TestHost.from_json(values["host"])
@@ -70,6 +96,8 @@ STEPS: Mapping[str, Callable[[Values], dict[str, Any]]] = {
     "assert_ownership": assert_ownership,
     "start": start,
     "wait": wait,
+    "end": end,
+    "again": again,
     "stop": stop,
 }
 
@@ -86,4 +114,4 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         super().run(tmp, task_vars)
         values = self._task.args
         step = STEPS[values["step"]]
-        return answer(lambda: step(values), changed=step in {create, start, stop})
+        return answer(lambda: step(values), changed=step in {create, start, end, again, stop})

@@ -68,19 +68,14 @@ class Folder:
 
 
 def open_folder(
-    out: Path | None,
-    run_id: str,
-    *,
-    tier: int = 4,
-    session: str = "",
-    base: Path = Path("reports"),
+    out: Path | None, run_id: str, *, session: str = "t4", base: Path = Path("reports")
 ) -> Folder:
-    """Make the folder: `out`, or `BASE/SESSION/RUN` with `latest` beside it; a gate's is `tTIER`.
+    """Make the folder: `out`, or `BASE/SESSION/RUN` with `latest` beside it.
 
     What an earlier run left in `out` under our names is removed, so that no old verdict is taken
     for this run's. Raises UsageError where there can be no such folder.
     """
-    path = base / (session or f"t{tier}") / run_id if out is None else out
+    path = base / session / run_id if out is None else out
     try:
         path.mkdir(parents=True, exist_ok=True)
         for name in (*REPORTS, *LOGS):

@@ -27,7 +27,7 @@ def write_junit(run: Run, path: Path, redactor: Redactor) -> None:
 def junit(run: Run, redactor: Redactor) -> bytes:
     """Make the report."""
     return Suite(
-        name=redactor.text(one_line(f"hardgate t{run.plan.tier.number}: {_suite_scope(run)}")),
+        name=redactor.text(one_line(f"hardgate {run.plan.title}: {_suite_scope(run)}")),
         title=redactor.text(f"{headline(run)} {_opening(run)}"),
         id=run.id,
         timestamp=run.started_at,
@@ -65,7 +65,7 @@ def _case(verdict: Verdict, run: Run, kind: str, clean: Clean) -> Case:
     advisory = "Advisory, missed: " if kind == "skipped" else ""
     return Case(
         name=clean(verdict.name),
-        classname=f"t{run.plan.tier.number}.{_group(verdict)}",
+        classname=f"{run.plan.title}.{_group(verdict)}",
         kind=kind,
         message=f"{advisory}{reason or 'It gave no reason.'}",
         body=body(verdict, run, clean) if kind else "",
@@ -88,7 +88,7 @@ def _whole_run(run: Run, clean: Clean) -> Case:
     )
     return Case(
         name=WHOLE_RUN,
-        classname=f"t{run.plan.tier.number}.run",
+        classname=f"{run.plan.title}.run",
         kind="error",
         message=one_line(clean(headline(run))),
         body=clean("\n\n".join(part for part in parts if part)),

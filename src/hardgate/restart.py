@@ -1,0 +1,122 @@
+"""How a workspace ends and comes again: a clean stop, and a second start on the same volumes."""
+
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import docker
+from docker.errors import NotFound
+
+from hardgate import workspace
+from hardgate.contract import Contract
+from hardgate.facts import Scene, see_workload
+from hardgate.guard import Answer, Facts, Guard, judge_readiness, judge_workload
+from hardgate.lookout import Lookout
+from hardgate.observation import Observation
+from hardgate.tier import Tier
+from hardgate.workspace import STOP_SECONDS, Workspace, WorkspaceRequest, look_at_state
+
+ENDED_BY_TERM = 143
+KILLED = 137
+STOPS, RESTARTS = "workspace_stops_cleanly", "workspace_restarts_on_its_volumes"
+
+
+def judge_end(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+    """Facts: `before` (it was running), `seconds` and `exit_status` of its stop by SIGTERM."""
+    del tier, contract
+    if not facts["before"]:
+        return None, "The workspace had ended before it was stopped."
+    status, seconds = facts["exit_status"], facts["seconds"]
+    if status == KILLED:
+        return False, f"It did not end within {STOP_SECONDS} s of SIGTERM, and was killed."
+    if status not in {0, ENDED_BY_TERM}:
+        return False, f"It ended with exit status {status} when it was stopped."
+    return True, f"It ended {seconds:.1f} s after SIGTERM."
+
+
+def judge_restart(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+    """Facts: `readiness` and `first` (as `judge_readiness` has them), `workload` (or None)."""
+    again, why = judge_readiness(facts["readiness"], tier, contract)
+    if not again:
+        return False, f"Started anew on its own volumes, it did not become ready: {why}"
+    held, why = judge_workload(facts["workload"], tier, contract)
+    if not held:
+        return held, f"Started anew on its own volumes: {why}"
+    times = facts["first"]["seconds"], facts["readiness"]["seconds"]
+    return True, f"Ready after {times[0]:.1f} s, and after {times[1]:.1f} s the second time."
+
+
+RESTART_GUARDS = (
+    Guard(
+        name=STOPS,
+        description="Told to stop, the workspace ends by itself.",
+        hint="Let the runtime be PID 1 (exec), or tini above it, and end on SIGTERM.",
+        judge=judge_end,
+        late=True,
+    ),
+    Guard(
+        name=RESTARTS,
+        description="A new container on the volumes of the first one comes up as the first did.",
+        hint="Write the entrypoint so that it may run again on what it left behind.",
+        judge=judge_restart,
+        late=True,
+    ),
+)
+"""Planned by `hardgate runtime` alone: they end the workspace."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """Where a workspace is ended and started anew."""
+
+    client: docker.APIClient
+    lookout: Lookout
+    workspace: Workspace
+    request: WorkspaceRequest
+    agent_uid: int
+
+
+def end(client: docker.APIClient, running: Workspace) -> Observation:
+    """Stop it as a platform would, and say how it ended."""
+    before = workspace.is_same_and_running(client, running)
+    begun = time.monotonic()
+    workspace.stop(client, running)
+    seconds = round(time.monotonic() - begun, 3)
+    state = look_at_state(client, running.id) or {}
+    return Observation(
+        name=STOPS,
+        facts={"before": before, "seconds": seconds, "exit_status": state.get("exit_status")},
+    )
+
+
+def start_again(
+    setting: Setting, first: Mapping[str, Any], *, seconds: float, token_promised: bool
+) -> tuple[Workspace, Observation]:
+    """Put a new container in its place, on the same volumes."""
+    client = setting.client
+    with contextlib.suppress(NotFound):
+        client.remove_container(setting.workspace.id, v=False, force=True)
+    created = workspace.create(client, setting.request)
+    running = workspace.start(client, created, setting.request)
+    readiness = workspace.wait_until_ready(
+        client, setting.lookout, running, seconds=seconds, token_promised=token_promised
+    )
+    facts: dict[str, Any] = {"readiness": readiness, "first": dict(first), "workload": None}
+    if readiness["ready"]:
+        scene = Scene(
+            client=client,
+            lookout=setting.lookout,
+            workspace=running,
+            agent_uid=setting.agent_uid,
+            readiness=readiness,
+            mark=f"again-{running.id}",
+        )
+        facts["workload"] = see_workload(scene)
+    return running, Observation(name=RESTARTS, facts=facts)
+
+
+def to_json(observation: Observation) -> dict[str, Any]:
+    """Write it for a task's answer."""
+    return asdict(observation)
