@@ -64,8 +64,15 @@ def _runtime(words: Sequence[str]) -> int:
     return run(words)
 
 
+def _validate(words: Sequence[str]) -> int:
+    from hardgate.commands.validate import main as run  # noqa: PLC0415
+
+    return run(words)
+
+
 COMMANDS: Mapping[str, tuple[str, Command]] = {
     "gate": ("build an image, verify it against its contract, and report", _gate),
+    "validate": ("say one word of a template, from the answers that lie here", _validate),
     "static": ("look at a template without running any of its code", _static),
     "adapter": ("run the template's own unit tests", _adapter),
     "runtime": ("boot an image by its real entrypoint, twice", _runtime),

@@ -23,6 +23,8 @@ class Change:
     """The merge base's commit; empty where everything is looked at."""
     told: str
     """What is looked at, and why, as a reader wants to know it."""
+    reached: bool = True
+    """There is a base to compare with, though nothing may have been added since."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,8 @@ class Added:
 def find_change(root: Path, asked: str, environ: Mapping[str, str]) -> Change:
     """Find the base: the one that is asked for, else the pull request's, else the main branch's."""
     if git(root, "rev-parse", "HEAD") is None:
-        return Change(base="", told="the whole tree, for there is no commit here")
+        why = "the whole tree, for there is no commit here"
+        return Change(base="", told=why, reached=False)
     if asked:
         return _from(root, (asked, f"origin/{asked}"), f"'{asked}'")
     target = environ.get("GITHUB_BASE_REF", "")
@@ -61,7 +64,8 @@ def _from(root: Path, names: tuple[str, ...], told: str) -> Change:
         if base == (git(root, "rev-parse", "HEAD") or "").strip() and not _has_changes(root):
             return Change(base="", told=f"the whole tree, for nothing was added since {told}")
         return Change(base=base, told=f"lines added since {told} ({base[:12]})")
-    return Change(base="", told=f"the whole tree, for {told} cannot be reached from here")
+    why = f"the whole tree, for {told} cannot be reached from here"
+    return Change(base="", told=why, reached=False)
 
 
 def _has_changes(root: Path) -> bool:

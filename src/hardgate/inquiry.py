@@ -31,6 +31,8 @@ class Inquiry:
     out: Path | None
     console: Console
     notices: list[str] = field(default_factory=list)
+    tell: Callable[[Console, Point], None] = tell
+    """How a point is told on the terminal."""
 
     def notice(self, text: str) -> None:
         """Say what the reader must not miss, here and in every report."""
@@ -46,7 +48,7 @@ class Inquiry:
         points: list[Point] = []
         for point in _in_spite_of_errors(lambda: look(self, folder), self.session):
             points.append(point)
-            tell(self.console, point)
+            self.tell(self.console, point)
         answer = answer_of(
             self.session,
             points,

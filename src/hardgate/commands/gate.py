@@ -15,8 +15,10 @@ from hardgate.errors import UsageError
 from hardgate.gate import GateRequest, run_gate
 from hardgate.plan import make_plan
 from hardgate.platform_double import URL, wants_platform
+from hardgate.policy import read_policy, refuse_direct
 from hardgate.report.console import Console
 from hardgate.tier import Tier, load_tiers
+from hardgate.trust import trust_here
 from hardgate.workspace import CONFIGS, TOKEN
 
 BEACON = "beacon"
@@ -27,10 +29,13 @@ SHORTEST_SECRET = 6
 ABOUT = "Build an image, verify it against its contract, and report."
 
 
-def make_parser(name: str = "gate", about: str = ABOUT) -> Parser:
-    """Describe the command line; `hardgate runtime` takes the same words."""
+def make_parser(name: str = "gate", about: str = ABOUT, *, base: str = "--base") -> Parser:
+    """Describe the command line; `hardgate runtime` takes the same words.
+
+    `base` is what the option for a base's file is called.
+    """
     parser = Parser(name, about)
-    add_build_options(parser)
+    add_build_options(parser, base=base)
     parser.add_argument("--image", metavar="REF", help="verify this image; nothing is built")
     _add_plan_options(parser)
     _add_workspace_options(parser)
@@ -98,6 +103,8 @@ def read_request(values: argparse.Namespace, environ: Mapping[str, str]) -> Gate
     """Make a request of the words; every mistake is found here, before any engine is touched."""
     if values.image and (values.context or values.dockerfile or values.build_arg):
         raise UsageError("'--image' builds nothing.", "Leave the options of the build out.")
+    policy = read_policy()
+    refuse_direct(values.host, trust_here(runner=policy.there), policy)
     contract = load_contract(
         values.contract or str(CONTRACTS / "t4.yaml"), sha256=values.contract_sha256
     )

@@ -27,7 +27,7 @@ def tell(console: Console, point: Point) -> None:
     advisory = " (advisory)" if point.severity is Severity.ADVISORY else ""
     mark = console.mark(point.outcome, point.severity)
     time = f"  {duration(point.seconds)}" if point.seconds >= 1 else ""
-    console.line(f"  {mark} {point.name}{advisory}{time}", _tone(point))
+    console.line(f"  {mark} {point.name}{advisory}{time}", tone_of_point(point))
     for label, text in (("why:  ", point.reason), ("to do:", "" if passed else point.remedy)):
         if text:
             console.line(f"    {label} {one_line(console.clean(text))}")
@@ -37,7 +37,8 @@ def tell(console: Console, point: Point) -> None:
             console.line(line, tone)
 
 
-def _tone(point: Point) -> Tone:
+def tone_of_point(point: Point) -> Tone:
+    """Say how a point is meant."""
     if point.outcome is Outcome.PASS:
         return Tone.GOOD
     hard_miss = point.outcome is Outcome.FAIL and point.severity is Severity.HARD
