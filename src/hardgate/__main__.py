@@ -70,6 +70,18 @@ def _validate(words: Sequence[str]) -> int:
     return run(words)
 
 
+def _doctor(words: Sequence[str]) -> int:
+    from hardgate.commands.doctor import main as run  # noqa: PLC0415
+
+    return run(words)
+
+
+def _init(words: Sequence[str]) -> int:
+    from hardgate.commands.init import main as run  # noqa: PLC0415
+
+    return run(words)
+
+
 COMMANDS: Mapping[str, tuple[str, Command]] = {
     "gate": ("build an image, verify it against its contract, and report", _gate),
     "validate": ("say one word of a template, from the answers that lie here", _validate),
@@ -77,6 +89,8 @@ COMMANDS: Mapping[str, tuple[str, Command]] = {
     "adapter": ("run the template's own unit tests", _adapter),
     "runtime": ("boot an image by its real entrypoint, twice", _runtime),
     "secrets": ("look for credentials in what a change adds", _secrets),
+    "doctor": ("tell what this machine and repository lack", _doctor),
+    "init": ("write a noxfile and workflows into a template", _init),
     "build": ("build an image as the gate would, and print its digest", _build),
     "engine": (
         "make sure that a Docker Engine answers here, or remove the one it installed",

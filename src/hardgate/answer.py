@@ -96,9 +96,11 @@ def find_answers(session: str, reports: Path = REPORTS) -> Iterator[Answer]:
 
 
 def _files(session: str, reports: Path) -> Iterator[Path]:
+    """Look in all folders: what a CI system brings back lies one deeper than what it took."""
     for name in (ANSWER, SUMMARY):
-        yield from (reports / session).glob(name)
-        yield from (reports / session).glob(f"*/{name}")
+        for file in reports.rglob(name):
+            if session in file.relative_to(reports).parts[:-1]:
+                yield file
 
 
 def _read(session: str, file: Path) -> Answer | None:

@@ -11,6 +11,7 @@ from hardgate.answer import REPORTS
 from hardgate.change import find_change
 from hardgate.commands.gate import EGRESS_VARIABLE, make_parser
 from hardgate.commands.static import contract_of, loudness
+from hardgate.content import CONTRACTS, PACKAGE
 from hardgate.inquiry import Inquiry
 from hardgate.point import Point
 from hardgate.policy import read_policy
@@ -44,9 +45,10 @@ def main(words: Sequence[str]) -> int:
         "--base", dest="ref", default="", metavar="REF", help="default: the main branch"
     )
     parser.add_argument("--reports", type=Path, default=REPORTS, metavar="DIR", help="answers")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--run", action="store_true", help="run first what is missing, stale or not green")
-    which.add_argument("--no-run", action="store_true", help="read only (the default)")
+    run = "run first what is missing, stale or not green"
+    parser.add_argument("--run", dest="run", action="store_true", help=run)
+    # The last of the two counts, so that `nox -s validate -- --no-run` takes the noxfile's back.
+    parser.add_argument("--no-run", dest="run", action="store_false", help="read only (default)")
     values = parser.read(words)
     console = Console(sys.stdout, verbosity=loudness(values))
     scene = make_scene(values)
@@ -77,7 +79,9 @@ def make_scene(values: argparse.Namespace) -> Scene:
     contract = contract_of(values)
     policy = read_policy()
     file = Path(contract.origin).resolve() if "://" not in contract.origin else None
-    inside = file is not None and file.is_relative_to(template.root)
+    # An installed hardgate's own contract is nobody's change, though it lies below '.nox'.
+    packed = not values.contract and CONTRACTS.is_relative_to(PACKAGE)
+    inside = file is not None and file.is_relative_to(template.root) and not packed
     return Scene(
         root=template.root,
         reports=values.reports,

@@ -28,9 +28,11 @@ def tell(console: Console, point: Point) -> None:
     mark = console.mark(point.outcome, point.severity)
     time = f"  {duration(point.seconds)}" if point.seconds >= 1 else ""
     console.line(f"  {mark} {point.name}{advisory}{time}", tone_of_point(point))
-    for label, text in (("why:  ", point.reason), ("to do:", "" if passed else point.remedy)):
-        if text:
-            console.line(f"    {label} {one_line(console.clean(text))}")
+    why, to_do = (one_line(console.clean(text)) for text in (point.reason, point.remedy))
+    if why:
+        console.line(f"    {why}" if passed else f"    why:   {why}")
+    if to_do and not passed:
+        console.line(f"    to do: {to_do}")
     if point.evidence and (not passed or console.verbosity > 0):
         lines = 1_000_000 if console.verbosity > 0 else EXCERPT
         for tone, line in gutter(console.clean(point.evidence), lines):
