@@ -8,11 +8,13 @@ from typing import Any
 
 import docker
 from docker.errors import NotFound
+from requests.exceptions import RequestException
 
 from hardgate import workspace
 from hardgate.contract import Contract
 from hardgate.facts import Scene, see_workload
 from hardgate.guard import Answer, Facts, Guard, judge_readiness, judge_workload
+from hardgate.host import ROLE
 from hardgate.lookout import Lookout
 from hardgate.observation import Observation
 from hardgate.tier import Tier
@@ -20,6 +22,8 @@ from hardgate.workspace import STOP_SECONDS, Workspace, WorkspaceRequest, look_a
 
 ENDED_BY_TERM = 143
 KILLED = 137
+IMPORT_SECONDS = 60
+IMPORTS = "adapter_imports_by_itself"
 STOPS, RESTARTS = "workspace_stops_cleanly", "workspace_restarts_on_its_volumes"
 
 
@@ -36,8 +40,19 @@ def judge_end(facts: Facts, tier: Tier, contract: Contract) -> Answer:
     return True, f"It ended {seconds:.1f} s after SIGTERM."
 
 
+def judge_import(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+    """Facts: `exit_status` and `said` (the end of its output)."""
+    del tier, contract
+    if facts["exit_status"] == 0:
+        return True, ""
+    lines = str(facts["said"]).strip().splitlines()
+    return False, lines[-1] if lines else f"It exited {facts['exit_status']} without a word."
+
+
 def judge_restart(facts: Facts, tier: Tier, contract: Contract) -> Answer:
     """Facts: `readiness` and `first` (as `judge_readiness` has them), `workload` (or None)."""
+    if not facts["first"]["ready"]:
+        return None, "It never came up the first time."
     again, why = judge_readiness(facts["readiness"], tier, contract)
     if not again:
         return False, f"Started anew on its own volumes, it did not become ready: {why}"
@@ -49,6 +64,13 @@ def judge_restart(facts: Facts, tier: Tier, contract: Contract) -> Answer:
 
 
 RESTART_GUARDS = (
+    Guard(
+        name=IMPORTS,
+        description="Python imports the adapter as the agent, without the entrypoint.",
+        hint="COPY the adapter, and list in requirements.txt what it imports.",
+        judge=judge_import,
+        late=True,
+    ),
     Guard(
         name=STOPS,
         description="Told to stop, the workspace ends by itself.",
@@ -76,6 +98,29 @@ class Setting:
     workspace: Workspace
     request: WorkspaceRequest
     agent_uid: int
+
+
+def import_adapter(
+    client: docker.APIClient, request: WorkspaceRequest, script: str, agent_uid: int
+) -> Observation:
+    """Run the import in a container of its own: it is told also where the workspace is dead."""
+    created = client.create_container(
+        request.image,
+        ["-c", script],
+        entrypoint=["sh"],
+        user=str(agent_uid),
+        labels=dict(request.labels) | {ROLE: "adapter"},
+        host_config=client.create_host_config(network_mode="none"),
+    )["Id"]
+    try:
+        client.start(created)
+        status = client.wait(created, timeout=IMPORT_SECONDS)["StatusCode"]
+        said = client.logs(created, tail=40).decode(errors="replace")
+    except RequestException:
+        return Observation(name=IMPORTS, problem=f"It was still running after {IMPORT_SECONDS} s.")
+    finally:
+        client.remove_container(created, v=True, force=True)
+    return Observation(name=IMPORTS, facts={"exit_status": status, "said": said})
 
 
 def end(client: docker.APIClient, running: Workspace) -> Observation:

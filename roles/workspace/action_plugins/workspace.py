@@ -58,6 +58,18 @@ def wait(values: Values) -> dict[str, Any]:
     }
 
 
+def import_adapter(values: Values) -> dict[str, Any]:
+    """Import the adapter without the entrypoint."""
+    host = TestHost.from_json(values["host"])
+    seen = restart.import_adapter(
+        shared_client(host.engine_url),
+        WorkspaceRequest.from_json(values["request"]),
+        values["script"],
+        int(values["agent_uid"]),
+    )
+    return {"observation": restart.to_json(seen)}
+
+
 def end(values: Values) -> dict[str, Any]:
     """Stop it, and say how it ended."""
     host = TestHost.from_json(values["host"])
@@ -96,6 +108,7 @@ STEPS: Mapping[str, Callable[[Values], dict[str, Any]]] = {
     "assert_ownership": assert_ownership,
     "start": start,
     "wait": wait,
+    "import_adapter": import_adapter,
     "end": end,
     "again": again,
     "stop": stop,
