@@ -4,7 +4,7 @@ import secrets
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from hardgate.report.folder import Folder, open_folder
 from hardgate.report.plain import one_line
 from hardgate.report.points import junit, tell, tone_of
 from hardgate.report.replace import replace_file
+from hardgate.report.step_summary import append_summary
 from hardgate.verdict import Outcome
 
 
@@ -63,6 +64,8 @@ class Inquiry:
         replace_file(folder.path / ANSWER, text.encode())
         replace_file(folder.path / "junit.xml", junit(answer, points, run_id, clean))
         folder.point_latest()
+        told = [replace(point, reason=clean.text(point.reason)) for point in points]
+        append_summary(answer.headline, told)
         if self.console.verbosity >= 0:
             self.console.line(f"Reports: {folder.path}")
         self.console.line(answer.headline, tone_of(answer))

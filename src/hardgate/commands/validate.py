@@ -20,6 +20,7 @@ from hardgate.report.console import Console, Step
 from hardgate.report.folder import Folder
 from hardgate.report.plain import one_line
 from hardgate.report.points import tone_of_point
+from hardgate.report.step_summary import WORDS
 from hardgate.template import Template
 from hardgate.trust import trust_here
 from hardgate.validation import Scene, points, standings
@@ -35,7 +36,6 @@ OWN = frozenset({"--base", "--out", "--reports"})
 OWN_FLAGS = frozenset({"--run", "--no-run", "-q", "--quiet", "-v", "--verbose"})
 TEMPLATE = frozenset({"--context", "--dockerfile", "--contract", "--contract-sha256"})
 WORDS_OF_EXIT = {0: "green", 1: "red", 2: "misused", 3: "unknown"}
-WORDS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "unknown"}
 
 
 def main(words: Sequence[str]) -> int:
