@@ -50,14 +50,19 @@ def judge_import(facts: Facts, tier: Tier, contract: Contract) -> Answer:
 
 
 def judge_restart(facts: Facts, tier: Tier, contract: Contract) -> Answer:
-    """Facts: `readiness` and `first` (as `judge_readiness` has them), `workload` (or None)."""
+    """Facts: `readiness` and `first` (as `judge_readiness` has them), `workload` and
+    `first_workload` (each as `judge_workload` has it, or None).
+
+    What was wrong the first time has a guard of its own; here a difference is looked for.
+    """
     if not facts["first"]["ready"]:
         return None, "It never came up the first time."
     again, why = judge_readiness(facts["readiness"], tier, contract)
     if not again:
         return False, f"Started anew on its own volumes, it did not become ready: {why}"
     held, why = judge_workload(facts["workload"], tier, contract)
-    if not held:
+    before = facts["first_workload"]
+    if not held and before and judge_workload(before, tier, contract)[0]:
         return held, f"Started anew on its own volumes: {why}"
     times = facts["first"]["seconds"], facts["readiness"]["seconds"]
     return True, f"Ready after {times[0]:.1f} s, and after {times[1]:.1f} s the second time."
@@ -123,21 +128,37 @@ def import_adapter(
     return Observation(name=IMPORTS, facts={"exit_status": status, "said": said})
 
 
-def end(client: docker.APIClient, running: Workspace) -> Observation:
-    """Stop it as a platform would, and say how it ended."""
+def end(setting: Setting) -> tuple[Observation, dict[str, Any] | None]:
+    """Stop it as a platform would; say how it ended, and who ran until then."""
+    client, running = setting.client, setting.workspace
     before = workspace.is_same_and_running(client, running)
+    workload = see_workload(_scene(setting, running)) if before else None
     begun = time.monotonic()
     workspace.stop(client, running)
     seconds = round(time.monotonic() - begun, 3)
     state = look_at_state(client, running.id) or {}
-    return Observation(
-        name=STOPS,
-        facts={"before": before, "seconds": seconds, "exit_status": state.get("exit_status")},
+    facts = {"before": before, "seconds": seconds, "exit_status": state.get("exit_status")}
+    return Observation(name=STOPS, facts=facts), workload
+
+
+def _scene(setting: Setting, running: Workspace) -> Scene:
+    return Scene(
+        client=setting.client,
+        lookout=setting.lookout,
+        workspace=running,
+        agent_uid=setting.agent_uid,
+        readiness={},
+        mark=f"again-{running.id}",
     )
 
 
 def start_again(
-    setting: Setting, first: Mapping[str, Any], *, seconds: float, token_promised: bool
+    setting: Setting,
+    first: Mapping[str, Any],
+    first_workload: Mapping[str, Any] | None,
+    *,
+    seconds: float,
+    token_promised: bool,
 ) -> tuple[Workspace, Observation]:
     """Put a new container in its place, on the same volumes."""
     client = setting.client
@@ -148,17 +169,12 @@ def start_again(
     readiness = workspace.wait_until_ready(
         client, setting.lookout, running, seconds=seconds, token_promised=token_promised
     )
-    facts: dict[str, Any] = {"readiness": readiness, "first": dict(first), "workload": None}
-    if readiness["ready"]:
-        scene = Scene(
-            client=client,
-            lookout=setting.lookout,
-            workspace=running,
-            agent_uid=setting.agent_uid,
-            readiness=readiness,
-            mark=f"again-{running.id}",
-        )
-        facts["workload"] = see_workload(scene)
+    facts = {
+        "readiness": readiness,
+        "first": dict(first),
+        "workload": see_workload(_scene(setting, running)) if readiness["ready"] else None,
+        "first_workload": first_workload,
+    }
     return running, Observation(name=RESTARTS, facts=facts)
 
 

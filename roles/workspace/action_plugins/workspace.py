@@ -70,26 +70,29 @@ def import_adapter(values: Values) -> dict[str, Any]:
     return {"observation": restart.to_json(seen)}
 
 
-def end(values: Values) -> dict[str, Any]:
-    """Stop it, and say how it ended."""
+def _setting(values: Values) -> restart.Setting:
     host = TestHost.from_json(values["host"])
-    running = Workspace.from_json(values["workspace"])
-    return {"observation": restart.to_json(restart.end(shared_client(host.engine_url), running))}
-
-
-def again(values: Values) -> dict[str, Any]:
-    """Put a new container in its place, on the same volumes."""
-    host = TestHost.from_json(values["host"])
-    setting = restart.Setting(
+    return restart.Setting(
         client=shared_client(host.engine_url),
         lookout=Lookout.at(host),
         workspace=Workspace.from_json(values["workspace"]),
         request=WorkspaceRequest.from_json(values["request"]),
         agent_uid=int(values["agent_uid"]),
     )
+
+
+def end(values: Values) -> dict[str, Any]:
+    """Stop it, and say how it ended."""
+    seen, workload = restart.end(_setting(values))
+    return {"workload": workload, "observation": restart.to_json(seen)}
+
+
+def again(values: Values) -> dict[str, Any]:
+    """Put a new container in its place, on the same volumes."""
     running, seen = restart.start_again(
-        setting,
+        _setting(values),
         values["readiness"],
+        values["workload"] or None,
         seconds=float(values["seconds"]),
         token_promised=bool(values["token_promised"]),
     )
