@@ -120,6 +120,7 @@ DEFECTS = [
     ("no-or-true", "W", "run: nox -s t4", "run: nox -s t4 || true"),
     ("no-or-true", "W", "run: nox -s t4", "run: |\n          set +e\n          nox -s t4"),
     ("no-or-true", "W", "run: nox -s t4", "run: nox -s t4; exit 0"),
+    ("no-or-true", "W", "run: nox -s t4", "run: nox -s t4\n        shell: bash {0}"),
     ("no-lost-status", "W", "run: nox -s t4", "run: nox -s t4 | tee log"),
     ("pinned-action", "W", "@08c6903cd8c0fde910a37f88322edcfb5dd907a8", "@v4"),
     ("read-only-token", "W", "permissions:\n  contents: read\n", ""),
@@ -187,6 +188,7 @@ def test_a_part_that_is_missing_is_named(tmp_path: Path, name: str) -> None:
         ("COPY agent.sudoers", "RUN (userdel -r node || true) && true\nCOPY agent.sudoers"),
         ('["/entrypoint.sh"]', '["tini", "--", "/entrypoint.sh"]'),
         ('["/entrypoint.sh"]', "/entrypoint.sh"),
+        ("FROM hardgate-test/python-slim:1", "ARG BASE=a:1\nFROM ${BASE} AS base\nFROM base"),
     ],
 )
 def test_other_ways_to_write_it_hold_too(tmp_path: Path, old: str, new: str) -> None:
@@ -194,4 +196,23 @@ def test_other_ways_to_write_it_hold_too(tmp_path: Path, old: str, new: str) -> 
     text = template.dockerfile.read_text()
     assert old in text
     template.dockerfile.write_text(text.replace(old, new, 1))
+    assert broken_rules(template) == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("/agent-home /configs /workspace", '"${AGENT_HOME:-/agent-home}" /configs /workspace'),
+        ("exec gosu agent", "exec setpriv --reuid=1000 --regid=1000 --init-groups --"),
+        ("exec gosu agent", "HOME=/agent-home exec su-exec agent:agent"),
+        ('exec gosu agent "$@"', 'if [ "$(id -u)" = 0 ]; then exec gosu agent "$0" "$@"; fi'),
+        ('    mkdir -p "$folder"\n', '    install -d -o agent -g agent "$folder"\n'),
+        ("for folder in", "mkdir /agent-home/x || true\nfor folder in"),
+    ],
+)
+def test_other_entrypoints_hold_too(tmp_path: Path, old: str, new: str) -> None:
+    template = make_template(tmp_path)
+    file = template.context / "entrypoint.sh"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new, 1))
     assert broken_rules(template) == {}

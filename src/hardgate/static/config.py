@@ -29,6 +29,19 @@ class Plain:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Anything:
+    """Whatever it is, it is the runtime's own."""
+
+    def read(self, node: Node) -> None:
+        """Refuse nothing."""
+        del node
+
+    def schema(self) -> dict[str, Any]:
+        """Anything."""
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Items:
     """A list; empty where there is nothing."""
 
@@ -78,16 +91,16 @@ FIELDS = (
     _maybe("description", Text(), "what it is for"),
     _maybe("version", Plain(), "the template's own version"),
     _maybe("tier", Whole(lowest=1, highest=HIGHEST_TIER), "the tier that it is started under"),
-    _maybe("runtime", Name(), "what runs in it"),
+    _maybe("runtime", Anything(), "what runs in it"),
     _maybe("runtime_config", Part(fields=RUNTIME), "the runtime's settings"),
-    _maybe("model", Plain(), "the default model"),
+    _maybe("model", Anything(), "the default model"),
     _maybe("skills", Items(), "skills that it brings"),
-    _maybe("tools", Items(), "tools that it brings"),
+    _maybe("tools", Anything(), "tools that it brings"),
     _maybe("prompt_files", Items(), "files that are read as prompts"),
     _maybe("a2a", Part(fields=A2A), "how other agents reach it"),
     _maybe("port", Whole(lowest=1, highest=MAX_PORT), "the workspace's own port"),
-    _maybe("env", Part(), "variables, required and optional"),
-    _maybe("adapter", Plain(), "the adapter's module"),
+    _maybe("env", Anything(), "variables, required and optional"),
+    _maybe("adapter", Anything(), "the adapter's module"),
     _maybe(
         "template_schema_version",
         Whole(lowest=1, highest=1),

@@ -4,11 +4,16 @@ Quotes, comments, line continuations, lists and groups are understood. What a va
 substitution comes to is not.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 KEYWORDS = frozenset({"if", "then", "else", "elif", "do", "while", "until", "!", "{", "}", "time"})
 OPERATORS = ("&&", "||", ";;", "|&", ";", "|", "&", "\n", "(", ")")
+
+
+_DEFAULT = re.compile(r"\$\{\w+:?-([^${}]*)\}")
+"""What stands for a variable that nothing sets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,4 +193,4 @@ def expand(word: str, values: dict[str, str]) -> str:
         following = word[at + 1 + len(name) : at + 2 + len(name)] if at >= 0 else "_"
         if not (following.isalnum() or following == "_"):
             word = word.replace(f"${name}", value)
-    return word
+    return _DEFAULT.sub(r"\1", word)

@@ -74,6 +74,11 @@ def _is_success(one: Command) -> bool:
 
 
 def _pipes(workflow: Workflow, step: Step, commands: Sequence[Command]) -> Iterator[Finding]:
+    own_shell = step.shell.split()
+    if "{0}" in own_shell and not any(w.startswith("-") and "e" in w for w in own_shell):
+        rule = rules()["no-or-true"]
+        end, lost = f"shell: {step.shell}", "all but the last command"
+        yield rule.broken(workflow.file, step.line, end=end, command=lost)
     careful = step.shell.split()[:1] == ["bash"] or "pipefail" in step.run
     for left, right in pairwise(commands):
         if right.joined_by == "|" and left.name in GATED and not careful:
