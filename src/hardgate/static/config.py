@@ -147,5 +147,12 @@ def _typos(node: Table, fields: tuple[Field, ...], subject: str) -> Iterator[Ref
     """A field that nobody knows is the template's own, unless it is a known one misspelt."""
     absent = {field.name for field in fields} - {key.text for key, _ in node.entries}
     for key, _ in node.entries:
-        if key.text not in {field.name for field in fields} and (meant := guess(key.text, absent)):
+        if key.text in {field.name for field in fields} or _is_a_word(key.text, absent):
+            continue
+        if meant := guess(key.text, absent):
             yield Refusal(key.line, f"{subject} has a field '{key.text}', unknown here", meant)
+
+
+def _is_a_word(name: str, known: set[str]) -> bool:
+    """Tell a word of its own, such as `models` beside `model`, from a misspelt one."""
+    return any(name in other or other in name for other in known)
