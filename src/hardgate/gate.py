@@ -69,6 +69,8 @@ class GateRequest:
     refresh_base: bool
     platform: bool = False
     """The workspace gets its token by registering: it is given the platform's double."""
+    notices: tuple[str, ...] = ()
+    """What the caller did that a reader must not miss."""
     secrets: tuple[str, ...] = ()
     """Values that must not be seen anywhere."""
 
@@ -276,7 +278,7 @@ def _play(
 
 def _notices(request: GateRequest) -> tuple[str, ...]:
     told = {beacon.NOTICE: request.plan.beacon, platform_double.NOTICE: request.platform}
-    return tuple(notice for notice, holds in told.items() if holds)
+    return (*request.notices, *(notice for notice, holds in told.items() if holds))
 
 
 def _wait_for(course: "Future[None]") -> None:

@@ -164,3 +164,15 @@ def test_an_adapter_without_tests_is_red(template: Path) -> None:
     said = run(template, "hardgate", "adapter")
     assert said.exit_code == 1
     assert "No unit test of the template was executed" in said.output
+
+
+def test_direct_is_refused_for_untrusted_input_before_any_engine(template: Path) -> None:
+    environment = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request"}
+    for session in ("gate", "runtime"):
+        said = run(
+            template,
+            *("hardgate", session, "--host", "direct"),
+            environment={**environment, "DOCKER_HOST": "unix:///nowhere.sock"},
+        )
+        assert said.exit_code == 2
+        assert "would hand this machine to untrusted input" in said.output

@@ -15,11 +15,13 @@ from hardgate.plan import make_plan
 from hardgate.report.console import Console
 from hardgate.restart import RESTART_GUARDS
 from hardgate.static.config import read_config
+from hardgate.static.dockerfile import read_stage
 from hardgate.template import Template
 from hardgate.variables import promises_token
 
 SESSION = "runtime"
 STANDARD = 2
+SMOKE = "hardgate.smoke"
 
 
 def main(words: Sequence[str]) -> int:
@@ -41,8 +43,29 @@ def main(words: Sequence[str]) -> int:
         session=SESSION,
         waits_for_token=promises_token(request.plan),
     )
-    request = replace(request, plan=plan, egress=())
+    smoke = {} if values.image else _smoke(values.context, values.dockerfile)
+    request = replace(
+        request,
+        plan=plan,
+        egress=(),
+        environment={**smoke, **request.environment},
+        notices=tuple(f"Smoke mode, as the Dockerfile says: {name} is set." for name in smoke),
+    )
     return int(run_gate(request, Console(sys.stdout, verbosity=loudness(values))))
+
+
+def _smoke(context: str | None, dockerfile: str | None) -> dict[str, str]:
+    """Read the label by which a Dockerfile names its image's smoke mode: a variable's setting."""
+    file = Template.find(context or ".", dockerfile).dockerfile
+    stage = read_stage(file.read_text(errors="replace"))
+    words = [
+        word
+        for act in (stage.acts if stage else ())
+        if act.keyword == "LABEL"
+        for word in act.words
+    ]
+    told = [word.partition("=")[2] for word in words if word.startswith(f"{SMOKE}=")]
+    return {one.partition("=")[0]: one.partition("=")[2] or "1" for one in told if one}
 
 
 def _tier(context: str | None, dockerfile: str | None) -> int:

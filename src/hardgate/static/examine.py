@@ -125,7 +125,7 @@ class Examination:
         name = self.template.name_of(self.template.config)
         for wrong in read_config(self.template.config.read_bytes())[1]:
             yield rules()["config-readable"].broken(
-                name, wrong.line, seen=wrong.problem.capitalize(), remedy=wrong.remedy
+                name, wrong.line, seen=_sentence(wrong.problem), remedy=wrong.remedy
             )
 
     def _contract(self) -> Iterator[Finding]:
@@ -145,12 +145,16 @@ class Examination:
                 read.append(read_workflow(file.read_bytes(), name))
             except Refusal as refusal:
                 yield rules()["workflow-readable"].broken(
-                    name, refusal.line, seen=refusal.problem.capitalize(), remedy=refusal.remedy
+                    name, refusal.line, seen=_sentence(refusal.problem), remedy=refusal.remedy
                 )
         if not files:
             why = "The repository has no workflow: nothing runs T4 before a merge"
             yield rules()["t4-required"].broken(".", 0, why=why)
         yield from workflow_rules.look(read)
+
+
+def _sentence(problem: str) -> str:
+    return problem[:1].upper() + problem[1:]
 
 
 def _linted(name: str, look: Look) -> Iterator[Point]:
