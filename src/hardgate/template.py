@@ -57,6 +57,17 @@ class Template:
             if file.suffix in {".yml", ".yaml"}
         )
 
+    @property
+    def contracts(self) -> tuple[Path, ...]:
+        """The contracts and tiers that the repository brings along."""
+        folders = dict.fromkeys((self.root / "contracts", self.context / "contracts"))
+        return tuple(
+            file
+            for folder in folders
+            for file in sorted(folder.glob("*"))
+            if file.suffix in {".yml", ".yaml"}
+        )
+
     @cached_property
     def scripts(self) -> tuple[Path, ...]:
         """All shell scripts, by their names' ends or their first lines."""

@@ -170,6 +170,15 @@ def test_a_t4_that_never_runs_is_unreachable_and_not_required(
     assert set(broken_rules(template)) == {"reachable-job", "t4-required"}
 
 
+@pytest.mark.parametrize("name", ["t4.yaml", "tiers.yaml"])
+def test_contracts_and_tiers_that_come_along_have_to_load(tmp_path: Path, name: str) -> None:
+    template = make_template(tmp_path)
+    shutil.copytree(CONTRACTS, template.root / "contracts", ignore=shutil.ignore_patterns("*.md"))
+    assert broken_rules(template) == {}
+    (template.root / "contracts" / name).write_text("version: 2\n")
+    assert set(broken_rules(template)) == {"contract-loads"}
+
+
 @pytest.mark.parametrize("name", ["Dockerfile", "config.yaml", "adapter.py"])
 def test_a_part_that_is_missing_is_named(tmp_path: Path, name: str) -> None:
     template = make_template(tmp_path)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from hardgate.contract import Contract, Severity
+from hardgate.contract import Contract, Severity, load_contract
 from hardgate.document import Refusal
-from hardgate.errors import HardgateError
+from hardgate.errors import ContractError, HardgateError
 from hardgate.inquiry import untold
 from hardgate.point import Point
 from hardgate.static import dockerfile_rules, entrypoint_rules, linters, workflow_rules
@@ -17,6 +17,7 @@ from hardgate.static.finding import Finding
 from hardgate.static.rule import rules
 from hardgate.static.workflow import Workflow, read_workflow
 from hardgate.template import Template, is_shell
+from hardgate.tier import load_tiers
 from hardgate.verdict import Outcome
 
 Look = Callable[[], Iterable[Finding]]
@@ -135,6 +136,17 @@ class Examination:
             yield rules()["contract-loads"].broken(
                 where, 0, seen=wrong.problem, remedy=wrong.remedy
             )
+
+        for file in self.template.contracts:
+            try:
+                if file.stem == "tiers":
+                    load_tiers(file)
+                else:
+                    load_contract(str(file))
+            except ContractError as wrong:
+                yield rules()["contract-loads"].broken(
+                    self.template.name_of(file), 0, seen=wrong.problem, remedy=wrong.remedy
+                )
 
     def _workflows(self) -> Iterator[Finding]:
         files = self.template.workflows
