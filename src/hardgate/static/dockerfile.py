@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from hardgate.static.shell import Command, expand, expanded, read_numbered
 
@@ -54,6 +55,17 @@ class Stage:
     def last(self, keyword: str) -> Act | None:
         """Find the last instruction of a kind: the one that counts."""
         return next((act for act in reversed(self.acts) if act.keyword == keyword), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dockerfile:
+    """A Dockerfile that was read, for the rules to look at."""
+
+    name: str
+    """From the repository's root."""
+    context: Path
+    stage: Stage
+    agent_uid: int
 
 
 def read_instructions(text: str) -> tuple[Instruction, ...]:

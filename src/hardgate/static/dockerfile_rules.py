@@ -1,62 +1,23 @@
 """What the Dockerfile of a template must do, and in which order."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 
-from hardgate.static.dockerfile import Act, Stage, run_commands
+from hardgate.static.dockerfile import Act, Dockerfile
+from hardgate.static.entrypoint_script import entrypoint_script
 from hardgate.static.finding import Finding
+from hardgate.static.install_rules import look_at_installs
 from hardgate.static.rule import rules
-from hardgate.static.shell import Command, chain_before, swallows
+from hardgate.static.shell import option
 
 HOME = "/agent-home"
 SUDOERS = "/etc/sudoers.d/"
-INSTALLERS: Mapping[str, frozenset[str]] = {
-    name: frozenset({"install", "add"})
-    for name in ("apt-get", "apt", "aptitude", "apk", "dnf", "microdnf", "yum", "zypper")
-}
-OTHER_INSTALLERS = frozenset(
-    {
-        "pip",
-        "pip3",
-        "pipx",
-        "uv",
-        "npm",
-        "yarn",
-        "pnpm",
-        "gem",
-        "cargo",
-        "go",
-        "curl",
-        "wget",
-        "dpkg",
-    }
-)
-PACKAGES: Mapping[str, frozenset[str]] = {
-    "nsenter": frozenset({"util-linux", "util-linux-misc", "nsenter", "util-linux-core"}),
-    "sudo": frozenset({"sudo", "sudo-ldap"}),
-    "curl": frozenset({"curl"}),
-    "docker": frozenset({"docker-cli", "docker-ce-cli", "docker"}),
-}
-FORMS = re.compile(r"download\.docker\.com|get\.docker\.com")
-STARTERS = frozenset({"tini", "dumb-init", "sh", "bash", "dash", "ash", "env", "catatonit", "init"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dockerfile:
-    """A Dockerfile that was read, for the rules to look at."""
-
-    name: str
-    """From the repository's root."""
-    context: Path
-    stage: Stage
-    agent_uid: int
 
 
 def look(file: Dockerfile) -> Iterator[Finding]:
     """Apply every rule of the group."""
-    for rule in (_agent, _home, _sudoers, _commands, _kept_failures, _user, _entrypoint):
+    for rule in (_agent, _home, _sudoers, look_at_installs, _user, _entrypoint):
         yield from rule(file)
 
 
@@ -75,20 +36,6 @@ def _uid_of(act: Act) -> str:
     if act.keyword != "RUN" or act.name not in {"useradd", "adduser", "usermod"}:
         return ""
     return option(act.words, "-u", "--uid")
-
-
-def option(words: Sequence[str], short: str, long: str) -> str:
-    """Find an option's value, in any of the ways to write it."""
-    for number, word in enumerate(words):
-        if word in {short, long}:
-            return words[number + 1] if number + 1 < len(words) else ""
-        if word.startswith(f"{long}="):
-            return word.partition("=")[2]
-        if word.startswith(short) and not word.startswith("--") and len(word) > len(short):
-            return word[len(short) :]
-        if re.fullmatch(rf"-[A-Za-z]+{short[1]}", word) and number + 1 < len(words):
-            return words[number + 1]
-    return ""
 
 
 def _created_at(file: Dockerfile) -> int | None:
@@ -218,81 +165,6 @@ def _validates(act: Act) -> bool:
     )
 
 
-def _commands(file: Dockerfile) -> Iterator[Finding]:
-    installed: dict[str, bool] = {}
-    seen: dict[str, str] = {}
-    for act in file.stage.acts:
-        for name in PACKAGES:
-            if _installs(act, name):
-                installed[name] = True
-            elif _removes(act, name):
-                installed[name] = False
-                seen[name] = f"; line {act.line} removes it again"
-            elif name == "docker" and "docker.io" in act.words and not installed.get(name):
-                installed[name] = "bookworm" in file.stage.base or "bullseye" in file.stage.base
-                seen[name] = "; Debian's docker.io no longer brings it"
-    for name in PACKAGES:
-        if not installed.get(name):
-            rule = rules()[f"command-{name}"]
-            yield rule.broken(file.name, file.stage.line, seen=seen.get(name, ""))
-
-
-def packages(act: Act) -> frozenset[str]:
-    """Give the packages that a command installs, without versions."""
-    verbs = INSTALLERS.get(act.name, frozenset()) if act.keyword == "RUN" else frozenset()
-    if not verbs & set(act.words):
-        return frozenset()
-    return frozenset(re.split(r"[=~<>@:]", word)[0] for word in act.words[2:])
-
-
-def _installs(act: Act, name: str) -> bool:
-    if packages(act) & PACKAGES[name]:
-        return True
-    if act.keyword in {"COPY", "ADD"} and len(act.words) > 1:
-        target, sources = act.words[-1], act.words[:-1]
-        brought = [PurePosixPath(target).name, *(PurePosixPath(one).name for one in sources)]
-        return name in brought and "/bin" in f"{target}/"
-    return name == "docker" and any(FORMS.search(word) for word in act.words) and act.name != "echo"
-
-
-def _removes(act: Act, name: str) -> bool:
-    words = set(act.words)
-    if act.name in INSTALLERS and words & {"remove", "purge", "del", "erase"}:
-        return bool(words & PACKAGES[name])
-    paths = (word for word in act.words[1:] if word.startswith("/"))
-    return act.name == "rm" and any(PurePosixPath(path).name == name for path in paths)
-
-
-def _installs_anything(words: Sequence[str]) -> bool:
-    name = words[0].rpartition("/")[2]
-    if name in INSTALLERS:
-        return True
-    return name in OTHER_INSTALLERS or (name.startswith("python") and "pip" in words)
-
-
-def _kept_failures(file: Dockerfile) -> Iterator[Finding]:
-    for instruction in file.stage.instructions:
-        if instruction.keyword == "RUN" and not instruction.text.startswith("["):
-            for line, lost, end in _lost_failures(run_commands(instruction)):
-                rule = rules()["install-or-true"]
-                yield rule.broken(file.name, line, command=lost, end=end)
-
-
-def _lost_failures(commands: Sequence[Command]) -> Iterator[tuple[int, str, str]]:
-    """Yield line, install and what its failure is thrown away by."""
-    careful = any(one.name == "set" and "e" in "".join(one.words[1:2]) for one in commands)
-    for number, one in enumerate(commands):
-        before: Sequence[Command] = ()
-        if swallows(commands, number):
-            before = chain_before(commands, number)
-        elif one.joined_by == ";" and number and not careful:
-            before = commands[number - 1 : number]
-        lost = next((other for other in before if _installs_anything(other.words)), None)
-        if lost:
-            end = "||" if one.joined_by == "||" else ";"
-            yield one.line, " ".join(lost.words[:4]), f"{end} {' '.join(one.words[:2])}"
-
-
 def _user(file: Dockerfile) -> Iterator[Finding]:
     user = file.stage.last("USER")
     if user and user.words and user.words[0].partition(":")[0] not in {"root", "0"}:
@@ -308,50 +180,3 @@ def _entrypoint(file: Dockerfile) -> Iterator[Finding]:
     elif entrypoint_script(file) is None:
         seen = f"'{' '.join(act.words)}' runs no script that is copied from the context"
         yield rule.broken(file.name, act.line, seen=seen)
-
-
-def entrypoint_script(file: Dockerfile) -> Path | None:
-    """Find the script that the image starts, in the context."""
-    for keyword in ("ENTRYPOINT", "CMD"):
-        act = file.stage.last(keyword)
-        for word in act.words if act else ():
-            if PurePosixPath(word).name in STARTERS or word.startswith("-"):
-                continue
-            found = source_of(file, word)
-            if found is not None:
-                return found
-    return None
-
-
-def source_of(file: Dockerfile, path: str) -> Path | None:
-    """Find what a path in the image was copied from; None where it was not."""
-    folder = PurePosixPath("/")
-    found: Path | None = None
-    for act in file.stage.acts:
-        if act.keyword == "WORKDIR" and act.words:
-            folder = folder / act.words[0]
-        if act.keyword not in {"COPY", "ADD"} or any(w.startswith("--from") for w in act.words):
-            continue
-        paths = [word for word in act.words if not word.startswith("--")]
-        if len(paths) > 1:
-            found = _copied(file.context, paths, folder, path) or found
-    return found
-
-
-def _copied(context: Path, paths: Sequence[str], folder: PurePosixPath, path: str) -> Path | None:
-    target = folder / paths[-1]
-    wanted = PurePosixPath(path) if path.startswith("/") else folder / path
-    bare = "/" not in path
-    for pattern in paths[:-1]:
-        for source in sorted(context.glob(pattern.strip("/").removeprefix("./") or "*")):
-            inside = {target, target / source.name} if source.is_file() else set()
-            if wanted in inside or (
-                bare and source.is_file() and path in {target.name, source.name}
-            ):
-                return source
-        base = context / pattern.strip("/").removeprefix("./")
-        if base.is_dir() and wanted.is_relative_to(target):
-            candidate = base / wanted.relative_to(target)
-            if candidate.is_file():
-                return candidate
-    return None

@@ -10,9 +10,10 @@ from hardgate.inquiry import untold
 from hardgate.point import Point
 from hardgate.static import dockerfile_rules, entrypoint_rules, linters, workflow_rules
 from hardgate.static.config import read_config
-from hardgate.static.dockerfile import read_stage
-from hardgate.static.dockerfile_rules import Dockerfile, agent_names, entrypoint_script
+from hardgate.static.dockerfile import Dockerfile, read_stage
+from hardgate.static.dockerfile_rules import agent_names
 from hardgate.static.entrypoint_rules import Entrypoint
+from hardgate.static.entrypoint_script import entrypoint_script
 from hardgate.static.finding import Finding
 from hardgate.static.rule import rules
 from hardgate.static.workflow import Workflow, read_workflow

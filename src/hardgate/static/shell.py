@@ -194,3 +194,17 @@ def expand(word: str, values: dict[str, str]) -> str:
         if not (following.isalnum() or following == "_"):
             word = word.replace(f"${name}", value)
     return _DEFAULT.sub(r"\1", word)
+
+
+def option(words: Sequence[str], short: str, long: str) -> str:
+    """Find an option's value, in any of the ways to write it."""
+    for number, word in enumerate(words):
+        if word in {short, long}:
+            return words[number + 1] if number + 1 < len(words) else ""
+        if word.startswith(f"{long}="):
+            return word.partition("=")[2]
+        if word.startswith(short) and not word.startswith("--") and len(word) > len(short):
+            return word[len(short) :]
+        if re.fullmatch(rf"-[A-Za-z]+{short[1]}", word) and number + 1 < len(words):
+            return words[number + 1]
+    return ""
