@@ -96,7 +96,10 @@ COMMANDS: Mapping[str, tuple[str, Command]] = {
         "make sure that a Docker Engine answers here, or remove the one it installed",
         _engine,
     ),
-    "explain": ("say what a capability promises and what breaks it, or why a run was red", _explain),
+    "explain": (
+        "say what a capability promises and what breaks it, or why a run was red",
+        _explain,
+    ),
     "reap": ("remove what dead runs left behind, or one run by its id", _reap),
 }
 
