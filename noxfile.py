@@ -19,6 +19,8 @@ nox.options.default_venv_backend = "none"
 nox.options.error_on_external_run = False
 
 ROOT = Path(__file__).parent
+GROUPS = frozenset({"test", "lint", "typecheck"})
+"""Dependency groups; `pipeline` is an extra, for templates install it too."""
 MEANINGS = {
     1: "a hard capability or a guard did not hold",
     2: "the contract or the command is wrong",
@@ -45,6 +47,42 @@ def t4(session: nox.Session) -> None:
     """Build the reference image and verify it against the contract (-- takes `hardgate gate`'s)."""
     words = [*image_words(session.posargs), *egress_words(session.posargs), *session.posargs]
     hardgate(session, "gate", *words)
+
+
+@nox.session
+def static(session: nox.Session) -> None:
+    """Look at a template without running any of its code (-- --context DIR looks at another)."""
+    pipeline(session, "static")
+
+
+@nox.session
+def adapter(session: nox.Session) -> None:
+    """Run a template's own unit tests; none executed is red."""
+    pipeline(session, "adapter")
+
+
+@nox.session
+def secrets(session: nox.Session) -> None:
+    """Look for credentials in added lines (-- --base REF)."""
+    pipeline(session, "secrets")
+
+
+@nox.session
+def runtime(session: nox.Session) -> None:
+    """Boot an image by its real entrypoint, stop it, and boot it again."""
+    pipeline(session, "runtime")
+
+
+@nox.session
+def validate(session: nox.Session) -> None:
+    """Say one word: runs what is missing or stale, and reads the rest (-- --no-run only reads)."""
+    pipeline(session, "validate", "--run")
+
+
+@nox.session
+def doctor(session: nox.Session) -> None:
+    """Tell what this machine and a template lack for all that, and what to do."""
+    pipeline(session, "doctor")
 
 
 @nox.session
@@ -94,10 +132,16 @@ def bench(session: nox.Session) -> None:
     tool(session, "test", "python", "-m", "tests.bench", *session.posargs)
 
 
-def hardgate(session: nox.Session, *words: str) -> None:
+def pipeline(session: nox.Session, name: str, *words: str) -> None:
+    """Run a session of a template, by default the reference one."""
+    posargs = session.posargs
+    hardgate(session, name, *image_words(posargs), *words, *posargs, group="pipeline")
+
+
+def hardgate(session: nox.Session, *words: str, group: str | None = None) -> None:
     """Run a command of hardgate; a failure says what its exit code means."""
     try:
-        tool(session, None, "hardgate", *words)
+        tool(session, group, "hardgate", *words)
     except CommandFailed as failure:
         code = int("".join(filter(str.isdigit, str(failure.reason))) or 3)
         session.error(f"hardgate {words[0]}: exit {code}: {MEANINGS.get(code, 'unknown')}")
@@ -121,10 +165,11 @@ def environment(session: nox.Session, group: str | None) -> Path:
     with FileLock(home.with_suffix(".lock")):
         if not stamp.is_file() or stamp.read_text() != wanted:
             session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(home))
-            with_group = ["--group", group] if group else []
+            with_group = ["--group", group] if group in GROUPS else []
+            extra = "[pipeline]" if group in {"pipeline", "test"} else ""
             session.run(
                 *(str(home / "bin" / "python"), "-m", "pip", "install", "--quiet"),
-                *("--editable", str(ROOT), *with_group),
+                *("--editable", f"{ROOT}{extra}", *with_group),
             )
             stamp.write_text(wanted)
     return home / "bin"

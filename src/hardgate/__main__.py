@@ -1,66 +1,38 @@
 """The command line: words in, an exit code out. Prints and exits; everything else raises."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 
 from hardgate import command_line
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.group import join_group
 
-Command = Callable[[Sequence[str]], int]
-
-
-def _gate(words: Sequence[str]) -> int:
-    from hardgate.commands.gate import main as run  # noqa: PLC0415 - each command loads its own
-
-    return run(words)
-
-
-def _build(words: Sequence[str]) -> int:
-    from hardgate.commands.build import main as run  # noqa: PLC0415
-
-    return run(words)
-
-
-def _engine(words: Sequence[str]) -> int:
-    from hardgate.commands.engine import main as run  # noqa: PLC0415
-
-    return run(words)
-
-
-def _reap(words: Sequence[str]) -> int:
-    from hardgate.commands.reap import main as run  # noqa: PLC0415
-
-    return run(words)
-
-
-def _explain(words: Sequence[str]) -> int:
-    from hardgate.commands.explain import main as run  # noqa: PLC0415
-
-    return run(words)
-
-
-COMMANDS: Mapping[str, tuple[str, Command]] = {
-    "gate": ("build an image, verify it against its contract, and report", _gate),
-    "build": ("build an image as the gate would, and print its digest", _build),
-    "engine": (
-        "make sure that a Docker Engine answers here, or remove the one it installed",
-        _engine,
-    ),
-    "explain": ("say what a capability promises and what breaks it, or why a run is red", _explain),
-    "reap": ("remove what dead runs left behind, or one run by its id", _reap),
+COMMANDS: Mapping[str, str] = {
+    "gate": "build an image, verify it against its contract, and report",
+    "validate": "say one word of a template, from the answers that lie here",
+    "static": "look at a template without running any of its code",
+    "adapter": "run the template's own unit tests",
+    "runtime": "boot an image by its real entrypoint, twice",
+    "secrets": "look for credentials in what a change adds",
+    "doctor": "tell what this machine and repository lack",
+    "init": "write a noxfile and workflows into a template",
+    "build": "build an image as the gate would, and print its digest",
+    "engine": "make sure that a Docker Engine answers here, or remove the one it installed",
+    "explain": "say what a capability promises and what breaks it, or why a run is red",
+    "reap": "remove what dead runs left behind, or one run by its id",
 }
+"""What each module of `hardgate.commands` does."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; tell an error in two sentences, with its evidence."""
     words = sys.argv[1:] if words is None else words
     try:
-        name, rest = command_line.choose(
-            words, {name: text for name, (text, _) in COMMANDS.items()}
-        )
+        name, rest = command_line.choose(words, COMMANDS)
         join_group(words)
-        return COMMANDS[name][1](rest)
+        # Each command loads its own modules alone: a quick one stays quick.
+        return int(import_module(f"hardgate.commands.{name}").main(rest))
     except HardgateError as error:
         told = [f"hardgate: {error}"]
         if error.evidence:

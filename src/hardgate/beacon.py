@@ -3,17 +3,15 @@
 Asked for by `--egress beacon`, and never silent: a verdict that rests on it says so.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import docker
 import trustme
-from docker.errors import APIError
 
 from hardgate.archive import archive_file
-from hardgate.errors import HostError
-from hardgate.host import ROLE, TOOLS
+from hardgate.beside import start_beside
+from hardgate.host import TOOLS
 from hardgate.owner import Owner
 
 LIFE_SECONDS = 4 * 3600
@@ -32,25 +30,8 @@ class Beacon:
 
 def light(client: docker.APIClient, image: str, owner: Owner) -> Beacon:
     """Start the beacon on the caller's engine; it goes with the run, by its labels."""
-    created = client.create_container(
-        image,
-        [f"{TOOLS}/serve-beacon", str(LIFE_SECONDS)],
-        name=f"hardgate-{owner.run}-beacon",
-        labels=owner.labels | {ROLE: "beacon"},
-        host_config=client.create_host_config(auto_remove=True, mem_limit="64m", pids_limit=32),
-    )["Id"]
-    try:
-        client.start(created)
-        networks: Mapping[str, Mapping[str, str]] = client.inspect_container(created)[
-            "NetworkSettings"
-        ]["Networks"]
-    except APIError as error:
-        raise HostError(
-            "The egress beacon could not be started.", evidence=str(error.explanation or error)
-        ) from error
-    address = next((net["IPAddress"] for net in networks.values() if net["IPAddress"]), "")
-    if not address:
-        raise HostError("The egress beacon has no address.", "Is there a default bridge network?")
+    command = [f"{TOOLS}/serve-beacon", str(LIFE_SECONDS)]
+    created, address = start_beside(client, image, owner, "beacon", command)
     authority = trustme.CA()
     certificate = authority.issue_cert(address)
     chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)

@@ -18,7 +18,7 @@ import docker
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from hardgate import beacon, debris, image, workspace
+from hardgate import beacon, debris, image, platform_double, workspace
 from hardgate.base import ensure_base
 from hardgate.engine import Engine, connect, find_engine
 from hardgate.errors import ExitCode, HardgateError
@@ -67,6 +67,10 @@ class GateRequest:
     keep: bool
     base: Path | None
     refresh_base: bool
+    platform: bool = False
+    """The workspace gets its token by registering: it is given the platform's double."""
+    notices: tuple[str, ...] = ()
+    """What the caller did that a reader must not miss."""
     secrets: tuple[str, ...] = ()
     """Values that must not be seen anywhere."""
 
@@ -81,7 +85,7 @@ def run_gate(request: GateRequest, console: Console) -> ExitCode:
         keep=request.keep,
     )
     console.redactor = Redactor().with_values(request.secrets)
-    folder = open_folder(request.out, owner.run, tier=request.plan.tier.number)
+    folder = open_folder(request.out, owner.run, session=request.plan.title)
     console.first_line(request.plan, host=request.host, run_id=owner.run)
     for warning in request.plan.contract.warnings:
         console.note(warning)
@@ -138,6 +142,7 @@ def _verify(
     host_image = _host_image(client, base, console)
     with _staged(engine, owner, console) as stage, ThreadPoolExecutor() as workers:
         try:
+            request = _with_platform(request, client, host_image, owner, console)
             course = workers.submit(_play, request, engine, stage, host_image, console, findings)
             light = workers.submit(_light, request, stage, host_image)
             findings.image = _image(request, engine, base, folder, console)
@@ -186,6 +191,17 @@ def _image(
             step.tell(line)
 
         return image.build_for(engine, build, base, buildx=buildx, write=write)
+
+
+def _with_platform(
+    request: GateRequest, client: docker.APIClient, host_image: str, owner: Owner, console: Console
+) -> GateRequest:
+    """Give the workspace a platform to register with, where it asks for one."""
+    if not request.platform:
+        return request
+    double = platform_double.open_double(client, host_image, owner, request.environment)
+    console.redactor = console.redactor.with_values([double.token])
+    return replace(request, environment=double.environment)
 
 
 def _light(request: GateRequest, stage: Stage, host_image: str) -> beacon.Beacon | None:
@@ -252,12 +268,17 @@ def _play(
     }
     with Listener(request.plan, stage, console, findings) as listener:
         play(
-            "gate.yml",
+            f"{request.plan.session or 'gate'}.yml",
             {key: unsafe(value) for key, value in values.items()},
             on_event=listener.hear,
             interrupt=stage.over.is_set,
             directory=stage.folder,
         )
+
+
+def _notices(request: GateRequest) -> tuple[str, ...]:
+    told = {beacon.NOTICE: request.plan.beacon, platform_double.NOTICE: request.platform}
+    return (*request.notices, *(notice for notice, holds in told.items() if holds))
 
 
 def _wait_for(course: "Future[None]") -> None:
@@ -328,7 +349,7 @@ def _conclude(
         problem=problem,
         remedy=error.remedy if error and not interrupted else "",
         evidence=error.evidence if error and not interrupted else "",
-        notices=(beacon.NOTICE,) if request.plan.beacon else (),
+        notices=_notices(request),
         steps=dict(console.steps),
         kept=findings.kept,
     )

@@ -55,6 +55,8 @@ class Guard:
     hint: str
     judge: Callable[[Facts, Tier, Contract], Answer]
     applies_to: Callable[[Tier], bool] = _always
+    late: bool = False
+    """It ends the workspace, so a play of its own looks, after all others."""
 
 
 def judge_settings(facts: Facts, tier: Tier, contract: Contract) -> Answer:

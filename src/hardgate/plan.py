@@ -21,6 +21,15 @@ class Plan:
     guards: tuple[Guard, ...]
     beacon: bool = False
     """Egress is looked at by the run's own beacon, not the internet."""
+    waits_for_token: bool = False
+    """The workspace is only ready with its token, though no probe here asks for it."""
+    session: str = ""
+    """What is run, where it is not the gate of a tier."""
+
+    @property
+    def title(self) -> str:
+        """What reports call it, such as `t4`."""
+        return self.session or f"t{self.tier.number}"
 
     @property
     def partial(self) -> bool:

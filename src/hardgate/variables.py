@@ -14,7 +14,7 @@ LAST_GUARD = "workspace_kept_running"
 
 def probe_variables(plan: Plan, *, run: str, seconds: float) -> dict[str, Any]:
     """Give the role contract_probe its probes and guards."""
-    guards = [guard.name for guard in plan.guards]
+    guards = [guard.name for guard in plan.guards if not guard.late]
     return {
         "contract_probe_agent_uid": plan.contract.agent_uid,
         "contract_probe_guards": [name for name in guards if name != LAST_GUARD],
@@ -42,10 +42,15 @@ def workspace_variables(
         "workspace_run": run,
         "workspace_labels": dict(labels),
         "workspace_settings": dict(settings),
-        "workspace_token_promised": any(
-            f"{CONFIGS}/{TOKEN}" in capability.probe for capability in plan.capabilities
-        ),
+        "workspace_token_promised": promises_token(plan),
     }
+
+
+def promises_token(plan: Plan) -> bool:
+    """Tell whether the workspace owes a token: a probe asks for it, or the plan says so."""
+    return plan.waits_for_token or any(
+        f"{CONFIGS}/{TOKEN}" in capability.probe for capability in plan.capabilities
+    )
 
 
 def egress_targets(plan: Plan, asked: Sequence[str], beacon: str) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def test_the_default_is_a_folder_for_each_run_with_latest_beside_it(tmp_path: Pa
 
 
 def test_another_tier_has_another_folder(tmp_path: Path) -> None:
-    assert open_folder(None, "run", tier=2, base=tmp_path).path == tmp_path / "t2" / "run"
+    assert open_folder(None, "run", session="t2", base=tmp_path).path == tmp_path / "t2" / "run"
 
 
 def test_a_folder_of_the_callers_gets_no_latest_and_keeps_what_is_in_it(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from hardgate import workspace
+from hardgate import restart, workspace
 from hardgate.engine import shared_client
 from hardgate.lookout import Lookout, TestHost
 from hardgate.task import answer
@@ -58,6 +58,47 @@ def wait(values: Values) -> dict[str, Any]:
     }
 
 
+def import_adapter(values: Values) -> dict[str, Any]:
+    """Import the adapter without the entrypoint."""
+    host = TestHost.from_json(values["host"])
+    seen = restart.import_adapter(
+        shared_client(host.engine_url),
+        WorkspaceRequest.from_json(values["request"]),
+        values["script"],
+        int(values["agent_uid"]),
+    )
+    return {"observation": restart.to_json(seen)}
+
+
+def _setting(values: Values) -> restart.Setting:
+    host = TestHost.from_json(values["host"])
+    return restart.Setting(
+        client=shared_client(host.engine_url),
+        lookout=Lookout.at(host),
+        workspace=Workspace.from_json(values["workspace"]),
+        request=WorkspaceRequest.from_json(values["request"]),
+        agent_uid=int(values["agent_uid"]),
+    )
+
+
+def end(values: Values) -> dict[str, Any]:
+    """Stop it, and say how it ended."""
+    seen, workload = restart.end(_setting(values))
+    return {"workload": workload, "observation": restart.to_json(seen)}
+
+
+def again(values: Values) -> dict[str, Any]:
+    """Put a new container in its place, on the same volumes."""
+    running, seen = restart.start_again(
+        _setting(values),
+        values["readiness"],
+        values["workload"] or None,
+        seconds=float(values["seconds"]),
+        token_promised=bool(values["token_promised"]),
+    )
+    return {"workspace": running.to_json(), "observation": restart.to_json(seen)}
+
+
 def stop(values: Values) -> dict[str, Any]:
     """Stop it."""
     host = TestHost.from_json(values["host"])
@@ -70,6 +111,9 @@ STEPS: Mapping[str, Callable[[Values], dict[str, Any]]] = {
     "assert_ownership": assert_ownership,
     "start": start,
     "wait": wait,
+    "import_adapter": import_adapter,
+    "end": end,
+    "again": again,
     "stop": stop,
 }
 
@@ -86,4 +130,4 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         super().run(tmp, task_vars)
         values = self._task.args
         step = STEPS[values["step"]]
-        return answer(lambda: step(values), changed=step in {create, start, stop})
+        return answer(lambda: step(values), changed=step in {create, start, end, again, stop})

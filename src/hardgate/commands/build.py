@@ -13,7 +13,7 @@ from hardgate.engine import find_engine
 from hardgate.report.console import Console
 
 
-def add_build_options(parser: argparse.ArgumentParser) -> None:
+def add_build_options(parser: argparse.ArgumentParser, *, base: str = "--base") -> None:
     """Add what a build is told."""
     group = parser.add_argument_group("the image")
     group.add_argument("--context", metavar="DIR", help="build context (default: .)")
@@ -29,7 +29,8 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
         "--secret", action="append", default=[], metavar="SPEC", help="as buildx takes it"
     )
     group.add_argument(
-        "--base",
+        base,
+        dest="base",
         type=Path,
         metavar="FILE",
         help="a root file system (tar) to build BASE_IMAGE from",

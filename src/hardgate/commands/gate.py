@@ -14,8 +14,11 @@ from hardgate.contract import Contract, load_contract
 from hardgate.errors import UsageError
 from hardgate.gate import GateRequest, run_gate
 from hardgate.plan import make_plan
+from hardgate.platform_double import URL, wants_platform
+from hardgate.policy import read_policy, refuse_direct
 from hardgate.report.console import Console
 from hardgate.tier import Tier, load_tiers
+from hardgate.trust import trust_here
 from hardgate.workspace import CONFIGS, TOKEN
 
 BEACON = "beacon"
@@ -23,10 +26,16 @@ EGRESS_VARIABLE = "MOLECULE_T4_EGRESS_TARGETS"
 SHORTEST_SECRET = 6
 
 
-def make_parser() -> Parser:
-    """Describe the command line."""
-    parser = Parser("gate", "Build an image, verify it against its contract, and report.")
-    add_build_options(parser)
+ABOUT = "Build an image, verify it against its contract, and report."
+
+
+def make_parser(name: str = "gate", about: str = ABOUT, *, base: str = "--base") -> Parser:
+    """Describe the command line; `hardgate runtime` takes the same words.
+
+    `base` is what the option for a base's file is called.
+    """
+    parser = Parser(name, about)
+    add_build_options(parser, base=base)
     parser.add_argument("--image", metavar="REF", help="verify this image; nothing is built")
     _add_plan_options(parser)
     _add_workspace_options(parser)
@@ -62,6 +71,12 @@ def _add_workspace_options(parser: Parser) -> None:
     group.add_argument("--env", action="append", default=[], metavar="K=V", help="repeatable")
     group.add_argument("--env-file", action="append", default=[], type=Path, metavar="FILE")
     group.add_argument("--config", metavar="DIR", help="copied into /configs")
+    group.add_argument(
+        "--platform",
+        choices=("auto", "double", "none"),
+        default="auto",
+        help="what it registers with (default: a double, where the template asks for one)",
+    )
     group.add_argument("--ready-timeout", type=_seconds, default=60.0, metavar="S")
 
 
@@ -88,6 +103,8 @@ def read_request(values: argparse.Namespace, environ: Mapping[str, str]) -> Gate
     """Make a request of the words; every mistake is found here, before any engine is touched."""
     if values.image and (values.context or values.dockerfile or values.build_arg):
         raise UsageError("'--image' builds nothing.", "Leave the options of the build out.")
+    policy = read_policy()
+    refuse_direct(values.host, trust_here(runner=policy.there), policy)
     contract = load_contract(
         values.contract or str(CONTRACTS / "t4.yaml"), sha256=values.contract_sha256
     )
@@ -96,13 +113,13 @@ def read_request(values: argparse.Namespace, environ: Mapping[str, str]) -> Gate
     build = None if values.image else read_build(values)
     arguments = dict(build.arguments) if build else {}
     return GateRequest(
-        plan=make_plan(contract, _tier(values.tier), values.only, beacon=beacon),
+        plan=make_plan(contract, tier_of(values.tier), values.only, beacon=beacon),
         build=build,
         reference=values.image or "",
         host=values.host,
         egress=targets,
         environment=environment,
-        volumes=_read_volumes(values.volume, _tier(values.tier)),
+        volumes=_read_volumes(values.volume, tier_of(values.tier)),
         config=_read_config(values.config, contract),
         ready_seconds=values.ready_timeout,
         probe_seconds=values.probe_timeout,
@@ -110,17 +127,27 @@ def read_request(values: argparse.Namespace, environ: Mapping[str, str]) -> Gate
         keep=values.keep,
         base=values.base,
         refresh_base=values.refresh_base,
+        platform=_read_platform(values, environment),
         secrets=tuple(secret_values(environment | arguments)),
     )
 
 
-def _tier(number: int) -> Tier:
+def tier_of(number: int) -> Tier:
+    """Find a tier; raises UsageError where there is none."""
     tiers = load_tiers(CONTRACTS / "tiers.yaml")
     if number not in tiers:
         raise UsageError(
             f"There is no tier {number}.", f"Use one of {', '.join(map(str, sorted(tiers)))}."
         )
     return tiers[number]
+
+
+def _read_platform(values: argparse.Namespace, environment: Mapping[str, str]) -> bool:
+    """Say whether the workspace is given a platform's double: never in place of a real one."""
+    if values.platform != "auto":
+        return bool(values.platform == "double")
+    given = bool(values.image) or URL in environment
+    return not given and wants_platform(Path(values.context or "."))
 
 
 def _read_egress(asked: Sequence[str], environ: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:

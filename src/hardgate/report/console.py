@@ -154,8 +154,16 @@ class Console:
         """Make a text fit to be shown. It has to be whole: a secret's half is not known."""
         return self.redactor.text(plain(text))
 
+    def line(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        """Say one line, also with `-q`."""
+        self._say(tone, text)
+
     def _mark(self, verdict: Verdict) -> str:
-        match verdict.outcome, verdict.severity:
+        return self.mark(verdict.outcome, verdict.severity)
+
+    def mark(self, outcome: Outcome, severity: Severity) -> str:
+        """Give the mark that stands for an outcome, as this terminal can show it."""
+        match outcome, severity:
             case Outcome.PASS, _:
                 return self._marks["held"]
             case Outcome.ERROR, _:

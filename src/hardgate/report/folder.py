@@ -19,7 +19,7 @@ from hardgate.run import Run
 BUILD_LOG = "build.log"
 WORKSPACE_LOG = "workspace.log"
 LOGS = (BUILD_LOG, WORKSPACE_LOG)
-REPORTS = ("junit.xml", "summary.json")
+REPORTS = ("junit.xml", "summary.json", "answer.json")
 LATEST = "latest"
 
 _MISUSE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
@@ -54,24 +54,28 @@ class Folder:
             )
             if error
         ]
-        if self.latest:
-            _point(self.latest, self.path.name)
+        self.point_latest()
         if problems:
             raise HardgateError(
                 " ".join(error.problem for error in problems),
                 problems[0].remedy or "The verdicts stand on the terminal.",
             )
 
+    def point_latest(self) -> None:
+        """Let `latest` name this run; its reports are written."""
+        if self.latest:
+            _point(self.latest, self.path.name)
+
 
 def open_folder(
-    out: Path | None, run_id: str, *, tier: int = 4, base: Path = Path("reports")
+    out: Path | None, run_id: str, *, session: str = "t4", base: Path = Path("reports")
 ) -> Folder:
-    """Make the folder: `out`, or `BASE/tTIER/RUN` with `latest` beside it.
+    """Make the folder: `out`, or `BASE/SESSION/RUN` with `latest` beside it.
 
     What an earlier run left in `out` under our names is removed, so that no old verdict is taken
     for this run's. Raises UsageError where there can be no such folder.
     """
-    path = base / f"t{tier}" / run_id if out is None else out
+    path = base / session / run_id if out is None else out
     try:
         path.mkdir(parents=True, exist_ok=True)
         for name in (*REPORTS, *LOGS):

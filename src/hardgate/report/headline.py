@@ -19,7 +19,7 @@ def opening(plan: Plan, *, host: str, run_id: str) -> str:
     """Say by what is judged, and where. The hash comes last, for a terminal may break the line."""
     contract = plan.contract
     return one_line(
-        f"hardgate t{plan.tier.number}: contract {contract.origin} v{contract.version}, "
+        f"hardgate {plan.title}: contract {contract.origin} v{contract.version}, "
         f"{scope(plan)}; {host} host; run {run_id}; sha256:{contract.sha256}"
     )
 

@@ -1,0 +1,45 @@
+"""`hardgate adapter`: the template's own unit tests, counted; none executed is red."""
+
+import sys
+from collections.abc import Iterator, Sequence
+
+from hardgate.adapter import look
+from hardgate.command_line import Parser
+from hardgate.commands.static import add_template_options, contract_of, loudness
+from hardgate.inquiry import Inquiry
+from hardgate.point import Point
+from hardgate.report.console import Console
+from hardgate.report.folder import Folder
+from hardgate.template import Template
+
+LOG = "adapter.log"
+
+
+def main(words: Sequence[str]) -> int:
+    """Run them, and leave an answer."""
+    parser = Parser("adapter", "Run the template's own unit tests; none executed is red.")
+    add_template_options(parser)
+    values = parser.read(words)
+    template = Template.find(values.context, values.dockerfile)
+    inquiry = Inquiry(
+        session="adapter",
+        root=template.root,
+        contract=contract_of(values).sha256,
+        out=values.out,
+        console=Console(sys.stdout, verbosity=loudness(values)),
+    )
+
+    def run(inquiry: Inquiry, folder: Folder) -> Iterator[Point]:
+        with (
+            inquiry.console.step("Run the template's unit tests") as step,
+            folder.open_log(LOG, inquiry.console.redactor) as log,
+        ):
+
+            def write(line: str) -> None:
+                log.write(f"{line}\n")
+                step.tell(line)
+
+            yield from look(template, write)
+
+    where = template.name_of(template.context)
+    return int(inquiry.run(f"template {where}, its unit tests in an environment of their own", run))

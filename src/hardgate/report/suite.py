@@ -1,0 +1,115 @@
+"""JUnit as a file: the one module that imports junit_xml, and mends what it writes.
+
+Version 1.9 turns an empty failure into a pass, and its `disabled` and its times are not in Jenkins'
+junit-10.xsd. Those who read JUnit show the body of a failure and little else: it has to tell all.
+"""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from junit_xml import TestCase, TestSuite, to_xml_report_string
+
+from hardgate.errors import HardgateError
+
+KINDS = ("failure", "error", "skipped")
+Counts = tuple[int, int, int, int]
+"""Cases, failures, errors, skipped."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One case. Its texts are clean already, and its message is one line."""
+
+    name: str
+    classname: str
+    kind: str = ""
+    """One of KINDS; empty for a pass."""
+    message: str = ""
+    body: str = ""
+    stdout: str = ""
+    seconds: float | None = None
+
+    def to_junit(self) -> TestCase:
+        """Make it what junit_xml knows."""
+        case = TestCase(name=self.name, classname=self.classname, elapsed_sec=self.seconds)
+        message = self.message or "It gave no reason."
+        match self.kind:
+            case "failure":
+                case.add_failure_info(message, self.body)
+            case "error":
+                case.add_error_info(message, self.body)
+            case "skipped":
+                case.add_skipped_info(message, self.body)
+            case _:
+                case.stdout = self.stdout
+        return case
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """All of one report."""
+
+    name: str
+    title: str
+    """The outcome, for the file's first line."""
+    id: str
+    timestamp: str
+    properties: dict[str, str]
+    cases: Sequence[Case]
+
+    def to_bytes(self) -> bytes:
+        """Write it, and read it again: what it counts must be what was judged."""
+        suite = TestSuite(
+            name=self.name,
+            test_cases=[case.to_junit() for case in self.cases],
+            id=self.id,
+            timestamp=self.timestamp,
+            properties=self.properties,
+        )
+        root = ET.fromstring(to_xml_report_string([suite], prettyprint=False))  # noqa: S314 - ours
+        _mend(root, name=self.title)
+        content = _to_bytes(root)
+        _verify(content, _count(case.kind for case in self.cases))
+        return content
+
+
+def _mend(root: ET.Element, *, name: str) -> None:
+    """Take out what the schema forbids; put the outcome first."""
+    for element in root.iter():
+        element.attrib.pop("disabled", None)
+        if "time" in element.attrib:
+            element.set("time", f"{float(element.attrib['time']):.3f}")
+    rest = dict(root.attrib)
+    root.attrib.clear()
+    root.attrib.update({"name": name, **rest})
+
+
+def _to_bytes(root: ET.Element) -> bytes:
+    """Keep the outcome on the file's first line: there is no line end after the declaration."""
+    ET.indent(root)
+    text = ET.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>{text}\n'.encode()
+
+
+def _verify(content: bytes, judged: Counts) -> None:
+    root = ET.fromstring(content)  # noqa: S314 - our own words
+    told = _count(
+        next((child.tag for child in case if child.tag in KINDS), "")
+        for case in root.iter("testcase")
+    )
+    declared = tuple(
+        int(root[0].get(name, -1)) for name in ("tests", "failures", "errors", "skipped")
+    )
+    if not told == declared == judged:
+        raise HardgateError(
+            f"The JUnit report would count {declared} and show {told} cases, failures, errors "
+            f"and skipped, where {judged} were judged.",
+            "This is an error in hardgate; summary.json tells the truth. Please report it.",
+        )
+
+
+def _count(kinds: Iterator[str]) -> Counts:
+    listed = list(kinds)
+    failures, errors, skipped = (listed.count(kind) for kind in KINDS)
+    return len(listed), failures, errors, skipped

@@ -1,0 +1,114 @@
+"""A template's repository: where its parts are. Looks at names alone, and reads nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from hardgate import command
+from hardgate.errors import UsageError
+
+ADAPTERS = ("adapter.py", "adapter/__init__.py", "src/adapter.py", "src/adapter/__init__.py")
+CONFIGS = ("config.yaml", "config.yml")
+FORGES = (".github", ".gitea", ".forgejo")
+LEFT_OUT = frozenset(
+    {".git", ".nox", ".venv", "venv", "node_modules", "reports", "__pycache__", ".tox"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """What a build context holds, and the repository that it lies in."""
+
+    context: Path
+    dockerfile: Path
+    root: Path
+    """The repository's top, where workflows are; the context itself outside git."""
+
+    @classmethod
+    def find(cls, context: str, dockerfile: str | None = None) -> "Template":
+        """Find the template in a folder; raises UsageError where there is no such folder."""
+        folder = Path(context)
+        if not folder.is_dir():
+            raise UsageError(f"There is no folder '{context}'.", "Name the template by --context.")
+        file = Path(dockerfile) if dockerfile else folder / "Dockerfile"
+        if dockerfile and not file.is_file() and (folder / dockerfile).is_file():
+            file = folder / dockerfile
+        return cls(context=folder.resolve(), dockerfile=file.resolve(), root=top_of(folder))
+
+    @property
+    def adapter(self) -> Path | None:
+        """The adapter's module, or its package's own file."""
+        return self._first(ADAPTERS)
+
+    @property
+    def config(self) -> Path | None:
+        """The template's config.yaml."""
+        return self._first(CONFIGS)
+
+    @cached_property
+    def workflows(self) -> tuple[Path, ...]:
+        """All workflow files, of every forge."""
+        folders = [self.root / forge / "workflows" for forge in FORGES]
+        return tuple(
+            file
+            for folder in folders
+            for file in sorted(folder.glob("*"))
+            if file.suffix in {".yml", ".yaml"}
+        )
+
+    @property
+    def contracts(self) -> tuple[Path, ...]:
+        """The contracts and tiers that the repository brings along."""
+        folders = dict.fromkeys((self.root / "contracts", self.context / "contracts"))
+        return tuple(
+            file
+            for folder in folders
+            for file in sorted(folder.glob("*"))
+            if file.suffix in {".yml", ".yaml"}
+        )
+
+    @cached_property
+    def scripts(self) -> tuple[Path, ...]:
+        """All shell scripts, by their names' ends or their first lines."""
+        return tuple(file for file in sorted(files_in(self.context)) if is_shell(file))
+
+    def name_of(self, file: Path) -> str:
+        """Write a file's path from the repository's root."""
+        resolved = file.resolve()
+        inside = resolved.is_relative_to(self.root)
+        return str(resolved.relative_to(self.root)) if inside else str(file)
+
+    def _first(self, names: tuple[str, ...]) -> Path | None:
+        return next((self.context / n for n in names if (self.context / n).is_file()), None)
+
+
+def top_of(folder: Path) -> Path:
+    """Give the top of the repository that a folder lies in; itself outside git."""
+    try:
+        seen = command.run(["git", "-C", str(folder), "rev-parse", "--show-toplevel"], timeout=20)
+    except command.CommandMissingError:
+        return folder.resolve()
+    return Path(seen.stdout.strip()).resolve() if seen.status == 0 else folder.resolve()
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """Walk a folder without what tools leave there, and without following links."""
+    for entry in folder.iterdir():
+        if entry.name in LEFT_OUT or entry.is_symlink():
+            continue
+        if entry.is_dir():
+            yield from files_in(entry)
+        elif entry.is_file():
+            yield entry
+
+
+def is_shell(file: Path) -> bool:
+    """Tell by the name's end, else by the first line."""
+    if file.suffix in {".sh", ".bash"}:
+        return True
+    with file.open("rb") as lines:
+        first = lines.readline(200).split()
+    if not first or not first[0].startswith(b"#!"):
+        return False
+    return any(word.rpartition(b"/")[2] in {b"sh", b"bash", b"dash"} for word in first)

@@ -1,0 +1,178 @@
+"""Somebody else's template, by two commands alone: 'hardgate init', and 'nox -s validate'."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hardgate.base import ensure_base
+from hardgate.engine import find_engine
+
+ROOT = Path(__file__).parents[2]
+TEMPLATES = Path(__file__).parent / "templates"
+SLIM = "hardgate-test/python-slim:1"
+SECONDS = 900
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What a session said."""
+
+    exit_code: int
+    output: str
+    folder: Path
+
+    def answer(self, session: str) -> dict[str, Any]:
+        """Read the newest answer of a session."""
+        files = [*(self.folder / "reports" / session).glob("*/answer.json")]
+        files += (self.folder / "reports" / session).glob("*/summary.json")
+        newest = max(files, key=lambda file: file.stat().st_mtime_ns)
+        return dict(json.loads(newest.read_text()))
+
+
+@pytest.fixture(scope="session")
+def slim() -> str:
+    """Make a stand-in for a slim Python base, which no registry here has."""
+    base = ensure_base(find_engine(), file=None, refresh=False, say=print)
+    lines = (
+        f"FROM {base}",
+        "RUN apt-get update && apt-get install -y --no-install-recommends python3",
+        "RUN rm -rf /var/lib/apt/lists/*",
+    )
+    subprocess.run(
+        ["docker", "build", "--quiet", "--tag", SLIM, "-"],  # noqa: S607
+        input="\n".join(lines).encode(),
+        check=True,
+    )
+    return SLIM
+
+
+@pytest.fixture
+def template(tmp_path: Path, slim: str) -> Path:
+    """Copy the good template into a repository of its own."""
+    del slim
+    folder = tmp_path / "template"
+    shutil.copytree(TEMPLATES / "good", folder)
+    git(folder, "init", "-q", "-b", "main")
+    return folder
+
+
+def git(folder: Path, *words: str) -> None:
+    """Run git as nobody in particular."""
+    who = ("-c", "user.name=n", "-c", "user.email=n@example.org", "-c", "commit.gpgsign=false")
+    command = ("git", "-C", str(folder), *who, *words)
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def run(folder: Path, *words: str, environment: dict[str, str] | None = None) -> Said:
+    """Run a command in a template, as its author would."""
+    programs = Path(sys.executable).parent
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    ended = subprocess.run(
+        words,
+        cwd=folder,
+        env={**os.environ, "PATH": path, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    print(ended.stdout)
+    return Said(exit_code=ended.returncode, output=ended.stdout, folder=folder)
+
+
+@pytest.mark.slow
+def test_two_commands_bring_a_template_through_all_six(template: Path) -> None:
+    assert run(template, "hardgate", "init").exit_code == 0
+    git(template, "add", "-A")
+    git(template, "commit", "-q", "-m", "first")
+    said = run(template, "nox", "-s", "validate")
+    assert said.exit_code == 0
+    assert "HARDGATE VALIDATE GREEN" in said.output
+    for session in ("static", "adapter", "secrets", "runtime", "t4"):
+        assert said.answer(session)["exit_code"] == 0
+    again = run(template, "nox", "-s", "validate", "--", "--no-run")
+    assert again.exit_code == 0
+    (template / "adapter.py").write_text("NAME = 'other'\n")
+    changed = run(template, "nox", "-s", "validate", "--", "--no-run")
+    assert changed.exit_code != 0
+    assert "stale: files were changed since" in changed.output
+
+
+def test_init_never_writes_over_a_file(template: Path) -> None:
+    (template / "noxfile.py").write_text("mine\n")
+    said = run(template, "hardgate", "init", "--forge", "forgejo")
+    assert (template / "noxfile.py").read_text() == "mine\n"
+    assert "noxfile.py: there already, left as it is" in said.output
+    assert (template / ".forgejo" / "workflows" / "gate.yml").is_file()
+
+
+Change = Callable[[Path], None]
+
+
+def swap(file: str, old: str, new: str) -> Change:
+    """Make a change of one defect."""
+
+    def change(folder: Path) -> None:
+        text = (folder / file).read_text()
+        assert old in text
+        (folder / file).write_text(text.replace(old, new, 1))
+
+    return change
+
+
+RUNTIME_DEFECTS = {
+    "adapter_imports_by_itself": swap("adapter.py", '"""The', 'import nosuch\n\n"""The'),
+    "workload_runs_as_agent_uid": swap("entrypoint.sh", "exec gosu agent", "exec"),
+    "workspace_stops_cleanly": swap("serve.py", "lambda *_: sys.exit(0)", "lambda *_: None"),
+    "workspace_restarts_on_its_volumes": swap(
+        "entrypoint.sh", "for folder", "mkdir /workspace/once\nfor folder"
+    ),
+    "workspace_became_ready": swap("serve.py", "import adapter\n", "sys.exit(4)\n"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNTIME_DEFECTS)
+def test_runtime_is_red_for_one_defect(template: Path, name: str) -> None:
+    RUNTIME_DEFECTS[name](template)
+    said = run(template, "hardgate", "runtime", "--ready-timeout", "10", "--platform", "none")
+    assert said.exit_code == 1
+    verdicts = said.answer("runtime")["verdicts"]
+    missed = {v["name"] for v in verdicts if v["outcome"] == "fail"}
+    assert name in missed
+    dead = {"workspace_became_ready", "workspace_kept_running"}
+    assert missed - dead == {name} - dead
+
+
+def test_without_an_engine_runtime_is_an_error_and_no_skip(template: Path) -> None:
+    said = run(template, "hardgate", "runtime", environment={"DOCKER_HOST": "unix:///nowhere.sock"})
+    assert said.exit_code == 3
+    assert said.answer("runtime")["outcome"] == "unknown"
+
+
+def test_an_adapter_without_tests_is_red(template: Path) -> None:
+    shutil.rmtree(template / "tests")
+    said = run(template, "hardgate", "adapter")
+    assert said.exit_code == 1
+    assert "No unit test of the template was executed" in said.output
+
+
+def test_direct_is_refused_for_untrusted_input_before_any_engine(template: Path) -> None:
+    environment = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request"}
+    for session in ("gate", "runtime"):
+        said = run(
+            template,
+            *("hardgate", session, "--host", "direct"),
+            environment={**environment, "DOCKER_HOST": "unix:///nowhere.sock"},
+        )
+        assert said.exit_code == 2
+        assert "would hand this machine to untrusted input" in said.output

@@ -1,0 +1,1 @@
+"""Secret scanners compared on the token shapes of forges and model vendors."""
