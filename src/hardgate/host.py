@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 from docker.types import Mount
 
 from hardgate.capabilities import find_lacking, lacking_here
@@ -28,6 +28,8 @@ BOOT_SECONDS = 60.0
 SHARE = "/run/hardgate"
 NONCE = "nonce"
 SOCKET = "engine.sock"
+REMOVAL_UNDER_WAY = 409
+"""The engine's answer to whoever removes what is being removed."""
 NOT_SHOWN = 3
 """What `adopt-image` exits with where the outer engine's store does not show every layer."""
 ROLE = "hardgate.role"
@@ -109,12 +111,17 @@ def _refusal(client: docker.APIClient, container: str) -> str:
 
 
 def _remove(client: docker.APIClient, container: str) -> None:
-    try:
-        client.remove_container(container, v=True, force=True)
-    except APIError as error:
-        # Its own AutoRemove may be at it (409), or done with it (404).
-        if error.status_code not in {404, 409}:
-            raise
+    """Remove a container, and wait until its name is free: its own AutoRemove may be at it."""
+    deadline = time.monotonic() + BOOT_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            client.remove_container(container, v=True, force=True)
+        except NotFound:
+            return
+        except APIError as error:
+            if error.status_code != REMOVAL_UNDER_WAY:
+                raise
+        time.sleep(0.02)
 
 
 def _create(client: docker.APIClient, request: HostRequest, *, lacking: frozenset[str]) -> str:
