@@ -51,7 +51,7 @@ class HostRequest:
     environment: Mapping[str, str]
     """The machine's proxies."""
     share: str = ""
-    """A private folder of the gate's machine, for a socket that both sides see; none where empty."""
+    """A private folder of the gate's machine, for a socket that both sides see; may be empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +162,7 @@ def _create(client: docker.APIClient, request: HostRequest, *, lacking: frozense
 
 
 def _unknown(client: docker.APIClient) -> frozenset[str]:
-    """Name the capabilities that are newer than the engine: it grants none, and refuses the names."""
+    """Name the capabilities that are newer than the engine, which refuses their names."""
     api = tuple(int(part) for part in client.version()["ApiVersion"].split("."))
     return frozenset({"PERFMON", "BPF", "CHECKPOINT_RESTORE"} if api <= NAMELESS_API else ())
 

@@ -1,6 +1,13 @@
 """Plays a playbook of ours: the one module that knows ansible-runner.
 
 A play is told by its events, as they happen; nothing that it read or wrote outlives it.
+
+What it costs (medians of five, two cores, seconds of CPU): an empty play 0.61, as much as a bare
+ansible-playbook; 0.73 by the clock where nothing else runs. Gathering facts adds 1.05, and each
+task whose module is a program of its own (command, copy, uri) 0.38; a role's argument specs 0.03.
+So facts are gathered only where a role asks for some, and what is done often is an action plugin.
+Inventory plugins, collection paths and pipelining make no difference that could be measured; they
+are set so that nothing of the user's is read and nothing is written outside of the folder.
 """
 
 import contextlib
@@ -90,7 +97,7 @@ def play(
         interrupt=interrupt,
         deadline=None if timeout is None else started + timeout,
     )
-    with _private_folder(directory) as folder, _signals_held_back(course):
+    with _signals_held_back(course), _private_folder(directory) as folder:
         _write(folder / "env" / "extravars", json.dumps(dict(extra_vars)))
         runner = init_runner(
             private_data_dir=str(folder),

@@ -41,6 +41,7 @@ _CHANGING = (
     (re.compile(r"\b[0-9a-f]{32,}\b"), "…"),
     (re.compile(r"(t4-)[0-9a-f]{8}-\d+"), r"\1…"),
     (re.compile(r"\b172\.\d+\.\d+\.\d+\b"), "BEACON"),
+    (re.compile(r"\b\d+(?= milliseconds)"), "…"),
     (re.compile(r"\b40265\d{5}\b"), "…"),
     (re.compile(r"(127\.0\.0\.1:)[12]\d{4}\b"), r"\g<1>PORT"),
 )

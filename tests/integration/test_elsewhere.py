@@ -76,7 +76,7 @@ def test_a_direct_run_that_is_killed_leaves_nothing(
 
 
 def test_a_host_on_cgroup_v2_verifies_and_says_which_limits_its_engine_discards(
-    gate: Gate, client: docker.APIClient, tags: dict[str, str], tmp_path: Path
+    gate: Gate, client: docker.APIClient, tags: dict[str, str]
 ) -> None:
     folder = Path(tempfile.mkdtemp(prefix="hg-"))
     with machine(

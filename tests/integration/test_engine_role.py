@@ -88,7 +88,7 @@ class Fresh:
         script = (
             "dpkg-query --show --showformat '${Package} ${db:Status-Status}\n'; cat /etc/group;"
             " ls -dA /etc/docker /opt/containerd /run/docker* /run/containerd /var/lib/hardgate*"
-            " /var/lib/docker/* 2>/dev/null; grep -lsx dockerd /proc/[0-9]*/comm"
+            " /var/lib/docker/* /tmp/* 2>/dev/null; grep -lsx dockerd /proc/[0-9]*/comm"
         )
         return self.run("root", "sh", "-c", script).output
 

@@ -3,6 +3,8 @@
 import os
 import signal
 import stat
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -150,6 +152,26 @@ def test_what_the_caller_raises_over_an_event_ends_the_play(home: Path, tmp_path
             {},
             on_event=refuse,
         )
+
+
+def test_a_signal_that_nobody_handles_leaves_no_folder(
+    home: Path, tmp_path: Path, sleeper: str
+) -> None:
+    del home
+    file, folder = tmp_path / "pid", tmp_path / "folder"
+    folder.mkdir()
+    script = (
+        "import sys; from pathlib import Path; from hardgate.playbook import play;"
+        "play(sys.argv[1], {'pid_file': sys.argv[2]}, directory=Path(sys.argv[3]))"
+    )
+    player = subprocess.Popen([sys.executable, "-c", script, sleeper, str(file), str(folder)])
+    while not has_words(file):
+        assert player.poll() is None
+        time.sleep(0.1)
+    player.terminate()
+    assert player.wait(timeout=20) == -signal.SIGTERM
+    assert list(folder.iterdir()) == []
+    assert_gone(int(file.read_text()))
 
 
 def interrupt_when(file: Path) -> None:

@@ -24,9 +24,8 @@ def reason(cause: str, subject: str = "", *, general: bool = False, quotes: int 
 
 
 def missed(name: str, why: Reason | None) -> Verdict:
-    return runs.failed(
-        name, "exited 1, without a word", diagnosis=why and Diagnosis(trace="+ x", reason=why)
-    )
+    seen = Diagnosis(trace="+ x", reason=why) if why else None
+    return runs.failed(name, "exited 1, without a word", diagnosis=seen)
 
 
 def names(*verdicts: Verdict) -> list[list[str]]:

@@ -268,7 +268,7 @@ CASES: dict[str, tuple[Miss, str]] = {
             ran=((CURL, 7),),
             failures=(("curl", "connect", "127.0.0.1:8080", "ECONNREFUSED"),),
             listening=[
-                {"address": "0.0.0.0", "port": 9000, "program": "python3", "in_workspace": True}
+                {"address": "127.0.0.1", "port": 9000, "program": "python3", "in_workspace": True}
             ],
         ),
         "port_wrong",
@@ -534,7 +534,8 @@ CASES: dict[str, tuple[Miss, str]] = {
     ),
     "spoken: refused": (
         spoken(
-            "curl: (7) Failed to connect to 127.0.0.1 port 8080 after 0 ms: Could not connect to server\n",
+            "curl: (7) Failed to connect to 127.0.0.1 port 8080 after 0 ms: "
+            "Could not connect to server\n",
             listening=[],
         ),
         "nothing_listens",

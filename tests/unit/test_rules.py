@@ -30,7 +30,9 @@ def test_its_words_are_whole_sentences(rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.id)
 def test_no_rule_knows_a_capability(rule: Rule) -> None:
-    names = "agent_uid_1000|agent_home_writable|auth_token_agent_owned|list_peers_http|pid_host_visible"
+    names = (
+        "agent_uid_1000|agent_home_writable|auth_token_agent_owned|list_peers_http|pid_host_visible"
+    )
     assert not re.search(names, f"{rule.because}{rule.remedy}{rule.said}")
 
 

@@ -44,7 +44,7 @@ def forbidden(miss: Miss, step: Step, failure: Failure) -> Iterator[Clue]:
     if failure.call == "execve":
         yield from _not_run(miss, target, line)
     else:
-        yield from _closed_on_the_way(miss, target, line)
+        yield from closed_on_the_way(miss, target, line)
         yield from _closed_itself(miss, step, failure)
     yield _denied(failure, line)
 
@@ -94,11 +94,12 @@ def without_right(miss: Miss, place: Place, right: str, line: str) -> Iterator[C
     elif right == "x" and place.kind == "file":
         yield from _not_run(miss, place.path, line)
     else:
-        yield from _closed_on_the_way(miss, place.path, line)
+        yield from closed_on_the_way(miss, place.path, line)
         yield from _closed(miss, place, right, line)
 
 
-def _closed_on_the_way(miss: Miss, target: str, line: str) -> Iterator[Clue]:
+def closed_on_the_way(miss: Miss, target: str, line: str) -> Iterator[Clue]:
+    """Say which folder above a path lets the agent not through."""
     parts = target.split("/")
     for end in range(2, len(parts)):
         place = miss.place("/".join(parts[:end]))

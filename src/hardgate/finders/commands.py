@@ -8,7 +8,6 @@ from hardgate.clue import Clue
 from hardgate.finders.said import quote
 from hardgate.miss import Miss
 from hardgate.step import Step
-from hardgate.steps import SHELLS
 from hardgate.told import OPEN, SHUT
 
 NOT_FOUND = 127
@@ -113,10 +112,15 @@ def _missing(miss: Miss, step: Step) -> Iterator[tuple[str, str]]:
         if failure.call == "execve" and failure.errno == "ENOENT":
             yield failure.target, quote(failure)
     asked = _ASKED.match(" ".join(step.words))
-    if asked and asked["program"] in absent:
+    unknown = asked and step.status and asked["program"] not in miss.seen("commands")
+    if asked and (unknown or asked["program"] in absent):
         yield asked["program"], " ".join(step.words)
-    if step.status == NOT_FOUND and step.program not in SHELLS and not step.started:
-        yield step.words[0], f"{step.text}: exit status {NOT_FOUND}"
+    if step.status == NOT_FOUND and step.words and not step.started:
+        # Behind sudo and its like the status is another command's.
+        known = miss.seen("commands").get(step.program) or {}
+        broken = str(known.get("interpreter") or "").endswith("\r")
+        if step.program in absent or broken:
+            yield step.words[0], f"{step.text}: exit status {NOT_FOUND}"
 
 
 def _without_interpreter(program: str, interpreter: str, quotes: tuple[str, ...]) -> Clue:

@@ -34,7 +34,7 @@ def _answered(miss: Miss, step: Step) -> Iterator[str]:
     """Yield what a step decided on: commands that did their work, and found what was not wanted."""
     if step.is_test or step.program in READERS:
         yield step.text
-        yield from (one.text for one in miss.inputs(step) if not one.failed)
+        yield from (one.text for one in miss.inputs(step) if one.status == 0)
         if not any(one.failed for one in miss.inputs(step)):
             yield from _REDIRECTED.findall(miss.script)  # A redirect is not traced.
     elif "nsenter" in step.programs and not step.started[-1:][0].startswith("nsenter"):

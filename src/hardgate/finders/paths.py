@@ -13,10 +13,9 @@ from hardgate.place import KINDS, Place
 from hardgate.step import Step
 from hardgate.told import OPEN, SHUT
 
-NAMING = frozenset(
-    "cat head tail grep sed awk stat ls readlink wc find touch mkdir rm rmdir cp mv tee .".split()
-)
-"""Programs whose words are paths."""
+READING = frozenset("cat head tail grep sed awk stat ls readlink wc find rm rmdir .".split())
+MAKING = frozenset("touch mkdir tee".split())
+"""Programs whose words are paths: those that are to be there, and those that are to be made."""
 
 LETTERS = {"d": "directory", "f": "file", "S": "socket", "p": "fifo", "L": "link", "h": "link"}
 NOT_MADE = frozenset({"EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "ENOTDIR"})
@@ -171,12 +170,20 @@ def _asked(miss: Miss, letter: str, path: str, line: str) -> Iterator[Clue]:
 
 def _named(miss: Miss, step: Step) -> Iterator[Clue]:
     """Where no system call was seen, look at the paths that a failed command names."""
-    if not step.status or step.program not in NAMING:
+    if not step.status or step.program not in READING | MAKING or step.is_raised:
         return
     for word in step.words[1:]:
-        place = miss.place(_highest_missing(miss, word)) if word.startswith("/") else None
-        if place and not place.exists:
-            yield from absent(miss, word, step.text)
+        path = word if word.startswith("/") else ""
+        way = list(access.closed_on_the_way(miss, path, step.text)) if path else []
+        yield from way
+        if not path or way:
+            continue
+        missing = miss.place(_highest_missing(miss, path))
+        folder = miss.place(path.rpartition("/")[0])
+        if step.program in MAKING and missing and missing.path == path and folder:
+            yield from access.without_right(miss, folder, "w", step.text)
+        elif missing and not missing.exists:
+            yield from absent(miss, path, step.text)
 
 
 def _spoken(miss: Miss, step: Step) -> Iterator[Clue]:

@@ -54,11 +54,14 @@ def _unauthorized(miss: Miss, step: Step, asked: web.Asked) -> Iterator[Clue]:
     mute = web.CLIENTS & step.programs and not _SHOWS.search(step.text)
     fields["how"] = ", and was asked without a token" if mute else ""
     if _NO_BEARER.search(step.text):
-        quotes = (step.text, asked.quote)
+        unread = next((x for one in miss.before(step) for x in one.failures if x.errno), None)
+        told = [quote(unread)] if unread else []
+        fields["source"] = "".join(f"; before that, {line}" for line in told)
+        quotes = (*told, step.text, asked.quote)
         yield Clue(cause="bearer_empty", quotes=quotes, fields=fields, subject=asked.url)
     elif about_token and token.is_sound(miss):
-        told = f"seen from outside: '{token.TOKEN}' is there, and uid {miss.uid} may read it"
-        quotes = (asked.quote, told)
+        sound = f"seen from outside: '{token.TOKEN}' is there, and uid {miss.uid} may read it"
+        quotes = (asked.quote, sound)
         yield Clue(cause="token_refused", quotes=quotes, fields=fields, subject=token.TOKEN)
     yield Clue(cause="unauthorized", quotes=(asked.quote,), fields=fields, subject=asked.url)
 

@@ -109,9 +109,7 @@ def _missing(miss: Miss, quotes: Lines, fields: dict[str, str]) -> Clue:
     return Clue(cause="runtime_not_up", quotes=quotes, fields=fields, subject="runtime")
 
 
-def _foreign(
-    miss: Miss, token: Place, fields: dict[str, str], quotes: Lines
-) -> Iterator[Clue]:
+def _foreign(miss: Miss, token: Place, fields: dict[str, str], quotes: Lines) -> Iterator[Clue]:
     runtime = miss.wrong_workload
     if runtime and runtime.uid == token.uid:
         reads = token.grants(miss.uid, miss.groups, "r")

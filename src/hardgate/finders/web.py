@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from hardgate.miss import Miss
@@ -59,7 +59,9 @@ def requests(miss: Miss, step: Step) -> Iterator[Asked]:
         words = " ".join(step.words)
         urls = [url for text in (words, *step.started) for url in _URL.findall(text)]
         for url in dict.fromkeys(urls):
-            yield _answer(miss, step, url)
+            asked = _answer(miss, step, url)
+            # The address of what goes to a socket in the file system is a mere name.
+            yield replace(asked, is_local=False) if "unix-socket" in step.text else asked
     else:
         yield from _on_the_wire(miss, step)
 
