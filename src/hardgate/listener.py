@@ -113,9 +113,8 @@ class Listener:
         # Redacted before anything is concluded from it: a conclusion may quote half a secret.
         observation = Observation.from_json(self._console.redactor.value(dict(data)))
         self._findings.observations.append(observation)
-        for verdict in judge(self._plan, self._findings.observations):
-            if verdict.name == observation.name:
-                self._console.verdict(verdict)
+        for verdict in judge(self._plan.only(observation.name), self._findings.observations):
+            self._console.verdict(verdict)
 
     def _fail(self, answer: Mapping[str, Any]) -> None:
         told = answer.get(ERROR)

@@ -1,7 +1,7 @@
 """What a run is going to look at, fixed before any engine is touched."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardgate.contract import Capability, Contract
 from hardgate.errors import ContractError, UsageError
@@ -35,6 +35,14 @@ class Plan:
     def partial(self) -> bool:
         """Some of the contract's capabilities are not looked at."""
         return len(self.capabilities) < len(self.contract.capabilities)
+
+    def only(self, name: str) -> "Plan":
+        """Plan one capability or guard alone."""
+        return replace(
+            self,
+            capabilities=tuple(one for one in self.capabilities if one.name == name),
+            guards=tuple(one for one in self.guards if one.name == name),
+        )
 
 
 def make_plan(
