@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from hardgate.document import Node, Refusal, Scalar, Table, naming, read_document
-from hardgate.field import Field, Remark, Tables, read_table
-from hardgate.lists import Urls
-from hardgate.origin import plain_origin, read_origin
-from hardgate.printable import control_character, shown
-from hardgate.shape import Choice, Flag, Name, Script, Seconds, Text, Whole
+from hardgate.reading.document import Node, Refusal, Scalar, Table, naming, read_document
+from hardgate.reading.field import Field, Remark, Tables, read_table
+from hardgate.reading.lists import Urls
+from hardgate.reading.origin import plain_origin, read_origin
+from hardgate.reading.printable import control_character, shown
+from hardgate.reading.shape import Choice, Flag, Name, Script, Seconds, Text, Whole
 
 VERSION = 1
 MAX_PROBE = 64 * 1024

@@ -14,7 +14,7 @@ import docker
 from hardgate.beside import start_beside
 from hardgate.host import TOOLS
 from hardgate.owner import Owner
-from hardgate.template import files_in
+from hardgate.pipeline.template import files_in
 
 LIFE_SECONDS = 4 * 3600
 URL, ID = "PLATFORM_URL", "WORKSPACE_ID"

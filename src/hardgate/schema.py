@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from hardgate.contract import CONTRACT_FIELDS, VERSION
-from hardgate.field import table_schema
+from hardgate.reading.field import table_schema
 
 
 def contract_schema() -> dict[str, Any]:

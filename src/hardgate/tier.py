@@ -6,11 +6,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from hardgate.document import Node, Refusal, naming, read_document
-from hardgate.field import Field, Reading, Tables, read_table
-from hardgate.lists import Pairs, Paths
-from hardgate.origin import read_origin
-from hardgate.shape import Choice, Flag, Name, Whole
+from hardgate.reading.document import Node, Refusal, naming, read_document
+from hardgate.reading.field import Field, Reading, Tables, read_table
+from hardgate.reading.lists import Pairs, Paths
+from hardgate.reading.origin import read_origin
+from hardgate.reading.shape import Choice, Flag, Name, Whole
 from hardgate.widening import widenings
 
 MIB = 1024 * 1024

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.change import Added
-from hardgate.kingfisher import find_in_lines
+from hardgate.pipeline.change import Added
+from hardgate.pipeline.kingfisher import find_in_lines
 from tests.scanners.shapes import HARMLESS, SHAPES
 
 FORMS = ("{}", 'KEY = "{}"', "key: {}")

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from hardgate.kingfisher import RULES
+from hardgate.pipeline.kingfisher import RULES
 from tests.scanners.shapes import HARMLESS, SHAPES
 
 FORMS = ("{}\n", 'KEY = "{}"\n', "key: {}\n")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.adapter import Case, judge, read_cases
 from hardgate.command import Finished
-from hardgate.point import exit_code
+from hardgate.pipeline.adapter import Case, judge, read_cases
+from hardgate.pipeline.point import exit_code
 
 
 def ended(status: int | None) -> Finished:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.change import Added, added_lines, find_change, read_diff
+from hardgate.pipeline.change import Added, added_lines, find_change, read_diff
 
 
 def git(folder: Path, *words: str) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from hardgate import origin
 from hardgate.contract import Contract, Severity, load_contract, parse_contract
 from hardgate.errors import ContractError, ExitCode
+from hardgate.reading import origin
 
 GOOD = """\
 version: 1

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hardgate.errors import UsageError
-from hardgate.policy import Policy, read_policy, refuse_direct
-from hardgate.trust import Trust, judge
+from hardgate.pipeline.policy import Policy, read_policy, refuse_direct
+from hardgate.pipeline.trust import Trust, judge
 
 ACTIONS = {"GITHUB_ACTIONS": "true", "CI": "true"}
 GITLAB = {"GITLAB_CI": "true", "CI_PROJECT_ID": "1", "CI_MERGE_REQUEST_PROJECT_ID": "1"}
@@ -81,7 +81,7 @@ def test_a_pull_request_is_as_trusted_as_its_head(
 
 
 def test_a_cleared_environment_does_not_hide_the_forge_above() -> None:
-    code = "from hardgate.trust import trust_here; print(trust_here(runner=False).trusted)"
+    code = "from hardgate.pipeline.trust import trust_here; print(trust_here(runner=False).trusted)"
     inner = f"env -u CI -u GITHUB_ACTIONS {sys.executable} -c '{code}'; true"
     ended = subprocess.run(
         ["/bin/sh", "-c", inner],

@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from hardgate.starter.write import starters, write_starters
+from hardgate.pipeline.starter.write import starters, write_starters
 
 
 def test_it_writes_what_is_not_there_and_says_so(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from hardgate.content import CONTRACTS
 from hardgate.contract import load_contract
-from hardgate.static.examine import Examination
-from hardgate.template import Template
+from hardgate.pipeline.static.examine import Examination
+from hardgate.pipeline.template import Template
 from hardgate.verdict import Outcome
 
 TEMPLATES = Path(__file__).parents[1] / "integration" / "templates"

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.answer import OF_AN_IMAGE, SESSIONS, answer_of, to_bytes
-from hardgate.change import Change, git
 from hardgate.contract import parse_contract
 from hardgate.image import commit_of
-from hardgate.point import Point, exit_code
-from hardgate.policy import Policy
-from hardgate.trust import Trust
-from hardgate.validation import Scene, contract_of, points
+from hardgate.pipeline.answer import OF_AN_IMAGE, SESSIONS, answer_of, to_bytes
+from hardgate.pipeline.change import Change, git
+from hardgate.pipeline.point import Point, exit_code
+from hardgate.pipeline.policy import Policy
+from hardgate.pipeline.trust import Trust
+from hardgate.pipeline.validation import Scene, contract_of, points
 from hardgate.verdict import Outcome
 from tests.unit.test_change import git as make
 

@@ -3,14 +3,14 @@
 import sys
 from collections.abc import Iterator, Sequence
 
-from hardgate.adapter import look
 from hardgate.command_line import Parser
 from hardgate.commands.static import add_template_options, contract_of, loudness
-from hardgate.inquiry import Inquiry
-from hardgate.point import Point
+from hardgate.pipeline.adapter import look
+from hardgate.pipeline.inquiry import Inquiry
+from hardgate.pipeline.point import Point
+from hardgate.pipeline.template import Template
 from hardgate.report.console import Console
 from hardgate.report.folder import Folder
-from hardgate.template import Template
 
 LOG = "adapter.log"
 

@@ -4,12 +4,12 @@ import sys
 from collections.abc import Sequence
 
 from hardgate.command_line import Parser
-from hardgate.doctor import points
-from hardgate.point import exit_code
+from hardgate.pipeline.doctor import points
+from hardgate.pipeline.point import exit_code
+from hardgate.pipeline.template import Template
 from hardgate.report.console import Console
 from hardgate.report.headline import colour_word, count
 from hardgate.report.points import tell
-from hardgate.template import Template
 from hardgate.verdict import Outcome
 
 

@@ -13,12 +13,12 @@ from hardgate.content import CONTRACTS
 from hardgate.contract import Contract, load_contract
 from hardgate.errors import UsageError
 from hardgate.gate import GateRequest, run_gate
+from hardgate.pipeline.policy import read_policy, refuse_direct
+from hardgate.pipeline.trust import trust_here
 from hardgate.plan import make_plan
 from hardgate.platform_double import URL, wants_platform
-from hardgate.policy import read_policy, refuse_direct
 from hardgate.report.console import Console
 from hardgate.tier import Tier, load_tiers
-from hardgate.trust import trust_here
 from hardgate.workspace import CONFIGS, TOKEN
 
 BEACON = "beacon"

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from hardgate.command_line import Parser
-from hardgate.starter.write import write_starters
-from hardgate.template import FORGES, Template
+from hardgate.pipeline.starter.write import write_starters
+from hardgate.pipeline.template import FORGES, Template
 
 CHOICES = tuple(forge.lstrip(".") for forge in FORGES)
 

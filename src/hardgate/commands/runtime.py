@@ -11,12 +11,12 @@ from hardgate.content import CONTRACTS
 from hardgate.contract import load_contract
 from hardgate.errors import UsageError
 from hardgate.gate import run_gate
+from hardgate.pipeline.static.config import read_config
+from hardgate.pipeline.static.dockerfile import read_stage
+from hardgate.pipeline.template import Template
 from hardgate.plan import make_plan
 from hardgate.report.console import Console
 from hardgate.restart import RESTART_GUARDS
-from hardgate.static.config import read_config
-from hardgate.static.dockerfile import read_stage
-from hardgate.template import Template
 from hardgate.variables import promises_token
 
 SESSION = "runtime"

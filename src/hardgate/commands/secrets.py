@@ -5,16 +5,16 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from hardgate.answer import REPORTS
-from hardgate.change import Added, Change, added_lines, find_change, git, lines_of
 from hardgate.command_line import Parser
 from hardgate.commands.static import add_template_options, contract_of, loudness
-from hardgate.inquiry import Inquiry
-from hardgate.kingfisher import Credential, find_in_lines
-from hardgate.point import Point
+from hardgate.pipeline.answer import REPORTS
+from hardgate.pipeline.change import Added, Change, added_lines, find_change, git, lines_of
+from hardgate.pipeline.inquiry import Inquiry
+from hardgate.pipeline.kingfisher import Credential, find_in_lines
+from hardgate.pipeline.point import Point
+from hardgate.pipeline.template import Template, files_in
 from hardgate.report.console import Console
 from hardgate.report.folder import Folder
-from hardgate.template import Template, files_in
 from hardgate.verdict import Outcome
 
 REMEDY = (

@@ -9,12 +9,12 @@ from hardgate.command_line import Parser
 from hardgate.content import CONTRACTS
 from hardgate.contract import Contract, load_contract
 from hardgate.errors import ContractError
-from hardgate.inquiry import Inquiry
-from hardgate.point import Point
+from hardgate.pipeline.inquiry import Inquiry
+from hardgate.pipeline.point import Point
+from hardgate.pipeline.static.examine import Examination
+from hardgate.pipeline.template import Template
 from hardgate.report.console import Console
 from hardgate.report.folder import Folder
-from hardgate.static.examine import Examination
-from hardgate.template import Template
 from hardgate.tier import load_tiers
 
 

@@ -7,23 +7,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hardgate import command
-from hardgate.answer import REPORTS
-from hardgate.change import find_change
 from hardgate.commands.gate import EGRESS_VARIABLE, make_parser
 from hardgate.commands.static import contract_of, loudness
 from hardgate.content import CONTRACTS, PACKAGE
-from hardgate.inquiry import Inquiry
-from hardgate.point import Point
-from hardgate.policy import read_policy
+from hardgate.pipeline.answer import REPORTS
+from hardgate.pipeline.change import find_change
+from hardgate.pipeline.inquiry import Inquiry
+from hardgate.pipeline.point import Point
+from hardgate.pipeline.policy import read_policy
+from hardgate.pipeline.template import Template
+from hardgate.pipeline.trust import trust_here
+from hardgate.pipeline.validation import Scene, points, standings
 from hardgate.report.closing import Tone
 from hardgate.report.console import Console, Step
 from hardgate.report.folder import Folder
 from hardgate.report.plain import one_line
 from hardgate.report.points import tone_of_point
 from hardgate.report.step_summary import WORDS
-from hardgate.template import Template
-from hardgate.trust import trust_here
-from hardgate.validation import Scene, points, standings
 from hardgate.verdict import Outcome
 
 COMMANDS = {"t4": "gate"}

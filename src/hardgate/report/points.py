@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from hardgate import __version__
-from hardgate.answer import Answer
 from hardgate.contract import Severity
 from hardgate.errors import ExitCode
-from hardgate.point import Point
+from hardgate.pipeline.answer import Answer
+from hardgate.pipeline.point import Point
 from hardgate.redact import Redactor
 from hardgate.report.closing import Tone, gutter
 from hardgate.report.console import Console

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from hardgate.point import Point
+from hardgate.pipeline.point import Point
 from hardgate.report.plain import one_line
 from hardgate.verdict import Outcome
 

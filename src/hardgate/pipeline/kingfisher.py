@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from hardgate import command
-from hardgate.change import Added
 from hardgate.errors import HardgateError
+from hardgate.pipeline.change import Added
 
 RULES = Path(__file__).with_name("secret_rules.yml")
 SECONDS = 600

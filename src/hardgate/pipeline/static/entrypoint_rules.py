@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hardgate.static.finding import Finding
-from hardgate.static.rule import rules
-from hardgate.static.shell import Command, expanded, option, read_commands
+from hardgate.pipeline.static.finding import Finding
+from hardgate.pipeline.static.rule import rules
+from hardgate.pipeline.static.shell import Command, expanded, option, read_commands
 
 DROPS = frozenset(
     {"gosu", "su-exec", "setpriv", "runuser", "chroot", "s6-setuidgid", "chpst", "setuidgid"}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardgate.static.shell import Command, expand, expanded, read_numbered
+from hardgate.pipeline.static.shell import Command, expand, expanded, read_numbered
 
 _HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
 _DIRECTIVE = re.compile(r"#\s*escape\s*=\s*`", re.IGNORECASE)

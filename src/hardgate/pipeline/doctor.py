@@ -6,15 +6,15 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hardgate.adapter import REQUIREMENTS
 from hardgate.contract import Severity
 from hardgate.engine import find_engine
 from hardgate.errors import HardgateError
 from hardgate.image import has_buildx
-from hardgate.point import Point
-from hardgate.policy import read_policy
-from hardgate.template import Template
-from hardgate.trust import trust_here
+from hardgate.pipeline.adapter import REQUIREMENTS
+from hardgate.pipeline.point import Point
+from hardgate.pipeline.policy import read_policy
+from hardgate.pipeline.template import Template
+from hardgate.pipeline.trust import trust_here
 from hardgate.verdict import Outcome
 
 PROGRAMS = ("hadolint", "shellcheck", "zizmor", "check-jsonschema", "kingfisher")

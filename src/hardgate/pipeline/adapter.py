@@ -12,9 +12,9 @@ from pathlib import Path
 
 from hardgate import command
 from hardgate.errors import HardgateError
-from hardgate.point import Point
+from hardgate.pipeline.point import Point
+from hardgate.pipeline.template import Template
 from hardgate.report.plain import tail
-from hardgate.template import Template
 from hardgate.verdict import Outcome
 
 INSTALL_SECONDS = 900

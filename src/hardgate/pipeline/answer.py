@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hardgate.errors import ExitCode
-from hardgate.point import Point, exit_code
+from hardgate.pipeline.point import Point, exit_code
 from hardgate.report.headline import colour_word
 from hardgate.verdict import Outcome
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardgate.document import Node, Refusal, Scalar, naming, read_document
 from hardgate.errors import UsageError
-from hardgate.field import Field, read_table
-from hardgate.lists import read_listing
-from hardgate.origin import SHA256_DIGITS
-from hardgate.shape import Flag, Name
-from hardgate.trust import Trust
+from hardgate.pipeline.trust import Trust
+from hardgate.reading.document import Node, Refusal, Scalar, naming, read_document
+from hardgate.reading.field import Field, read_table
+from hardgate.reading.lists import read_listing
+from hardgate.reading.origin import SHA256_DIGITS
+from hardgate.reading.shape import Flag, Name
 
 POLICY = Path("/etc/hardgate/policy.yaml")
 """On the runner. The path is fixed: a variable or a flag could name a file of the change's own."""

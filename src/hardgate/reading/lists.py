@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from hardgate.document import Listing, Node, Refusal, Scalar, Table
-from hardgate.origin import is_web_url
-from hardgate.printable import shown
-from hardgate.shape import read_string
+from hardgate.reading.document import Listing, Node, Refusal, Scalar, Table
+from hardgate.reading.origin import is_web_url
+from hardgate.reading.printable import shown
+from hardgate.reading.shape import read_string
 
 MAX_URL = 2048
 

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hardgate.document import Listing, Node, Refusal, Scalar
-from hardgate.printable import control_character, shown
+from hardgate.reading.document import Listing, Node, Refusal, Scalar
+from hardgate.reading.printable import control_character, shown
 from hardgate.typo import guess
 
 _WORDS = {

@@ -8,8 +8,8 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
-from hardgate.document import MAX_BYTES
 from hardgate.errors import ContractError
+from hardgate.reading.document import MAX_BYTES
 from hardgate.typo import guess
 
 FETCH_SECONDS = 30.0

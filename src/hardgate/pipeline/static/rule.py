@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from hardgate.contract import Severity
-from hardgate.static.finding import Finding
+from hardgate.pipeline.static.finding import Finding
 
 RULES = Path(__file__).with_name("rules.yaml")
 TABLE = yaml.safe_load(RULES.read_text())

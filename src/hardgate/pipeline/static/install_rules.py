@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from hardgate.static.dockerfile import Act, Dockerfile, run_commands
-from hardgate.static.finding import Finding
-from hardgate.static.rule import rules
-from hardgate.static.shell import Command, chain_before, swallows
+from hardgate.pipeline.static.dockerfile import Act, Dockerfile, run_commands
+from hardgate.pipeline.static.finding import Finding
+from hardgate.pipeline.static.rule import rules
+from hardgate.pipeline.static.shell import Command, chain_before, swallows
 
 INSTALLERS: Mapping[str, frozenset[str]] = {
     name: frozenset({"install", "add"})

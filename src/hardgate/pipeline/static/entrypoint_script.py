@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from hardgate.static.dockerfile import Dockerfile
+from hardgate.pipeline.static.dockerfile import Dockerfile
 
 STARTERS = frozenset({"tini", "dumb-init", "sh", "bash", "dash", "ash", "env", "catatonit", "init"})
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hardgate.answer import ANSWER, answer_of, to_bytes
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.image import commit_of
-from hardgate.point import Point
+from hardgate.pipeline.answer import ANSWER, answer_of, to_bytes
+from hardgate.pipeline.point import Point
 from hardgate.report.console import Console
 from hardgate.report.folder import Folder, open_folder
 from hardgate.report.plain import one_line

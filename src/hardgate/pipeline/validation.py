@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hardgate.answer import OF_AN_IMAGE, SESSIONS, Answer, find_answers
-from hardgate.change import Change, git
 from hardgate.content import CONTRACTS
 from hardgate.contract import Contract, Severity
 from hardgate.image import commit_of
-from hardgate.point import Point
-from hardgate.policy import POLICY, Policy
-from hardgate.template import LEFT_OUT
-from hardgate.trust import Trust
+from hardgate.pipeline.answer import OF_AN_IMAGE, SESSIONS, Answer, find_answers
+from hardgate.pipeline.change import Change, git
+from hardgate.pipeline.point import Point
+from hardgate.pipeline.policy import POLICY, Policy
+from hardgate.pipeline.template import LEFT_OUT
+from hardgate.pipeline.trust import Trust
 from hardgate.verdict import Outcome
 
 CLOCK_SECONDS = 1.0

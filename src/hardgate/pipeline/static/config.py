@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hardgate.document import Listing, Node, Refusal, Scalar, Table, read_document
-from hardgate.field import Field, table_schema
-from hardgate.shape import Flag, Name, Shape, Text, Whole
+from hardgate.reading.document import Listing, Node, Refusal, Scalar, Table, read_document
+from hardgate.reading.field import Field, table_schema
+from hardgate.reading.shape import Flag, Name, Shape, Text, Whole
 from hardgate.typo import guess
 
 MAX_PORT = 65535

@@ -4,20 +4,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hardgate.contract import Contract, Severity, load_contract
-from hardgate.document import Refusal
 from hardgate.errors import ContractError, HardgateError
-from hardgate.inquiry import untold
-from hardgate.point import Point
-from hardgate.static import dockerfile_rules, entrypoint_rules, linters, workflow_rules
-from hardgate.static.config import read_config
-from hardgate.static.dockerfile import Dockerfile, read_stage
-from hardgate.static.dockerfile_rules import agent_names
-from hardgate.static.entrypoint_rules import Entrypoint
-from hardgate.static.entrypoint_script import entrypoint_script
-from hardgate.static.finding import Finding
-from hardgate.static.rule import rules
-from hardgate.static.workflow import Workflow, read_workflow
-from hardgate.template import Template, is_shell
+from hardgate.pipeline.inquiry import untold
+from hardgate.pipeline.point import Point
+from hardgate.pipeline.static import dockerfile_rules, entrypoint_rules, linters, workflow_rules
+from hardgate.pipeline.static.config import read_config
+from hardgate.pipeline.static.dockerfile import Dockerfile, read_stage
+from hardgate.pipeline.static.dockerfile_rules import agent_names
+from hardgate.pipeline.static.entrypoint_rules import Entrypoint
+from hardgate.pipeline.static.entrypoint_script import entrypoint_script
+from hardgate.pipeline.static.finding import Finding
+from hardgate.pipeline.static.rule import rules
+from hardgate.pipeline.static.workflow import Workflow, read_workflow
+from hardgate.pipeline.template import Template, is_shell
+from hardgate.reading.document import Refusal
 from hardgate.tier import load_tiers
 from hardgate.verdict import Outcome
 

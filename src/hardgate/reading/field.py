@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hardgate.document import Node, Refusal, Scalar, Table
-from hardgate.lists import read_listing
-from hardgate.printable import shown
-from hardgate.shape import Shape
+from hardgate.reading.document import Node, Refusal, Scalar, Table
+from hardgate.reading.lists import read_listing
+from hardgate.reading.printable import shown
+from hardgate.reading.shape import Shape
 from hardgate.typo import guess
 
 

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from hardgate.static.dockerfile import Act, Dockerfile
-from hardgate.static.entrypoint_script import entrypoint_script
-from hardgate.static.finding import Finding
-from hardgate.static.install_rules import look_at_installs
-from hardgate.static.rule import rules
-from hardgate.static.shell import option
+from hardgate.pipeline.static.dockerfile import Act, Dockerfile
+from hardgate.pipeline.static.entrypoint_script import entrypoint_script
+from hardgate.pipeline.static.finding import Finding
+from hardgate.pipeline.static.install_rules import look_at_installs
+from hardgate.pipeline.static.rule import rules
+from hardgate.pipeline.static.shell import option
 
 HOME = "/agent-home"
 SUDOERS = "/etc/sudoers.d/"

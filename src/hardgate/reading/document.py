@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import yaml
 
 from hardgate.errors import ContractError
-from hardgate.printable import shown
+from hardgate.reading.printable import shown
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20

@@ -12,9 +12,9 @@ from typing import Any
 
 from hardgate import command
 from hardgate.errors import HardgateError
-from hardgate.static.finding import Finding
-from hardgate.static.rule import linters
-from hardgate.template import Template
+from hardgate.pipeline.static.finding import Finding
+from hardgate.pipeline.static.rule import linters
+from hardgate.pipeline.template import Template
 
 SECONDS = 120
 
