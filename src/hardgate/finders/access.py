@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from hardgate.clue import Clue
+from hardgate.finders.namespaces import not_privileged
 from hardgate.finders.owner import nameless, owner_of
 from hardgate.finders.said import quote
 from hardgate.miss import Miss
@@ -35,9 +36,12 @@ CALLS = {
 def forbidden(miss: Miss, step: Step, failure: Failure) -> Iterator[Clue]:
     """Say what keeps the agent from a path: a folder above it, its owner, its mode, its mount."""
     line, target = quote(failure), failure.target
+    of_pid_1 = target.removeprefix("/host").startswith("/proc/1/")
     if not miss.runs_as_agent(step, failure.program):
+        if of_pid_1 and not_privileged(miss):
+            yield _closed_to_root(miss, target, line)
         return
-    if target.removeprefix("/host").startswith("/proc/1/"):
+    if of_pid_1:
         fields = {"uid": str(miss.uid), "target": target}
         yield Clue(cause="pid_1_closed", quotes=(line,), fields=fields)
         return
@@ -47,6 +51,14 @@ def forbidden(miss: Miss, step: Step, failure: Failure) -> Iterator[Clue]:
         yield from closed_on_the_way(miss, target, line)
         yield from _closed_itself(miss, step, failure)
     yield _denied(failure, line)
+
+
+def _closed_to_root(miss: Miss, target: str, line: str) -> Clue:
+    own, host = miss.pid_namespaces
+    other = "; nor is it the host's: its PID namespace is its own" if own != host else ""
+    fields = {"target": target, "own": other}
+    quotes = (line, "seen from outside: the engine says that it is not privileged")
+    return Clue(cause="pid_1_closed_to_root", quotes=quotes, fields=fields)
 
 
 def in_the_way(miss: Miss, target: str, line: str, what: str) -> Iterator[Clue]:

@@ -63,7 +63,8 @@ def _compared(miss: Miss, step: Step) -> Clue:
     compared = step.comparison
     assert compared is not None  # noqa: S101 - the caller looked
     got, wanted = sides(miss, compared)
-    producer = next(iter(miss.inputs(step)), None)
+    inputs = miss.inputs(step)
+    producer = next((one for one in inputs if one.failed), next(iter(inputs), None))
     told: str = ""
     quotes: tuple[str, ...] = (step.text,)
     if producer and producer.text:

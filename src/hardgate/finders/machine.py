@@ -43,6 +43,7 @@ def find(miss: Miss, step: Step) -> Iterator[Clue]:
 def _capabilities(miss: Miss, step: Step, about: str) -> Iterator[Clue]:
     own, host = miss.bounding, miss.host_bounding
     field = _FIELD.search(about) or (step.program == "grep" and _FIELD.search(miss.script))
+    field = field or _read_as_zero(miss, step)
     if own is None:
         return
     told = f"seen from outside: CapBnd {own:016x}"
@@ -59,6 +60,15 @@ def _capabilities(miss: Miss, step: Step, about: str) -> Iterator[Clue]:
         elif lacking := _everything(host) & ~host:
             fields["lacking"] = _names(lacking)
             yield Clue(cause="capability_lacking_on_host", quotes=both, fields=fields)
+
+
+def _read_as_zero(miss: Miss, step: Step) -> re.Match[str] | None:
+    """Find an earlier step that read a set, where a test then compares nothing but zero."""
+    compared = step.comparison
+    if not compared or compared.left.strip("0x") or not compared.left:
+        return None
+    read = (_FIELD.search(one.text) for one in miss.before(step) if one.status == 0)
+    return next(filter(None, read), None)
 
 
 def _everything(host: int) -> int:
