@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from io import BufferedIOBase
 from pathlib import Path
@@ -26,6 +26,14 @@ SUITE = "trixie"
 REPOSITORY = "hardgate/base"
 PUBLIC = ("debian", "trixie-slim")
 AUTHORITIES = Path("/usr/local/share/ca-certificates")
+"""Where Debian, and so a base, keeps authorities of its owner's (*.crt)."""
+AUTHORITY_FOLDERS = (
+    AUTHORITIES,
+    Path("/etc/pki/ca-trust/source/anchors"),
+    Path("/etc/pki/trust/anchors"),
+    Path("/etc/ca-certificates/trust-source/anchors"),
+)
+"""Where machines do: Debian, Fedora, openSUSE and Arch, with those that come from them."""
 
 SILENCE_SECONDS = 30
 """How long a registry may say nothing while it is asked for the base."""
@@ -49,9 +57,17 @@ def ensure_base(
         return _of_debian(engine, authorities, refresh=refresh, say=say)
 
 
-def machine_authorities(folder: Path = AUTHORITIES) -> dict[str, bytes]:
-    """Read the machine's extra authorities, by file name."""
-    return {file.name: file.read_bytes() for file in sorted(folder.glob("*.crt"))}
+def machine_authorities(folders: Sequence[Path] = AUTHORITY_FOLDERS) -> dict[str, bytes]:
+    """Read the machine's extra authorities, each by the name that a base is to know it by."""
+    found = {}
+    for folder in folders:
+        for file in sorted(folder.rglob("*.*")):
+            if file.suffix in {".crt", ".pem", ".cer"} and file.is_file():
+                content = file.read_bytes()
+                if b"BEGIN CERTIFICATE" in content:
+                    name = file.relative_to(folder).with_suffix(".crt")
+                    found["-".join(name.parts)] = content
+    return found
 
 
 def _of_debian(engine: Engine, authorities: Mapping[str, bytes], *, refresh: bool, say: Say) -> str:
@@ -71,7 +87,10 @@ def _of_debian(engine: Engine, authorities: Mapping[str, bytes], *, refresh: boo
         _trust(client, owners, tag, authorities, source=public)
     else:
         say(f"No registry gave '{public}' ({refusal}): bootstrapping the base.")
-        _bootstrap(client, tag, say)
+        draft = f"{tag}-draft"
+        _bootstrap(client, draft, say)
+        _trust(client, draft, tag, authorities, source="mmdebstrap")
+        client.remove_image(draft, noprune=True)
     if authorities:
         say(f"The base trusts this machine's own authorities too ({len(authorities)} of them).")
     let_go(client, before, str(digest_of(client, tag)))
@@ -144,6 +163,7 @@ def _trust(
         folder = Path(name)
         for file, content in authorities.items():
             (folder / file).write_bytes(content)
+            (folder / file).chmod(0o644)
         (folder / "Dockerfile").write_text(dockerfile(reference, _labels(source), authorities))
         request = BuildRequest(
             context=folder,
@@ -181,7 +201,6 @@ def _bootstrap(client: docker.APIClient, tag: str, say: Say) -> None:
                 {
                     "base_image_suite": SUITE,
                     "base_image_file": str(file),
-                    "base_image_authorities": str(AUTHORITIES),
                     "base_image_environment": proxy_environment(),
                 },
             )

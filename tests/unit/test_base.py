@@ -2,25 +2,33 @@
 
 from pathlib import Path
 
-import pytest
-
 from hardgate import base
 from hardgate.base import dockerfile, machine_authorities
-from hardgate.proxy import proxy_environment
+
+CERTIFICATE = b"-----BEGIN CERTIFICATE-----\n"
 
 
 def test_a_machine_without_authorities_of_its_own_has_the_plain_tag(tmp_path: Path) -> None:
-    assert machine_authorities(tmp_path / "nowhere") == {}
+    assert machine_authorities([tmp_path / "nowhere"]) == {}
     assert base._suffix({}) == ""
 
 
 def test_other_authorities_are_another_base(tmp_path: Path) -> None:
-    (tmp_path / "one.crt").write_bytes(b"1")
-    (tmp_path / "readme.txt").write_bytes(b"no certificate")
-    first = machine_authorities(tmp_path)
-    assert first == {"one.crt": b"1"}
-    (tmp_path / "one.crt").write_bytes(b"2")
-    assert base._suffix(first) != base._suffix(machine_authorities(tmp_path))
+    (tmp_path / "one.crt").write_bytes(CERTIFICATE + b"1")
+    first = machine_authorities([tmp_path])
+    (tmp_path / "one.crt").write_bytes(CERTIFICATE + b"2")
+    assert base._suffix(first) != base._suffix(machine_authorities([tmp_path]))
+
+
+def test_authorities_are_read_wherever_a_distribution_keeps_them(tmp_path: Path) -> None:
+    debian, fedora = tmp_path / "debian", tmp_path / "fedora"
+    (debian / "of us").mkdir(parents=True)
+    fedora.mkdir()
+    (debian / "of us" / "root.crt").write_bytes(CERTIFICATE)
+    (debian / "readme.txt").write_bytes(b"no certificate")
+    (debian / "binary.crt").write_bytes(b"\x30\x82")
+    (fedora / "root.pem").write_bytes(CERTIFICATE)
+    assert list(machine_authorities([debian, fedora])) == ["of us-root.crt", "root.crt"]
 
 
 def test_a_base_without_authorities_only_gets_its_labels() -> None:
@@ -33,18 +41,3 @@ def test_authorities_are_copied_by_name_whatever_they_are_called() -> None:
     text = dockerfile("a", {}, {"my own.crt": b"", 'a"b.crt': b""})
     assert 'COPY ["my own.crt", "a\\"b.crt", "/usr/local/share/ca-certificates/"]' in text
     assert "\nRUN update-ca-certificates\n" in text
-
-
-@pytest.mark.parametrize(
-    ("environ", "expected"),
-    [
-        ({}, {}),
-        ({"HTTP_PROXY": "http://p"}, {"http_proxy": "http://p", "HTTP_PROXY": "http://p"}),
-        ({"no_proxy": "a,b"}, {"no_proxy": "a,b", "NO_PROXY": "a,b"}),
-        ({"http_proxy": ""}, {}),
-    ],
-)
-def test_a_proxy_is_given_under_both_spellings(
-    environ: dict[str, str], expected: dict[str, str]
-) -> None:
-    assert proxy_environment(environ) == expected

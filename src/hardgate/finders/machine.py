@@ -49,6 +49,8 @@ def _capabilities(miss: Miss, step: Step, about: str) -> Iterator[Clue]:
     told = f"seen from outside: CapBnd {own:016x}"
     if field and miss.uid != 0:
         full = ", the host's own" if own == host else ""
+        if host is not None and host & ~own:
+            full = f"; the host's is {host:016x}, and it lacks {_names(host & ~own)}"
         fields = {"field": field[0], "uid": str(miss.uid), "bounding": f"{own:016x}", "full": full}
         yield Clue(cause="capeff_of_agent", quotes=(step.text, told), fields=fields)
     elif _BOUNDING.search(about) and host is not None:
