@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from hardgate.miss import Miss
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.reason import Reason, find_reason
 from hardgate.observation import Observation
-from hardgate.reason import Reason, find_reason
 
 
 @dataclass(frozen=True, kw_only=True)

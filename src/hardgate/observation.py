@@ -104,7 +104,7 @@ class Observation:
     """The system calls that failed in it, the last ones, in that order, each once."""
     exchanges: tuple[Exchange, ...] = ()
     surroundings: Mapping[str, Any] = field(default_factory=dict)
-    """What decides a miss, seen from outside: JSON values (see `hardgate.surroundings`)."""
+    """What decides a miss, seen from outside: JSON values (see `diagnose.surroundings`)."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What a guard saw: JSON values, each guard's own keys (see `hardgate.guard`)."""
     problem: str = ""

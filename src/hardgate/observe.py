@@ -3,10 +3,10 @@
 import time
 from dataclasses import replace
 
+from hardgate.diagnose.second_look import ENDED, SecondLook, look_again
+from hardgate.diagnose.surroundings import gather
 from hardgate.observation import Execution, Observation
 from hardgate.probe import Probe, Setting, run_probe
-from hardgate.second_look import ENDED, SecondLook, look_again
-from hardgate.surroundings import gather
 from hardgate.workspace import is_same_and_running
 
 LAST_BREATHS = frozenset({None, 126, 137, 143})

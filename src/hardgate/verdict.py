@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from hardgate.contract import Capability, Severity
+from hardgate.diagnose.miss import Miss
 from hardgate.diagnosis import Diagnosis
 from hardgate.errors import ExitCode
 from hardgate.guard import Answer, Guard
-from hardgate.miss import Miss
 from hardgate.observation import Execution, Observation
 from hardgate.plan import Plan
 

@@ -41,12 +41,29 @@ def here(client: docker.APIClient, tags: dict[str, str]) -> Iterator[Machine]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="module")
+def may_be_given_away() -> Iterator[None]:
+    """Say, as a CI machine's owner does, that direct runs may be had here for any input."""
+    policy = Path("/etc/hardgate/policy.yaml")
+    if policy.exists():
+        yield
+        return
+    made = not policy.parent.exists()
+    policy.parent.mkdir(exist_ok=True)
+    policy.write_text("direct: true\n")
+    yield
+    policy.unlink()
+    if made:
+        policy.parent.rmdir()
+
+
 def assert_nothing_left(booted: Machine) -> None:
     """See that a machine has no container and no volume any more."""
     assert booted.client.containers(all=True) == []
     assert not booted.client.volumes()["Volumes"]
 
 
+@pytest.mark.usefixtures("may_be_given_away")
 def test_a_direct_run_holds_on_a_machine_that_may_be_given_away(
     gate: Gate, here: Machine, tags: dict[str, str]
 ) -> None:
@@ -60,6 +77,7 @@ def test_a_direct_run_holds_on_a_machine_that_may_be_given_away(
     assert_nothing_left(here)
 
 
+@pytest.mark.usefixtures("may_be_given_away")
 def test_a_direct_run_that_is_killed_leaves_nothing(
     start_gate: Callable[..., Running],
     here: Machine,

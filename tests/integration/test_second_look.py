@@ -12,6 +12,7 @@ import docker
 import pytest
 
 from hardgate.base import ensure_base
+from hardgate.diagnose.second_look import CUT, ENDED, MISLED, NOT_ATTACHED, TIMED_OUT
 from hardgate.engine import connect, find_engine
 from hardgate.host_image import ensure_host_image
 from hardgate.lookout import Lookout
@@ -20,7 +21,6 @@ from hardgate.observe import observe
 from hardgate.owner import Owner, Process
 from hardgate.probe import Probe, Setting
 from hardgate.proxy import proxy_environment
-from hardgate.second_look import CUT, ENDED, MISLED, NOT_ATTACHED, TIMED_OUT
 from hardgate.tier import load_tiers
 from hardgate.workspace import (
     Workspace,

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from hardgate.cause import root_causes
+from hardgate.diagnose.cause import root_causes
+from hardgate.diagnose.reason import Reason
 from hardgate.diagnosis import Diagnosis
-from hardgate.reason import Reason
 from hardgate.report.headline import headline
 from hardgate.report.summary import summary
 from hardgate.verdict import Outcome, Verdict

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hardgate.mention import find_commands, find_matters, find_paths
+from hardgate.diagnose.mention import find_commands, find_matters, find_paths
 
 
 @pytest.mark.parametrize(

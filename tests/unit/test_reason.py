@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from hardgate.miss import Miss
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.reason import find_reason
 from hardgate.observation import Discarded, Exchange, Execution, Failure, Observation, TracedCommand
-from hardgate.reason import find_reason
 
 TOKEN = "/configs/.auth_token"
 ROOT = {"point": "/", "fstype": "overlay", "source": "overlay", "options": "rw,relatime"}

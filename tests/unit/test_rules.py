@@ -5,9 +5,9 @@ import string
 
 import pytest
 
-from hardgate.clue import Clue
-from hardgate.reason import tell
-from hardgate.rules import FILES, FOLDER, Rule, load_rules
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.reason import tell
+from hardgate.diagnose.rules import FILES, FOLDER, Rule, load_rules
 from tests.diagnosis.scenario import load_scenarios
 
 RULES = load_rules()

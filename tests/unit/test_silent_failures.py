@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from hardgate.miss import Miss
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.reason import FINDERS, WHOLE, find_reason
 from hardgate.observation import Observation
-from hardgate.reason import FINDERS, WHOLE, find_reason
 
 RECORDED: dict[str, Any] = json.loads(
     (Path(__file__).parent / "recorded" / "silent_failures.json").read_text()

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from hardgate.observation import Failure, Observation
-from hardgate.surroundings import (
+from hardgate.diagnose.surroundings import (
     LOG_CHARACTERS,
     engine_api,
     failed_paths,
@@ -12,6 +11,7 @@ from hardgate.surroundings import (
     path_of,
     settings_of,
 )
+from hardgate.observation import Failure, Observation
 
 INSPECT: dict[str, Any] = {
     "Config": {"Env": ["A=b", "PATH=/opt/bin:/bin"], "User": "dev"},

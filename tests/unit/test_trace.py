@@ -2,8 +2,8 @@
 
 import pytest
 
+from hardgate.diagnose.trace import KEPT, TEXT_LIMIT, Streams, Trace, cut, read_trace, shorten
 from hardgate.observation import Discarded, Exchange, Failure
-from hardgate.trace import KEPT, TEXT_LIMIT, Streams, Trace, cut, read_trace, shorten
 
 STREAMS = Streams(stdout="pipe:[1]", stderr="pipe:[2]")
 NULL = "/dev/null<char 1:3>"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hardgate.trace_line import Call, Ending, decode, read_lines
+from hardgate.diagnose.trace_line import Call, Ending, decode, read_lines
 
 
 def read(*lines: str) -> list[Call | Ending]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hardgate.xtrace import (
+from hardgate.diagnose.xtrace import (
     Comparison,
     Question,
     read_assignment,

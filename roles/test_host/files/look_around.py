@@ -3,7 +3,7 @@
     look_around.py REQUEST
 
 Nothing of the image is run, and nothing of it is imported: what has to be seen as the workspace
-sees it is seen by a child of this process that has changed its root. `hardgate.surroundings` writes
+sees it is seen by a child of this process that has changed its root. `diagnose.surroundings` writes
 the request and documents the answer.
 """
 

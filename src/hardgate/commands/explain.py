@@ -8,8 +8,8 @@ from typing import Any
 from hardgate.command_line import Parser
 from hardgate.content import CONTRACTS
 from hardgate.contract import load_contract
+from hardgate.diagnose.explanation import explain_capability, explain_guard, explain_run
 from hardgate.errors import UsageError
-from hardgate.explanation import explain_capability, explain_guard, explain_run
 from hardgate.guard import GUARDS
 from hardgate.redact import Redactor
 from hardgate.report.plain import plain

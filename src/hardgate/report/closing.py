@@ -5,8 +5,8 @@ from enum import Enum
 from itertools import groupby
 from pathlib import Path
 
-from hardgate.cause import Cause
 from hardgate.contract import Severity
+from hardgate.diagnose.cause import Cause
 from hardgate.report.evidence import Clean, causes_of, ending, quoted, sections
 from hardgate.report.headline import colour_word, count, headline, names, not_looked_at
 from hardgate.report.plain import duration, one_line, tail

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from hardgate.cause import Cause, root_causes
+from hardgate.diagnose.cause import Cause, root_causes
 from hardgate.diagnosis import thrown_away
 from hardgate.report.plain import duration, one_line, tail
 from hardgate.run import Run

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import assert_never
 
-from hardgate.cause import root_causes
 from hardgate.contract import Severity
+from hardgate.diagnose.cause import root_causes
 from hardgate.errors import ExitCode
 from hardgate.plan import Plan
 from hardgate.report.plain import one_line

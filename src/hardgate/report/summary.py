@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hardgate import __version__
-from hardgate.cause import Cause, root_causes
-from hardgate.reason import Reason
+from hardgate.diagnose.cause import Cause, root_causes
+from hardgate.diagnose.reason import Reason
 from hardgate.redact import Redactor
 from hardgate.report.headline import colour_word, headline, not_looked_at
 from hardgate.report.replace import replace_file

@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterator
 
-from hardgate.clue import Clue
-from hardgate.finders import access
-from hardgate.finders.owner import not_owned
-from hardgate.finders.said import quote
-from hardgate.miss import Miss
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.finders import access
+from hardgate.diagnose.finders.owner import not_owned
+from hardgate.diagnose.finders.said import quote
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.place import KINDS, Place
+from hardgate.diagnose.step import Step
+from hardgate.diagnose.told import OPEN, SHUT
 from hardgate.observation import Failure
-from hardgate.place import KINDS, Place
-from hardgate.step import Step
-from hardgate.told import OPEN, SHUT
 
 READING = frozenset("cat head tail grep sed awk stat ls readlink wc find rm rmdir .".split())
 MAKING = frozenset("touch mkdir tee".split())

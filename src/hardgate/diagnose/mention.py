@@ -48,7 +48,7 @@ MATTERS: Mapping[str, str] = {
     "egress": r"EGRESS|https://|\bHTTPS_PROXY\b|\bgetent\s+(?:a?hosts)|\bnslookup\b|\bdig\b",
     "log_tail": r"token|/configs|list_peers|healthz|localhost|127\.0\.0\.1|platform_port",
 }
-"""Each matter of `hardgate.surroundings`, and the words that show that a probe is about it."""
+"""Each matter of `diagnose.surroundings`, and the words that show that a probe is about it."""
 
 
 def find_matters(texts: Iterable[str]) -> frozenset[str]:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from hardgate.miss import Miss
-from hardgate.step import Step
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.step import Step
 
 CLIENTS = frozenset({"curl", "wget"})
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0"})  # noqa: S104 - to be recognised

@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
-from hardgate import around
+from hardgate.diagnose import around
+from hardgate.diagnose.place import Place, find_place
+from hardgate.diagnose.source import fed_by
+from hardgate.diagnose.step import READERS, Step
+from hardgate.diagnose.steps import read_steps
 from hardgate.observation import Exchange, Observation
-from hardgate.place import Place, find_place
-from hardgate.source import fed_by
-from hardgate.step import READERS, Step
-from hardgate.steps import read_steps
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from posixpath import basename, dirname
 
+from hardgate.diagnose.trace_line import Call, Ending, read_lines
 from hardgate.observation import Discarded, Exchange, Failure, TracedCommand
-from hardgate.trace_line import Call, Ending, read_lines
 
 TEXT_LIMIT = 4096
 """Characters of what one process wrote to one place."""

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 
 import docker
 
+from hardgate.diagnose.trace import Streams, Trace, read_trace
 from hardgate.execution import TROUBLE, execute, finish, words
 from hardgate.observation import Execution
 from hardgate.probe import Probe, Setting
 from hardgate.stream import Stream, open_exec
-from hardgate.trace import Streams, Trace, read_trace
 
 GATE = 'unset SHLVL; echo; read -r _ || exit 126; exec sh "$1" "$0" </dev/null'
 """Says that it is there, waits, and becomes the probe, as deep in shells as the first time. A

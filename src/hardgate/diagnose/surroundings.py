@@ -1,7 +1,7 @@
 """The few facts that decide a miss, seen from the host's side and never through the image.
 
 `gather` gives JSON values. `settings`, `agent`, `paths` and `commands` always are there; the others
-only where the probe is about them (`hardgate.mention`). What could not be seen is null.
+only where the probe is about them (`hardgate.diagnose.mention`). What could not be seen is null.
 
 - `settings`: what the engine says of the workspace: `privileged`, `pid_mode`, `network_mode`,
   `read_only`, `user` (of the image), `binds`, `tmpfs`, `security_opt`, `cap_add`, `cap_drop`,
@@ -40,8 +40,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from hardgate.diagnose.mention import find_commands, find_matters, find_paths
 from hardgate.execution import TROUBLE, words
-from hardgate.mention import find_commands, find_matters, find_paths
 from hardgate.observation import Observation
 from hardgate.probe import Probe, Setting
 from hardgate.workspace import CONFIGS, PORT, TOKEN

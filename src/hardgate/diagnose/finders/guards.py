@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from hardgate.clue import Clue
-from hardgate.finders.owner import wrong_workload
-from hardgate.miss import Miss
-from hardgate.step import Step
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.finders.owner import wrong_workload
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.step import Step
 
 
 def find(miss: Miss) -> Iterator[Clue]:

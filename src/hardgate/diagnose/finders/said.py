@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from hardgate.clue import Clue
-from hardgate.miss import Miss
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.rules import Rule, load_rules
+from hardgate.diagnose.step import Step
 from hardgate.observation import Failure
-from hardgate.rules import Rule, load_rules
-from hardgate.step import Step
 
 HARMLESS = re.compile(
     r"unable to resolve host|LC_ALL|no version information available|WARNING: No \w+ limit support"

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from hardgate.clue import Clue
-from hardgate.finders import (
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.finders import (
     agent,
     commands,
     docker,
@@ -26,9 +26,9 @@ from hardgate.finders import (
     token,
     web,
 )
-from hardgate.miss import Miss
-from hardgate.rules import Rule, load_rules
-from hardgate.step import Step
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.rules import Rule, load_rules
+from hardgate.diagnose.step import Step
 
 Finder = Callable[[Miss, Step], Iterator[Clue]]
 

@@ -5,12 +5,12 @@ import signal
 from collections.abc import Iterator
 
 from hardgate.capabilities import NAMES
-from hardgate.clue import Clue
-from hardgate.finders.namespaces import not_privileged
-from hardgate.finders.said import quote
-from hardgate.miss import Miss
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.finders.namespaces import not_privileged
+from hardgate.diagnose.finders.said import quote
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.step import Step
 from hardgate.observation import Execution
-from hardgate.step import Step
 
 _FIELD = re.compile(r"Cap(?:Eff|Prm|Inh|Amb)")
 _BOUNDING = re.compile(r"CapBnd|\bcapsh\b|\bgetpcaps\b")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hardgate.contract import Severity
-from hardgate.reason import Reason
+from hardgate.diagnose.reason import Reason
 from hardgate.verdict import Kind, Outcome, Verdict
 
 

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from hardgate.observation import Failure
-from hardgate.xtrace import (
+from hardgate.diagnose.xtrace import (
     Comparison,
     Question,
     read_assignment,
@@ -12,6 +11,7 @@ from hardgate.xtrace import (
     read_question,
     read_words,
 )
+from hardgate.observation import Failure
 
 SILENT_WORDS = frozenset(
     {"exit", "return", "true", ":", "set", "trap", "unset", "export", "shift", "local", "readonly"}

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hardgate.clue import Clue
-from hardgate.finders.said import quote
-from hardgate.miss import Miss
-from hardgate.step import Step
-from hardgate.told import OPEN, SHUT
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.finders.said import quote
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.step import Step
+from hardgate.diagnose.told import OPEN, SHUT
 
 NOT_FOUND = 127
 

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from hardgate.clue import Clue
-from hardgate.finders import token, web
-from hardgate.finders.said import quote
-from hardgate.miss import Miss
-from hardgate.step import Step
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.finders import token, web
+from hardgate.diagnose.finders.said import quote
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.step import Step
 
 UNAUTHORIZED = frozenset({"401", "403"})
 NO_CONNECTION = 7

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hardgate.contract import Capability
+from hardgate.diagnose.rules import Rule, load_rules
 from hardgate.guard import Guard
 from hardgate.report.plain import one_line
-from hardgate.rules import Rule, load_rules
 
 Lines = Iterator[str]
 Verdict = Mapping[str, Any]

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from hardgate.around import Process
-from hardgate.clue import Clue
-from hardgate.miss import Miss
-from hardgate.place import Place
+from hardgate.diagnose.around import Process
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.place import Place
 
 
 def owner_of(place: Place) -> dict[str, str]:

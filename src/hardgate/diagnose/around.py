@@ -1,4 +1,4 @@
-"""What was seen around a miss (`hardgate.surroundings`), read into values that rules can ask.
+"""What was seen around a miss (`diagnose.surroundings`), read into values that rules can ask.
 
 Every part may be missing: only what belongs to a miss was looked at.
 """

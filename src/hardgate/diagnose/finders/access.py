@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from hardgate.clue import Clue
-from hardgate.finders.namespaces import not_privileged
-from hardgate.finders.owner import nameless, owner_of
-from hardgate.finders.said import quote
-from hardgate.miss import Miss
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.finders.namespaces import not_privileged
+from hardgate.diagnose.finders.owner import nameless, owner_of
+from hardgate.diagnose.finders.said import quote
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.place import STICKY, Place
+from hardgate.diagnose.step import Step
 from hardgate.observation import Failure
-from hardgate.place import STICKY, Place
-from hardgate.step import Step
 
 READING = frozenset("cat head tail grep sed awk stat ls readlink wc find cut tr sort curl".split())
 REMOVING = frozenset("unlink unlinkat rmdir rename renameat renameat2".split())

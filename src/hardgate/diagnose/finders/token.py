@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from hardgate.clue import Clue
-from hardgate.finders.owner import nameless, wrong_workload
-from hardgate.finders.said import quote
-from hardgate.miss import Miss
-from hardgate.place import Place
-from hardgate.step import Step
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.finders.owner import nameless, wrong_workload
+from hardgate.diagnose.finders.said import quote
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.place import Place
+from hardgate.diagnose.step import Step
 
 TOKEN = "/configs/.auth_token"  # noqa: S105 - a path
 Lines = tuple[str, ...]

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from hardgate.clue import Clue
-from hardgate.finders.said import quote
-from hardgate.miss import Miss
-from hardgate.place import KINDS, Place
-from hardgate.step import Step
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.finders.said import quote
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.place import KINDS, Place
+from hardgate.diagnose.step import Step
 
 SOCKET = re.compile(r"/[\w./%-]*docker[\w./%-]*\.sock")
 _SPOKEN = re.compile(

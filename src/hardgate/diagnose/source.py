@@ -6,8 +6,8 @@ Read by shape and not by a shell's grammar; what is not found feeds nothing.
 import re
 from collections.abc import Iterator, Sequence
 
-from hardgate.step import SILENT_WORDS, Step
-from hardgate.xtrace import read_assignment
+from hardgate.diagnose.step import SILENT_WORDS, Step
+from hardgate.diagnose.xtrace import read_assignment
 
 _TEST = re.compile(r"(?:\[\[?|\btest)\s.*?(?=\s\]\]?(?:\s|;|\)|\"|$)|;|&&|\|\||$)", re.MULTILINE)
 _STATEMENT = re.compile(r";|&&|\|\||\n|\bthen\b|\bdo\b|\{ ")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from hardgate.clue import Clue
-from hardgate.finders import web
-from hardgate.finders.said import quote
-from hardgate.miss import Miss
-from hardgate.step import Step
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.finders import web
+from hardgate.diagnose.finders.said import quote
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.step import Step
 
 VARIABLE = "MOLECULE_T4_EGRESS_TARGETS"
 

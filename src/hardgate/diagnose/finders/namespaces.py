@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from hardgate.clue import Clue
-from hardgate.miss import Miss
-from hardgate.step import READERS, Step
-from hardgate.told import OPEN, SHUT
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.step import READERS, Step
+from hardgate.diagnose.told import OPEN, SHUT
 
 _PID_1 = re.compile(
     r"(?<!\w)/proc/1\b|--target[ =]1\b|-t ?1\b|\bnsenter\b|^(?:ps|pgrep|pidof)\b"

@@ -1,4 +1,4 @@
-"""A probe's steps, in their order: what strace saw (`hardgate.trace`) beside what `sh -x` told.
+"""A probe's steps, in their order: what strace saw (`diagnose.trace`) beside what `sh -x` told.
 
 How each command ended, what it wrote where nobody reads, and which of its system calls failed.
 """
@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from hardgate.diagnose.step import SILENT_WORDS, Step
+from hardgate.diagnose.told import told_failures
+from hardgate.diagnose.xtrace import Traced, first_lines, is_traced, read_trace, same_command
 from hardgate.observation import Discarded, Failure, Observation
-from hardgate.step import SILENT_WORDS, Step
-from hardgate.told import told_failures
-from hardgate.xtrace import Traced, first_lines, is_traced, read_trace, same_command
 
 STDERR = 2
 SHELLS = frozenset({"sh", "dash", "bash", "ash", "busybox", "-c"})

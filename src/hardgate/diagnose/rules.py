@@ -50,7 +50,7 @@ class Rule:
     """Which probes it may break, by their text; None where it may break any, and is never told
     before it was seen."""
     said: tuple[re.Pattern[str], ...] = ()
-    """Words that a command wrote; empty where code finds it (`hardgate.finders`)."""
+    """Words that a command wrote; empty where code finds it (`hardgate.diagnose.finders`)."""
     failed: Call | None = None
     otherwise: Mapping[str, str] = field(default_factory=dict)
     """What stands in a brace that the evidence does not fill."""

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from hardgate.clue import Clue
-from hardgate.finders.agent import sides
-from hardgate.finders.said import quote
-from hardgate.miss import Miss
-from hardgate.step import SILENT_WORDS, Step
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.finders.agent import sides
+from hardgate.diagnose.finders.said import quote
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.step import SILENT_WORDS, Step
 
 _ADVICE = re.compile(r"Try '.*--help|may have more information|^See '|^Usage:|^For more details")
 SEARCHING = frozenset({"grep", "egrep", "fgrep"})

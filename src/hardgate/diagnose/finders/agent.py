@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from hardgate.clue import Clue
-from hardgate.finders.owner import nameless, not_owned
-from hardgate.miss import Miss
-from hardgate.place import Place
-from hardgate.step import Step
-from hardgate.xtrace import Comparison
+from hardgate.diagnose.clue import Clue
+from hardgate.diagnose.finders.owner import nameless, not_owned
+from hardgate.diagnose.miss import Miss
+from hardgate.diagnose.place import Place
+from hardgate.diagnose.step import Step
+from hardgate.diagnose.xtrace import Comparison
 
 _VARIABLE = r"[\"']?\$\{{?{name}(?::?-[^}}]*)?\}}?[\"']?"
 _BY_USER = re.compile(r"-user\b|-uid\b")
