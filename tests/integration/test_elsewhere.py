@@ -50,7 +50,7 @@ def may_be_given_away() -> Iterator[None]:
         return
     made = not policy.parent.exists()
     policy.parent.mkdir(exist_ok=True)
-    policy.write_text("direct: true\n")
+    policy.write_text("direct_for_untrusted: true\n")
     yield
     policy.unlink()
     if made:
