@@ -3,7 +3,7 @@
 A play is told by its events, as they happen; nothing that it read or wrote outlives it.
 
 What it costs (medians of five, two cores, seconds of CPU): an empty play 0.61, as much as a bare
-ansible-playbook; 0.73 by the clock where nothing else runs. Gathering facts adds 1.05, and each
+ansible-playbook; 0.7 to 1.2 by the clock, with others at work. Gathering facts adds 1.05, and each
 task whose module is a program of its own (command, copy, uri) 0.38; a role's argument specs 0.03.
 So facts are gathered only where a role asks for some, and what is done often is an action plugin.
 Inventory plugins, collection paths and pipelining make no difference that could be measured; they
