@@ -57,7 +57,7 @@ def uses(workflow: Path, action: str) -> str:
 @pytest.mark.parametrize("forge", FILES)
 def test_the_repositorys_own_file_is_what_init_writes(forge: str) -> None:
     ours = (ROOT / f".{forge}" / "workflows" / "gate.yml").read_text()
-    assert ours == (ROOT / "src" / "hardgate" / "starter" / f"{forge}.yml").read_text()
+    assert ours == (ROOT / "src" / "hardgate" / "pipeline" / "starter" / f"{forge}.yml").read_text()
 
 
 @pytest.mark.slow
