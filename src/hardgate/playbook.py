@@ -17,7 +17,6 @@ import shlex
 import shutil
 import signal
 import sys
-import sysconfig
 import tempfile
 import threading
 import time
@@ -30,9 +29,11 @@ from typing import Any
 from ansible_runner.interface import init_runner
 from ansible_runner.utils import get_callback_dir
 
-import hardgate
-from hardgate.content import PLAYBOOKS, ROLES
-from hardgate.errors import PlaybookError
+from hardgate.ansible_settings import environment_of
+from hardgate.command import run
+from hardgate.content import PLAYBOOKS
+from hardgate.errors import PlaybookError, UsageError
+from hardgate.inventory import Inventory
 
 Event = dict[str, Any]
 
@@ -58,6 +59,10 @@ class PlayEnd:
     changed: int
     skipped: int
     seconds: float
+    failed: tuple[str, ...] = ()
+    """Hosts of an inventory where a task failed."""
+    unreachable: tuple[str, ...] = ()
+    """Hosts of an inventory that Ansible lost, or never reached."""
 
 
 def unsafe(value: Any) -> Any:
@@ -84,11 +89,13 @@ def play(
     directory: Path | None = None,
     quiet: bool = True,
     environment: Mapping[str, str] | None = None,
+    inventory: Inventory | None = None,
 ) -> PlayEnd:
-    """Run `playbook`, a file's name in our playbooks or a path, on this machine.
+    """Run `playbook`, a file's name in our playbooks or a path, on this machine or an inventory.
 
     Its private folder is made in `directory`, else where temporary files go. What `on_event`
-    raises ends the play and is raised again; so are SIGINT and SIGTERM, once it has ended.
+    raises ends the play and is raised again; so are SIGINT and SIGTERM, once it has ended. On this
+    machine a task that fails is raised too; of an inventory's hosts, how each ended is the answer.
     """
     started = time.monotonic()
     course = _Course(
@@ -96,20 +103,24 @@ def play(
         on_event=on_event,
         interrupt=interrupt,
         deadline=None if timeout is None else started + timeout,
+        by_host=inventory is not None,
     )
     with _signals_held_back(course), _private_folder(directory) as folder:
         _write(folder / "env" / "extravars", json.dumps(dict(extra_vars)))
         runner = init_runner(
             private_data_dir=str(folder),
             playbook=str(PLAYBOOKS / playbook),
-            inventory=_inventory(),
+            **_whereabouts(inventory),
             settings=_SETTINGS,
             quiet=quiet,
             event_handler=course.handle,
             cancel_callback=course.is_over,
         )
-        runner.config.env = _environment(
-            environment or os.environ, folder, callback=runner.config.env
+        runner.config.env = environment_of(
+            environment or os.environ,
+            folder,
+            callback={**runner.config.env, "ANSIBLE_CALLBACK_PLUGINS": get_callback_dir()},
+            elsewhere=inventory is not None,
         )
         runner.run()
     return course.end(runner.rc, time.monotonic() - started)
@@ -131,6 +142,7 @@ class _Course:
     on_event: Callable[[Event], None] | None
     interrupt: Callable[[], bool] | None
     deadline: float | None
+    by_host: bool = False
     pid: int | None = None
     stats: Mapping[str, Any] | None = None
     failure: Mapping[str, Any] | None = None
@@ -183,13 +195,15 @@ class _Course:
         if self.over and status:
             kind = PlaybookError if self.over == "its time was over" else PlayInterruptedError
             raise kind(f"Play '{self.playbook}' was broken off: {self.over}.")
-        if status or self.stats is None:
+        if self.stats is None or (status and not self.by_host):
             raise self._error(status)
         return PlayEnd(
             ok=_total(self.stats, "ok"),
             changed=_total(self.stats, "changed"),
             skipped=_total(self.stats, "skipped"),
             seconds=seconds,
+            failed=tuple(sorted(self.stats.get("failures", {}))),
+            unreachable=tuple(sorted(self.stats.get("dark", {}))),
         )
 
     def _error(self, status: int) -> PlaybookError:
@@ -289,7 +303,37 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _inventory() -> dict[str, Any]:
+def hosts_of(inventory: Inventory) -> tuple[str, ...]:
+    """Name the hosts that a play on an inventory is for, sorted; UsageError where there are none.
+
+    They are asked for first: a host that no event ever tells of is missed all the same.
+    """
+    words = ["all", "--list-hosts", "--inventory", str(inventory.path.resolve())]
+    words += ["--limit", inventory.limit] if inventory.limit else []
+    with _private_folder(None) as folder:
+        environment = environment_of(os.environ, folder, callback={}, elsewhere=True)
+        program = shutil.which("ansible", path=environment["PATH"]) or "ansible"
+        listed = run([program, *words], env=environment)
+    hosts = sorted(line.strip() for line in listed.stdout.splitlines()[1:])
+    if not listed.ok or not hosts:
+        raise UsageError(
+            f"The inventory '{inventory.path}' has no host"
+            + (f" that '--limit {inventory.limit}' leaves." if inventory.limit else "."),
+            "Write one as Ansible reads it, and look at it by 'ansible-inventory --graph'.",
+            evidence=listed.stderr.strip(),
+        )
+    return tuple(hosts)
+
+
+def _whereabouts(inventory: Inventory | None) -> dict[str, Any]:
+    """Say to ansible-runner where a play is to run."""
+    if inventory is None:
+        return {"inventory": _this_machine()}
+    words = {"inventory": str(inventory.path.resolve()), "forks": inventory.forks}
+    return words | ({"limit": inventory.limit} if inventory.limit else {})
+
+
+def _this_machine() -> dict[str, Any]:
     """Name this machine alone, as data: a line of text would break at a space in a path."""
     return {
         "all": {
@@ -301,74 +345,3 @@ def _inventory() -> dict[str, Any]:
             }
         }
     }
-
-
-def _environment(
-    caller: Mapping[str, str], folder: Path, *, callback: Mapping[str, str]
-) -> dict[str, str]:
-    """Give the caller's environment, with Ansible's own settings ours and nobody else's.
-
-    `callback` is the environment that the runner prepared, for what its events depend on.
-    """
-    programs = os.pathsep.join(
-        (str(Path(sys.executable).parent), sysconfig.get_path("scripts"), caller.get("PATH", ""))
-    )
-    if shutil.which("ansible-playbook", path=programs) is None:
-        raise PlaybookError(
-            f"There is no 'ansible-playbook' beside '{sys.executable}'.",
-            "Install 'ansible-core' into the same environment as 'hardgate'.",
-        )
-    kept = {
-        name: value
-        for name, value in caller.items()
-        if not name.startswith(_ANSIBLES_OWN) and name not in _STRAYS
-    }
-    needed = {name: callback[name] for name in _CALLBACKS_OWN if name in callback}
-    return {
-        **kept,
-        **needed,
-        **_fixed_settings(folder),
-        **_import_path(caller),
-        "PATH": programs,
-    }
-
-
-_ANSIBLES_OWN = ("ANSIBLE_", "AWX_")
-_STRAYS = frozenset({"LANGUAGE", "ORIGINAL_STDOUT_CALLBACK", "AD_HOC_COMMAND_ID"})
-_CALLBACKS_OWN = (
-    "ANSIBLE_STDOUT_CALLBACK",
-    "AWX_ISOLATED_DATA_DIR",
-    "RUNNER_OMIT_EVENTS",
-    "RUNNER_ONLY_FAILED_EVENTS",
-)
-
-
-def _fixed_settings(folder: Path) -> dict[str, str]:
-    private = str(folder)
-    return {
-        # No setting made an empty play measurably faster (its second goes into imports): these
-        # are here to keep the user's own configuration out, and ours in one place.
-        # An empty file of ours: /dev/null has no extension that Ansible knows.
-        "ANSIBLE_CONFIG": f"{private}/env/ansible.cfg",
-        "ANSIBLE_HOME": f"{private}/ansible",
-        "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
-        "ANSIBLE_REMOTE_TMP": str(folder / "tmp"),
-        "ANSIBLE_ROLES_PATH": str(ROLES),
-        "ANSIBLE_CALLBACK_PLUGINS": get_callback_dir(),
-        "ANSIBLE_COLLECTIONS_PATH": f"{private}/collections",
-        "ANSIBLE_INVENTORY_ENABLED": "yaml",
-        "ANSIBLE_GATHERING": "explicit",
-        "ANSIBLE_INJECT_FACT_VARS": "False",
-        "ANSIBLE_PIPELINING": "True",
-        "ANSIBLE_NOCOLOR": "1",
-        # Ansible refuses to start in a locale that is not UTF-8; tools are read in English.
-        "LC_ALL": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
-    }
-
-
-def _import_path(caller: Mapping[str, str]) -> dict[str, str]:
-    """Let our plugins import this very package, also from a checkout that is not installed."""
-    home = Path(hardgate.__file__).resolve().parents[1]
-    if home.name in {"site-packages", "dist-packages"}:
-        return {}
-    return {"PYTHONPATH": os.pathsep.join(filter(None, (str(home), caller.get("PYTHONPATH"))))}

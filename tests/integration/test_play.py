@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.errors import PlaybookError
-from hardgate.playbook import Event, PlayInterruptedError, play, unsafe
+from hardgate.errors import PlaybookError, UsageError
+from hardgate.inventory import Inventory
+from hardgate.playbook import Event, PlayInterruptedError, hosts_of, play, unsafe
 
 HEAD = "- name: Try\n  hosts: localhost\n  gather_facts: false\n  tasks:\n"
 
@@ -189,3 +190,55 @@ def assert_gone(pid: int) -> None:
     while Path(f"/proc/{pid}").exists():
         assert time.monotonic() < deadline, f"process {pid} still runs"
         time.sleep(0.1)
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Path:
+    """Name two hosts that are this machine, and one that nobody reaches."""
+    file = tmp_path / "hosts.ini"
+    local = f"ansible_connection=local ansible_python_interpreter={sys.executable}"
+    file.write_text(
+        f"[near]\none {local} word=first\ntwo {local} word=second\n"
+        "[far]\naway ansible_host=127.0.0.1 ansible_port=9 word=third\n"
+    )
+    return file
+
+
+def test_of_an_inventory_each_host_is_told(home: Path, tmp_path: Path, inventory: Path) -> None:
+    del home
+    said: dict[str, str] = {}
+    file = tmp_path / "everywhere.yml"
+    file.write_text(
+        "- name: Try\n  hosts: all\n  gather_facts: false\n  tasks:\n"
+        "    - name: Say\n      ansible.builtin.command: printf {{ word }}\n"
+        "    - name: Break on one\n      ansible.builtin.command: 'false'\n"
+        "      when: inventory_hostname == 'two'\n"
+    )
+
+    def hear(event: Event) -> None:
+        if event["event"] == "runner_on_ok":
+            data = event["event_data"]
+            said[data["host"]] = data["res"]["stdout"]
+
+    end = play(str(file), {}, on_event=hear, inventory=Inventory(path=inventory))
+    assert said == {"one": "first", "two": "second"}
+    assert (end.failed, end.unreachable) == (("two",), ("away",))
+
+
+def test_an_inventorys_hosts_are_known_before_the_play(home: Path, inventory: Path) -> None:
+    del home
+    assert hosts_of(Inventory(path=inventory)) == ("away", "one", "two")
+    assert hosts_of(Inventory(path=inventory, limit="near")) == ("one", "two")
+    with pytest.raises(UsageError, match="--limit nowhere"):
+        hosts_of(Inventory(path=inventory, limit="nowhere"))
+    with pytest.raises(UsageError, match="no inventory"):
+        Inventory(path=inventory.with_name("gone"))
+
+
+def test_an_inventory_that_cannot_be_read_is_refused(home: Path, tmp_path: Path) -> None:
+    del home
+    file = tmp_path / "hosts.yml"
+    file.write_text("all: [not, hosts")
+    with pytest.raises(UsageError, match="has no host") as caught:
+        hosts_of(Inventory(path=file))
+    assert "hosts.yml" in caught.value.evidence

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hardgate import playbook
+from hardgate.ansible_settings import environment_of
 from hardgate.errors import PlaybookError
 from hardgate.playbook import failure_of, unsafe
 
@@ -70,7 +70,7 @@ def test_the_callers_own_ansible_settings_stay_outside(tmp_path: Path) -> None:
         "LANGUAGE": "de",
         "LC_ALL": "POSIX",
     }
-    environment = playbook._environment(caller, tmp_path, callback={})
+    environment = environment_of(caller, tmp_path, callback={})
     assert not {"ANSIBLE_STRATEGY", "AWX_LIB_DIRECTORY", "LANGUAGE"} & set(environment)
     assert environment["HOME"] == "/home/x"
     assert environment["LC_ALL"].endswith("UTF-8")
@@ -78,7 +78,7 @@ def test_the_callers_own_ansible_settings_stay_outside(tmp_path: Path) -> None:
 
 
 def test_the_programs_beside_the_interpreter_come_first(tmp_path: Path) -> None:
-    environment = playbook._environment({"PATH": "/usr/bin"}, tmp_path, callback={})
+    environment = environment_of({"PATH": "/usr/bin"}, tmp_path, callback={})
     folders = environment["PATH"].split(os.pathsep)
     assert folders[0] == str(Path(sys.executable).parent)
     assert folders[-1] == "/usr/bin"
@@ -90,4 +90,4 @@ def test_an_environment_without_ansible_is_refused(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
     with pytest.raises(PlaybookError, match="no 'ansible-playbook' beside"):
-        playbook._environment({"PATH": ""}, tmp_path, callback={})
+        environment_of({"PATH": ""}, tmp_path, callback={})
