@@ -8,14 +8,26 @@ from requests.exceptions import RequestException
 
 from hardgate.errors import HardgateError
 
+Values = Mapping[str, Any]
+"""What stands in a task."""
+Step = Callable[[Values], Mapping[str, Any]]
+
 ERROR = "hardgate_error"
 """The key under which a failed task carries problem, remedy and evidence."""
 
 
-def answer(work: Callable[[], Mapping[str, Any]], *, changed: bool = False) -> dict[str, Any]:
+def take_step(
+    values: Values, steps: Mapping[str, Step], *, changing: frozenset[str]
+) -> dict[str, Any]:
+    """Take the step that a task names as its `step`."""
+    name = values["step"]
+    return {"changed": name in changing, **steps[name](values)}
+
+
+def answer(work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
     """Do a task's work; a failed task means that nobody could look, never that a probe said no."""
     try:
-        return {"changed": changed, **work()}
+        return {"changed": False, **work()}
     except HardgateError as error:
         return _failure(error.problem, error.remedy, error.evidence)
     except APIError as error:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
+from hardgate.action import Action
 from hardgate.engine import shared_client
 from hardgate.errors import HardgateError
 from hardgate.facts import Scene, gather
@@ -19,10 +19,8 @@ from hardgate.lookout import Lookout, TestHost
 from hardgate.observation import Observation
 from hardgate.observe import observe
 from hardgate.probe import Probe, Setting
-from hardgate.task import answer
+from hardgate.task import Values
 from hardgate.workspace import Workspace
-
-Values = Mapping[str, Any]
 
 
 def look(values: Values) -> Observation:
@@ -58,15 +56,9 @@ def look(values: Values) -> Observation:
         return Observation(name=name, problem=f"The engine could not be reached: {error}")
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(Action):
     """One look, one observation."""
 
-    _requires_connection = False
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def work(self, values: Values) -> Mapping[str, Any]:
         """Answer with the observation, as data."""
-        super().run(tmp, task_vars)
-        values = self._task.args
-        return answer(lambda: {"observation": asdict(look(values))})
+        return {"observation": asdict(look(values))}

@@ -5,13 +5,12 @@ Runs in hardgate's own interpreter, on the machine of the gate; knows nothing of
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
+from hardgate.action import Action
 from hardgate.engine import shared_client
 from hardgate.errors import HostError
 from hardgate.host import (
@@ -25,9 +24,7 @@ from hardgate.host import (
 )
 from hardgate.lookout import Lookout, TestHost
 from hardgate.owner import Owner
-from hardgate.task import answer
-
-Values = Mapping[str, Any]
+from hardgate.task import Step, Values, take_step
 
 
 def create(values: Values) -> dict[str, Any]:
@@ -95,7 +92,7 @@ def _lookout(values: Values) -> Lookout:
     return Lookout.at(TestHost.from_json(values["host"]))
 
 
-STEPS: Mapping[str, Callable[[Values], dict[str, Any]]] = {
+STEPS: Mapping[str, Step] = {
     "create": create,
     "hold": hold,
     "arrival": arrival,
@@ -103,18 +100,12 @@ STEPS: Mapping[str, Callable[[Values], dict[str, Any]]] = {
     "boot": boot,
     "load": load,
 }
+CHANGING = frozenset({"create", "take", "boot", "load"})
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(Action):
     """Dispatch one task's `step`."""
 
-    _requires_connection = False
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Answer with what the step gives."""
-        super().run(tmp, task_vars)
-        values = self._task.args
-        step = STEPS[values["step"]]
-        return answer(lambda: step(values), changed=step in {create, take, boot, load})
+    def work(self, values: Values) -> Mapping[str, Any]:
+        """Take the step."""
+        return take_step(values, STEPS, changing=CHANGING)

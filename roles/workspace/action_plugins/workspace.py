@@ -3,18 +3,15 @@
 Runs in hardgate's own interpreter, on the machine of the gate; knows nothing of other targets.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
 from hardgate import restart, workspace
+from hardgate.action import Action
 from hardgate.engine import shared_client
 from hardgate.lookout import Lookout, TestHost
-from hardgate.task import answer
+from hardgate.task import Step, Values, take_step
 from hardgate.workspace import Workspace, WorkspaceRequest
-
-Values = Mapping[str, Any]
 
 
 def create(values: Values) -> dict[str, Any]:
@@ -106,7 +103,7 @@ def stop(values: Values) -> dict[str, Any]:
     return {}
 
 
-STEPS: Mapping[str, Callable[[Values], dict[str, Any]]] = {
+STEPS: Mapping[str, Step] = {
     "create": create,
     "assert_ownership": assert_ownership,
     "start": start,
@@ -116,18 +113,12 @@ STEPS: Mapping[str, Callable[[Values], dict[str, Any]]] = {
     "again": again,
     "stop": stop,
 }
+CHANGING = frozenset({"create", "start", "end", "again", "stop"})
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(Action):
     """Dispatch one task's `step`."""
 
-    _requires_connection = False
-
-    def run(
-        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Answer with what the step gives."""
-        super().run(tmp, task_vars)
-        values = self._task.args
-        step = STEPS[values["step"]]
-        return answer(lambda: step(values), changed=step in {create, start, end, again, stop})
+    def work(self, values: Values) -> Mapping[str, Any]:
+        """Take the step."""
+        return take_step(values, STEPS, changing=CHANGING)
