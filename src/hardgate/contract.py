@@ -139,7 +139,7 @@ class Contract:
     """Whole sentences, with file and line; they never make a contract wrong."""
 
 
-def load_contract(origin: str, *, sha256: str = "") -> Contract:
+def load_contract(origin: str, *, sha256: str | None = None) -> Contract:
     """Read a contract from a file, or from a URL that is pinned; raises ContractError."""
     data = read_origin(origin, noun="Contract", sha256=sha256)
     return parse_contract(data, plain_origin(origin))

@@ -389,6 +389,16 @@ def test_a_file_is_loaded_and_its_hash_compared(tmp_path: Path) -> None:
         load_contract(str(path), sha256="abc")
 
 
+@pytest.mark.parametrize("nothing", ["", " ", "\n"])
+def test_a_pin_that_was_asked_for_and_is_empty_is_no_leave_to_take_any_bytes(
+    tmp_path: Path, nothing: str
+) -> None:
+    path = tmp_path / "contract.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    with pytest.raises(ContractError, match="The sha256 to pin is empty"):
+        load_contract(str(path), sha256=nothing)
+
+
 def test_a_missing_file_is_guessed(tmp_path: Path) -> None:
     (tmp_path / "t4.yaml").touch()
     with pytest.raises(ContractError, match=r"does not exist\. Did you mean 't4\.yaml'\?"):
@@ -485,7 +495,8 @@ def test_a_pinned_url_is_fetched_and_its_query_not_repeated(site: str) -> None:
 @pytest.mark.parametrize(
     ("path", "digest", "problem"),
     [
-        ("/t4.yaml", "", "may change"),
+        ("/t4.yaml", None, "may change"),
+        ("/t4.yaml", "", "is empty"),
         ("/t4.yaml", "0" * 64, "was asked for"),
         ("/missing?token=abc", DIGEST, r"could not be fetched \(HTTPError\)"),
         ("/loop", DIGEST, r"could not be fetched \(TooManyRedirects\)"),
@@ -495,7 +506,7 @@ def test_a_pinned_url_is_fetched_and_its_query_not_repeated(site: str) -> None:
     ],
 )
 def test_a_url_that_cannot_be_believed_is_refused(
-    site: str, path: str, digest: str, problem: str
+    site: str, path: str, digest: str | None, problem: str
 ) -> None:
     with pytest.raises(ContractError, match=problem) as caught:
         load_contract(site + path, sha256=digest)

@@ -47,7 +47,7 @@ def scene(tmp_path: Path) -> Scene:
         reports=root / "reports",
         contract=parse_contract(CONTRACT, str(root / "contract.yaml")),
         contract_file=None,
-        pin="",
+        pin=None,
         change=Change(base=base, told="lines added since main"),
         trust=TRUSTED,
         policy=Policy(),

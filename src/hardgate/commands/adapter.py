@@ -1,15 +1,13 @@
 """`hardgate adapter`: the template's own unit tests, counted; none executed is red."""
 
-import sys
 from collections.abc import Iterator, Sequence
 
 from hardgate.command_line import Parser
-from hardgate.commands.static import add_template_options, contract_of, loudness
+from hardgate.commands.words import add_template_options, contract_of, inquiry_of
 from hardgate.pipeline.adapter import look
 from hardgate.pipeline.inquiry import Inquiry
 from hardgate.pipeline.point import Point
 from hardgate.pipeline.template import Template
-from hardgate.report.console import Console
 from hardgate.report.folder import Folder
 
 LOG = "adapter.log"
@@ -21,13 +19,7 @@ def main(words: Sequence[str]) -> int:
     add_template_options(parser)
     values = parser.read(words)
     template = Template.find(values.context, values.dockerfile)
-    inquiry = Inquiry(
-        session="adapter",
-        root=template.root,
-        contract=contract_of(values).sha256,
-        out=values.out,
-        console=Console(sys.stdout, verbosity=loudness(values)),
-    )
+    inquiry = inquiry_of(values, "adapter", template.root, contract_of(values).sha256)
 
     def run(inquiry: Inquiry, folder: Folder) -> Iterator[Point]:
         with (

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from hardgate.command_line import Parser
-from hardgate.content import CONTRACTS
-from hardgate.contract import load_contract
+from hardgate.commands.words import add_contract_options, contract_of
+from hardgate.contract import Contract
 from hardgate.diagnose.explanation import explain_capability, explain_guard, explain_run
 from hardgate.errors import UsageError
 from hardgate.guard import GUARDS
@@ -23,8 +23,7 @@ def main(words: Sequence[str]) -> int:
     """Explain."""
     parser = Parser("explain", "Say what a promise is about, what breaks it, and how to fix it.")
     parser.add_argument("name", nargs="?", metavar="CAPABILITY", help="or the name of a guard")
-    parser.add_argument("--contract", metavar="FILE|URL", help="default: hardgate's own t4.yaml")
-    parser.add_argument("--contract-sha256", default="", metavar="HEX", help="pin its bytes")
+    add_contract_options(parser)
     parser.add_argument(
         "--run", type=Path, metavar="DIR", help="a finished run's folder: explain its misses"
     )
@@ -32,14 +31,13 @@ def main(words: Sequence[str]) -> int:
     if values.run is not None:
         _say(_of_run(values.run, values.name or ""))
     elif values.name:
-        _say(_of_contract(values.name, values.contract, values.contract_sha256))
+        _say(_of_contract(values.name, contract_of(values)))
     else:
         raise UsageError("Nothing to explain was named.", "Name a capability, or '--run DIR'.")
     return 0
 
 
-def _of_contract(name: str, origin: str | None, sha256: str) -> Iterable[str]:
-    contract = load_contract(origin or str(CONTRACTS / "t4.yaml"), sha256=sha256)
+def _of_contract(name: str, contract: Contract) -> Iterable[str]:
     for capability in contract.capabilities:
         if capability.name == name:
             return explain_capability(capability, contract.origin)

@@ -2,22 +2,21 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from hardgate.command_line import Parser
 from hardgate.commands.build import add_build_options, read_build
+from hardgate.commands.words import add_contract_options, add_loudness, console_of, contract_of
 from hardgate.content import CONTRACTS
-from hardgate.contract import Contract, load_contract
+from hardgate.contract import Contract
 from hardgate.errors import UsageError
 from hardgate.gate import GateRequest, run_gate
 from hardgate.pipeline.policy import read_policy, refuse_direct
 from hardgate.pipeline.trust import trust_here
 from hardgate.plan import make_plan
 from hardgate.platform_double import URL, wants_platform
-from hardgate.report.console import Console
 from hardgate.tier import Tier, load_tiers
 from hardgate.workspace import CONFIGS, TOKEN
 
@@ -42,18 +41,13 @@ def make_parser(name: str = "gate", about: str = ABOUT, *, base: str = "--base")
     group = parser.add_argument_group("the run")
     group.add_argument("--out", type=Path, metavar="DIR", help="default: reports/tN/RUN")
     group.add_argument("--keep", action="store_true", help="leave host and workspace running")
-    loudness = group.add_mutually_exclusive_group()
-    loudness.add_argument("-q", "--quiet", action="store_true", help="misses and the last line")
-    loudness.add_argument("-v", "--verbose", action="store_true", help="all that was said")
+    add_loudness(group)
     return parser
 
 
 def _add_plan_options(parser: Parser) -> None:
     group = parser.add_argument_group("the contract")
-    group.add_argument(
-        "--contract", metavar="FILE|URL", help="default: hardgate's own contracts/t4.yaml"
-    )
-    group.add_argument("--contract-sha256", default="", metavar="HEX", help="pin its bytes")
+    add_contract_options(group)
     group.add_argument("--tier", type=int, default=4, metavar="N", help="1 to 4 (default: 4)")
     group.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="repeatable; exit is 3 then"
@@ -95,8 +89,7 @@ def main(words: Sequence[str]) -> int:
     """Run the gate."""
     values = make_parser().read(words)
     request = read_request(values, os.environ)
-    console = Console(sys.stdout, verbosity=1 if values.verbose else -1 if values.quiet else 0)
-    return int(run_gate(request, console))
+    return int(run_gate(request, console_of(values)))
 
 
 def read_request(values: argparse.Namespace, environ: Mapping[str, str]) -> GateRequest:
@@ -105,9 +98,7 @@ def read_request(values: argparse.Namespace, environ: Mapping[str, str]) -> Gate
         raise UsageError("'--image' builds nothing.", "Leave the options of the build out.")
     policy = read_policy()
     refuse_direct(values.host, trust_here(runner=policy.there), policy)
-    contract = load_contract(
-        values.contract or str(CONTRACTS / "t4.yaml"), sha256=values.contract_sha256
-    )
+    contract = contract_of(values)
     targets, beacon = _read_egress(values.egress, environ)
     environment = _read_environment(values.env, values.env_file, environ)
     build = None if values.image else read_build(values)

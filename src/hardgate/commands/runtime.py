@@ -1,12 +1,11 @@
 """`hardgate runtime`: the image with its real entrypoint, from boot to a second boot."""
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from hardgate.commands.gate import make_parser, read_request, tier_of
-from hardgate.commands.static import loudness
+from hardgate.commands.words import console_of
 from hardgate.content import CONTRACTS
 from hardgate.contract import load_contract
 from hardgate.errors import UsageError
@@ -15,7 +14,6 @@ from hardgate.pipeline.static.config import read_config
 from hardgate.pipeline.static.dockerfile import read_stage
 from hardgate.pipeline.template import Template
 from hardgate.plan import make_plan
-from hardgate.report.console import Console
 from hardgate.restart import RESTART_GUARDS
 from hardgate.variables import promises_token
 
@@ -51,7 +49,7 @@ def main(words: Sequence[str]) -> int:
         environment={**smoke, **request.environment},
         notices=tuple(f"Smoke mode, as the Dockerfile says: {name} is set." for name in smoke),
     )
-    return int(run_gate(request, Console(sys.stdout, verbosity=loudness(values))))
+    return int(run_gate(request, console_of(values)))
 
 
 def _smoke(context: str | None, dockerfile: str | None) -> dict[str, str]:

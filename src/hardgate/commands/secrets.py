@@ -1,19 +1,17 @@
 """`hardgate secrets`: credential-shaped strings in what a change adds, and in our own reports."""
 
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hardgate.command_line import Parser
-from hardgate.commands.static import add_template_options, contract_of, loudness
+from hardgate.commands.words import add_template_options, contract_of, inquiry_of
 from hardgate.pipeline.answer import REPORTS
 from hardgate.pipeline.change import Added, Change, added_lines, find_change, git, lines_of
 from hardgate.pipeline.inquiry import Inquiry
 from hardgate.pipeline.kingfisher import Credential, find_in_lines
 from hardgate.pipeline.point import Point
 from hardgate.pipeline.template import Template, files_in
-from hardgate.report.console import Console
 from hardgate.report.folder import Folder
 from hardgate.verdict import Outcome
 
@@ -32,13 +30,7 @@ def main(words: Sequence[str]) -> int:
     values = parser.read(words)
     template = Template.find(values.context, values.dockerfile)
     change = find_change(template.root, values.base, os.environ)
-    inquiry = Inquiry(
-        session="secrets",
-        root=template.root,
-        contract=contract_of(values).sha256,
-        out=values.out,
-        console=Console(sys.stdout, verbosity=loudness(values)),
-    )
+    inquiry = inquiry_of(values, "secrets", template.root, contract_of(values).sha256)
 
     def look(inquiry: Inquiry, _folder: Folder) -> Iterable[Point]:
         if not change.base:

@@ -4,11 +4,12 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hardgate import command
 from hardgate.commands.gate import EGRESS_VARIABLE, make_parser
-from hardgate.commands.static import contract_of, loudness
+from hardgate.commands.words import contract_of, inquiry_of
 from hardgate.content import CONTRACTS, PACKAGE
 from hardgate.pipeline.answer import REPORTS
 from hardgate.pipeline.change import find_change
@@ -50,16 +51,9 @@ def main(words: Sequence[str]) -> int:
     # The last of the two counts, so that `nox -s validate -- --no-run` takes the noxfile's back.
     parser.add_argument("--no-run", dest="run", action="store_false", help="read only (default)")
     values = parser.read(words)
-    console = Console(sys.stdout, verbosity=loudness(values))
     scene = make_scene(values)
-    inquiry = Inquiry(
-        session="validate",
-        root=scene.root,
-        contract=scene.contract.sha256,
-        out=values.out,
-        console=console,
-        tell=_row,
-    )
+    asked = inquiry_of(values, "validate", scene.root, scene.contract.sha256)
+    inquiry, console = replace(asked, tell=_row), asked.console
 
     def look(_inquiry: Inquiry, _folder: Folder) -> Iterable[Point]:
         said = _run_missing(scene, words, values.ref, console) if values.run else {}

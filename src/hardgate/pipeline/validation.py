@@ -31,8 +31,8 @@ class Scene:
     contract: Contract
     contract_file: Path | None
     """Where it lies in the repository; None where it comes from elsewhere."""
-    pin: str
-    """`--contract-sha256`; empty where none was given."""
+    pin: str | None
+    """`--contract-sha256`; None where none was given."""
     change: Change
     trust: Trust
     policy: Policy
@@ -173,7 +173,7 @@ def _judge_contract(scene: Scene) -> tuple[Outcome, str, str]:
     if edited is False:
         return Outcome.PASS, "", ""
     remedy = "Give '--contract-sha256' from outside the repository, once somebody has read it."
-    outside = bool(scene.pin) and not _stands_in(scene.root, scene.pin)
+    outside = scene.pin is not None and not _stands_in(scene.root, scene.pin)
     if edited is None and not outside:
         why = f": nobody can tell whether this change edits it ({scene.change.told})"
         return Outcome.ERROR, why, f"Fetch the base ('--base REF'). {remedy}"
@@ -200,5 +200,5 @@ def _edited(scene: Scene) -> bool | None:
 
 def _stands_in(root: Path, pin: str) -> bool:
     """Look for the pin in the repository: one that stands there was not given from outside."""
-    found = git(root, "grep", "--untracked", "-l", "-i", "-F", "-e", pin.strip())
+    found = git(root, "grep", "--untracked", "-l", "-i", "-F", "-e", pin)
     return bool(found and found.strip())

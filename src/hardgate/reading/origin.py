@@ -18,13 +18,13 @@ MAX_REDIRECTS = 5
 SHA256_DIGITS = 64
 
 
-def read_origin(origin: str, *, noun: str, sha256: str = "") -> bytes:
+def read_origin(origin: str, *, noun: str, sha256: str | None = None) -> bytes:
     """Read a file, or a URL that is pinned by its hash; raises ContractError.
 
     At most one byte more than `MAX_BYTES` is read: the reader of the document refuses that.
     """
     title = f"{noun} '{plain_origin(origin)}'"
-    pin = _read_pin(sha256)
+    pin = None if sha256 is None else read_pin(sha256)
     scheme = urlsplit(origin).scheme if "://" in origin else ""
     if not scheme:
         data = _read_file(Path(origin), title)
@@ -38,6 +38,17 @@ def read_origin(origin: str, *, noun: str, sha256: str = "") -> bytes:
             "See what changed in it; then pin the hash of what you have read.",
         )
     return data
+
+
+def read_pin(sha256: str) -> str:
+    """Read a hash that was asked for; an empty one is a variable that nobody set, and no wish."""
+    pin = sha256.strip().lower()
+    remedy = f"Give {SHA256_DIGITS} hexadecimal digits (sha256sum FILE)"
+    if not pin:
+        raise ContractError("The sha256 to pin is empty.", f"{remedy}, or leave the option out.")
+    if len(pin) != SHA256_DIGITS or set(pin) - set("0123456789abcdef"):
+        raise ContractError(f"'{sha256}' is no sha256.", f"{remedy}.")
+    return pin
 
 
 def is_web_url(text: str) -> bool:
@@ -56,16 +67,6 @@ def plain_origin(origin: str) -> str:
     scheme, _, rest = origin.partition("://")
     host, slash, path = rest.partition("?")[0].partition("#")[0].partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
-
-
-def _read_pin(sha256: str) -> str:
-    pin = sha256.strip().lower()
-    if pin and (len(pin) != SHA256_DIGITS or set(pin) - set("0123456789abcdef")):
-        raise ContractError(
-            f"'{sha256}' is no sha256.",
-            f"Give {SHA256_DIGITS} hexadecimal digits (sha256sum FILE).",
-        )
-    return pin
 
 
 def _read_file(path: Path, title: str) -> bytes:
@@ -96,7 +97,7 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _refuse_url(url: str, title: str, pin: str) -> None:
+def _refuse_url(url: str, title: str, pin: str | None) -> None:
     if not is_web_url(url):
         raise ContractError(f"{title} is no http or https URL.", "Name a file or such a URL.")
     if "@" in urlsplit(url).netloc:
