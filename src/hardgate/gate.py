@@ -3,7 +3,6 @@
 import contextlib
 import json
 import secrets
-import shlex
 import signal
 import time
 import traceback
@@ -24,6 +23,7 @@ from hardgate.engine import Engine, connect, find_engine
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.findings import Findings, Interrupted
 from hardgate.host_image import ensure_host_image
+from hardgate.kept import how_to_go_on
 from hardgate.listener import Listener
 from hardgate.owner import Owner, Process
 from hardgate.plan import Plan
@@ -150,7 +150,7 @@ def _verify(
             _wait_for(course)
             if request.keep:
                 stage.keep()
-                findings.kept = _how_to_go_on(request.plan, stage, findings)
+                findings.kept = how_to_go_on(request.plan, stage, findings)
         finally:
             stage.over.set()
             _take_leave(stage, folder, console, findings)
@@ -266,11 +266,11 @@ def _play(
         ),
         **probe_variables(request.plan, run=owner.run, seconds=request.probe_seconds),
     }
-    with Listener(request.plan, stage, console, findings) as listener:
+    with contextlib.ExitStack() as step:
         play(
             f"{request.plan.session or 'gate'}.yml",
             {key: unsafe(value) for key, value in values.items()},
-            on_event=listener.hear,
+            on_event=Listener(request.plan, stage, console, findings, step).hear,
             interrupt=stage.over.is_set,
             directory=stage.folder,
         )
@@ -298,25 +298,6 @@ def _take_leave(stage: Stage, folder: Folder, console: Console, findings: Findin
         log = connect(stage.host.engine_url).logs(findings.workspace.id, tail=LOG_LINES)
         with folder.open_log(WORKSPACE_LOG, console.redactor) as file:
             file.write(log)
-
-
-def _how_to_go_on(plan: Plan, stage: Stage, findings: Findings) -> tuple[str, ...]:
-    """Say how to enter what was kept, how to repeat each miss by hand, and how to remove it."""
-    if stage.host is None or findings.workspace is None:
-        return ()
-    host, container = stage.host.container[:12], findings.workspace.id[:12]
-    inner = f"docker exec -it {host} " if stage.host.kind == "nested" else ""
-    enter = f"{inner}docker exec -it -u {plan.contract.agent_uid} {container}"
-    lines = [f"Enter the workspace: {enter} sh"]
-    if inner:
-        lines.append(f"Enter the test host: docker exec -it {host} bash")
-    missed = {v.name for v in judge(plan, findings.observations) if v.outcome.value != "pass"}
-    lines += [
-        f"Repeat '{capability.name}': {enter} sh -xc {shlex.quote(capability.probe)}"
-        for capability in plan.capabilities
-        if capability.name in missed
-    ]
-    return (*lines, f"Remove it all: hardgate reap --run {stage.owner.run}")
 
 
 def _conclude(

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Mapping
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Any
 
 from hardgate import workspace
@@ -37,26 +36,15 @@ VALIDATION = "Validating arguments"
 class Listener:
     """Takes in one event after the other, in the play's own thread."""
 
-    def __init__(self, plan: Plan, stage: Stage, console: Console, findings: Findings) -> None:
-        """Hear for one run."""
+    def __init__(
+        self, plan: Plan, stage: Stage, console: Console, findings: Findings, step: ExitStack
+    ) -> None:
+        """Hear for one run; the step that is under way ends with `step`, however the play does."""
         self._plan = plan
         self._stage = stage
         self._console = console
         self._findings = findings
-        self._step = ExitStack()
-
-    def __enter__(self) -> "Listener":
-        """Listen to one play."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the step that was under way, as the play ended."""
-        self._step.__exit__(kind, error, trace)
+        self._step = step
 
     def hear(self, event: Event) -> None:
         """Take in one event; what is raised here ends the play."""

@@ -1,7 +1,6 @@
 """A log that no secret gets into, however its chunks fall."""
 
 import codecs
-from types import TracebackType
 from typing import TextIO
 
 from hardgate.redact import Redactor
@@ -56,12 +55,7 @@ class RedactingStream:
         """Use it as a context: it is closed at the end."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_ended: object) -> None:
         """Close it, whatever happened."""
         self.close()
 

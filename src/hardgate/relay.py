@@ -9,7 +9,6 @@ import contextlib
 import socket
 import threading
 from pathlib import Path
-from types import TracebackType
 
 import docker
 from docker.errors import DockerException
@@ -49,12 +48,7 @@ class Relay:
             threading.Thread(target=work, daemon=True, name=f"relay{work.__name__}").start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_ended: object) -> None:
         """Close every connection, and take the socket away."""
         self._closed.set()
         self._wanted.set()

@@ -1,6 +1,6 @@
 """A template's repository: where its parts are. Looks at names alone, and reads nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -49,24 +49,13 @@ class Template:
     @cached_property
     def workflows(self) -> tuple[Path, ...]:
         """All workflow files, of every forge."""
-        folders = [self.root / forge / "workflows" for forge in FORGES]
-        return tuple(
-            file
-            for folder in folders
-            for file in sorted(folder.glob("*"))
-            if file.suffix in {".yml", ".yaml"}
-        )
+        return tuple(_yaml_files(self.root / forge / "workflows" for forge in FORGES))
 
     @property
     def contracts(self) -> tuple[Path, ...]:
         """The contracts and tiers that the repository brings along."""
         folders = dict.fromkeys((self.root / "contracts", self.context / "contracts"))
-        return tuple(
-            file
-            for folder in folders
-            for file in sorted(folder.glob("*"))
-            if file.suffix in {".yml", ".yaml"}
-        )
+        return tuple(_yaml_files(folders))
 
     @cached_property
     def scripts(self) -> tuple[Path, ...]:
@@ -112,3 +101,10 @@ def is_shell(file: Path) -> bool:
     if not first or not first[0].startswith(b"#!"):
         return False
     return any(word.rpartition(b"/")[2] in {b"sh", b"bash", b"dash"} for word in first)
+
+
+def _yaml_files(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        for file in sorted(folder.glob("*")):
+            if file.suffix in {".yml", ".yaml"}:
+                yield file
