@@ -1,102 +1,30 @@
 """A file of promises: schema version 1 (see contracts/README.md), loaded or refused."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
+from hardgate.contract_fields import (
+    CAPABILITY_FIELDS,
+    CONTRACT_FIELDS,
+    ProbeUser,
+    Severity,
+    Subject,
+    fields_of,
+)
+from hardgate.errors import ContractError
 from hardgate.reading.document import Node, Refusal, Scalar, Table, naming, read_document
-from hardgate.reading.field import Field, Remark, Tables, read_table
-from hardgate.reading.lists import Urls
+from hardgate.reading.field import Remark, read_table
 from hardgate.reading.origin import plain_origin, read_origin
 from hardgate.reading.printable import control_character, shown
-from hardgate.reading.shape import Choice, Flag, Name, Script, Seconds, Text, Whole
+from hardgate.typo import guess
 
-VERSION = 1
-MAX_PROBE = 64 * 1024
-MAX_TIMEOUT = 3600
-MAX_UID = 2**31 - 1
+__all__ = ["Capability", "Contract", "Severity", "Subject", "load_contract", "parse_contract"]
 
-
-class Severity(Enum):
-    """What a miss costs: `hard` makes the run red, `advisory` is told and lets it be."""
-
-    HARD = "hard"
-    ADVISORY = "advisory"
-
-
-CAPABILITY_FIELDS = (
-    Field(name="name", shape=Name(), about="what reports and commands call it, unique in the file"),
-    Field(name="description", shape=Text(), about="what must hold"),
-    Field(
-        name="severity",
-        shape=Choice(words=tuple(severity.value for severity in Severity)),
-        about="what a miss costs, 'hard' or 'advisory'",
-    ),
-    Field(name="source", shape=Text(), about="why it exists"),
-    Field(
-        name="probe",
-        shape=Script(largest=MAX_PROBE),
-        about="a POSIX shell script, run unchanged in the workspace as the agent; exit 0 is a pass",
-    ),
-    Field(
-        name="required_egress",
-        shape=Urls(),
-        about="the URLs that the probe tries where the caller names none",
-        required=False,
-    ),
-    Field(
-        name="hint",
-        shape=Text(),
-        about="what to do about a miss (beyond schema version 1)",
-        required=False,
-        extra=True,
-    ),
-    Field(
-        name="timeout",
-        shape=Seconds(longest=MAX_TIMEOUT),
-        about="seconds for the probe, in place of the run's (beyond schema version 1)",
-        required=False,
-        extra=True,
-    ),
-    Field(
-        name="secret",
-        shape=Flag(),
-        about="whether the probe handles a secret (beyond schema version 1)",
-        required=False,
-        extra=True,
-        skipped=True,
-    ),
-    Field(
-        name="rerun",
-        shape=Flag(),
-        about="false where a second run would do harm or tell nothing (beyond schema version 1)",
-        required=False,
-        extra=True,
-        skipped=False,
-    ),
-)
-
-CONTRACT_FIELDS = (
-    Field(
-        name="version",
-        shape=Whole(lowest=VERSION, highest=VERSION),
-        about=f"the schema's version, {VERSION}",
-        remedy=f"This hardgate reads version {VERSION}, a number without quotes.",
-    ),
-    Field(
-        name="agent_uid",
-        shape=Whole(lowest=1, highest=MAX_UID),
-        about="the uid that the agent runs under",
-        remedy=f"Use a number from 1 to {MAX_UID}, without quotes; an agent is never root (0).",
-    ),
-    Field(
-        name="capabilities",
-        shape=Tables(fields=CAPABILITY_FIELDS, wanted="capabilities"),
-        about="the promises, at least one",
-    ),
-)
+ASKED_FOR = re.compile(r"\$\{?(HARDGATE_[A-Za-z0-9_]+)")
+"""How a host's probe asks for a variable of ours."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +48,8 @@ class Capability:
     """Our own: the probe handles a secret."""
     rerun: bool = True
     """Our own: false where the probe must not be run a second time for a diagnosis."""
+    user: ProbeUser = ProbeUser.RUNNER
+    """Our own: who it is run as, where the subject is a host."""
     line: int = 0
     """Where it stands in its file, counted from 1."""
 
@@ -133,16 +63,39 @@ class Contract:
     sha256: str
     """Of the bytes that were read, 64 hexadecimal digits."""
     version: int
-    agent_uid: int
+    agent_uid: int | None
+    """None where the subject is a host: nobody's uid is promised there."""
     capabilities: tuple[Capability, ...]
+    subject: Subject = Subject.WORKSPACE
+    """Our own: what it is about."""
+    variables: tuple[str, ...] = ()
+    """Our own: what a host's probes see in their environment, by name."""
     warnings: tuple[str, ...] = ()
     """Whole sentences, with file and line; they never make a contract wrong."""
 
 
-def load_contract(origin: str, *, sha256: str | None = None) -> Contract:
-    """Read a contract from a file, or from a URL that is pinned; raises ContractError."""
+def load_contract(
+    origin: str, *, sha256: str | None = None, subject: Subject | None = Subject.WORKSPACE
+) -> Contract:
+    """Read a contract from a file, or from a URL that is pinned; raises ContractError.
+
+    One of another subject is refused; None takes either.
+    """
     data = read_origin(origin, noun="Contract", sha256=sha256)
-    return parse_contract(data, plain_origin(origin))
+    contract = parse_contract(data, plain_origin(origin))
+    if subject is not None and contract.subject is not subject:
+        raise ContractError(
+            f"The subject of contract '{contract.origin}' is a {contract.subject.value}, and "
+            f"a {subject.value} is to be looked at here.",
+            _ELSEWHERE[contract.subject],
+        )
+    return contract
+
+
+_ELSEWHERE = {
+    Subject.HOST: "Probe hosts by 'hardgate runner', or name a workspace's contract.",
+    Subject.WORKSPACE: "Verify images by 'hardgate gate', or name a contract with 'subject: host'.",
+}
 
 
 def parse_contract(data: bytes, origin: str) -> Contract:
@@ -150,13 +103,19 @@ def parse_contract(data: bytes, origin: str) -> Contract:
     title = f"Contract '{origin}'"
     with naming(title):
         document = read_document(data)
-        reading = read_table(document.root, CONTRACT_FIELDS, subject="the contract")
+        subject = _read_subject(document.root)
+        reading = read_table(
+            document.root, fields_of(CONTRACT_FIELDS, subject), subject="the contract"
+        )
+        variables = reading.values.get("variables", ())
         read = [
-            _read_capability(node, number)
+            _read_capability(node, number, subject)
             for number, node in enumerate(reading.values["capabilities"], start=1)
         ]
         capabilities = tuple(capability for capability, _ in read)
         _refuse_equal_names(capabilities)
+        if subject is Subject.HOST:
+            _refuse_undeclared(capabilities, variables)
     remarks = [*reading.remarks, *(remark for _, remarks in read for remark in remarks)]
     if document.marked:
         remarks.insert(0, Remark(line=1, text="It begins with a byte order mark. It is skipped."))
@@ -164,17 +123,32 @@ def parse_contract(data: bytes, origin: str) -> Contract:
         origin=origin,
         sha256=hashlib.sha256(data).hexdigest(),
         version=reading.values["version"],
-        agent_uid=reading.values["agent_uid"],
+        agent_uid=reading.values.get("agent_uid"),
         capabilities=capabilities,
+        subject=subject,
+        variables=variables,
         warnings=tuple(f"{title} line {remark.line}: {remark.text}" for remark in remarks),
     )
 
 
-def _read_capability(node: Node, number: int) -> tuple[Capability, Sequence[Remark]]:
+def _read_subject(root: Node) -> Subject:
+    """Find out what it is about, before anything is refused or skipped for it.
+
+    What cannot be ours is told of where the other fields are read.
+    """
+    node = root.get("subject") if isinstance(root, Table) else None
+    told = node.text if isinstance(node, Scalar) and node.tag == "str" else ""
+    return Subject.HOST if told == Subject.HOST.value else Subject.WORKSPACE
+
+
+def _read_capability(
+    node: Node, number: int, about: Subject
+) -> tuple[Capability, Sequence[Remark]]:
     subject = _subject(node, number)
-    reading = read_table(node, CAPABILITY_FIELDS, subject=subject)
+    reading = read_table(node, fields_of(CAPABILITY_FIELDS, about), subject=subject)
     values: dict[str, Any] = dict(reading.values)
     values["severity"] = Severity(values["severity"])
+    values["user"] = ProbeUser(values.get("user", ProbeUser.RUNNER.value))
     if values.get("hint") is None:
         values.pop("hint", None)
     capability = Capability(**values, line=node.line)
@@ -205,3 +179,16 @@ def _refuse_equal_names(capabilities: Sequence[Capability]) -> None:
             )
             raise Refusal(capability.line, problem, "Give each capability a name of its own.")
         lines[capability.name] = capability.line
+
+
+def _refuse_undeclared(capabilities: Sequence[Capability], variables: Sequence[str]) -> None:
+    """Refuse a probe that asks for what it would find empty."""
+    for capability in capabilities:
+        for name in ASKED_FOR.findall(capability.probe):
+            if name not in variables:
+                problem = (
+                    f"the probe of capability '{capability.name}' asks for '{name}', which is not "
+                    "among the contract's variables"
+                )
+                remedy = guess(name, variables) or "Add it to 'variables'."
+                raise Refusal(capability.line, problem, remedy)

@@ -1,6 +1,6 @@
 """The second look at a miss: evidence beside a verdict, never a verdict."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardgate.diagnose.miss import Miss
 from hardgate.diagnose.reason import Reason, find_reason
@@ -26,15 +26,22 @@ class Diagnosis:
     @classmethod
     def of(cls, miss: Miss) -> "Diagnosis | None":
         """Read the second look, and find the reason; None where there is neither."""
-        rerun, reason = miss.observation.rerun, find_reason(miss)
-        if rerun is None:
+        told, reason = cls.of_rerun(miss.observation), find_reason(miss)
+        if told is None:
             return None if reason is None else cls(reason=reason, looked_twice=False)
+        return replace(told, reason=reason)
+
+    @classmethod
+    def of_rerun(cls, observation: Observation) -> "Diagnosis | None":
+        """Read the second look alone; None where there was none."""
+        rerun = observation.rerun
+        if rerun is None:
+            return None
         return cls(
             trace=rerun.stderr,
             exit_status=rerun.exit_status,
             flaky=rerun.exit_status == 0,
             note=rerun.problem,
-            reason=reason,
         )
 
 

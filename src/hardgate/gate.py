@@ -86,7 +86,7 @@ def run_gate(request: GateRequest, console: Console) -> ExitCode:
     )
     console.redactor = Redactor().with_values(request.secrets)
     folder = open_folder(request.out, owner.run, session=request.plan.title)
-    console.first_line(request.plan, host=request.host, run_id=owner.run)
+    console.first_line(request.plan, host=f"{request.host} host", run_id=owner.run)
     for warning in request.plan.contract.warnings:
         console.note(warning)
     findings = Findings()
@@ -239,7 +239,7 @@ def _play(
             engine=engine.info["ServerVersion"],
             kernel=engine.info["KernelVersion"],
         )
-    tier, owner = request.plan.tier, stage.owner
+    tier, owner = request.plan.workspace_tier, stage.owner
     if tier.adaptation(cpus):
         findings.adaptations.append(tier.adaptation(cpus))
     values = {

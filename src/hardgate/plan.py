@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
-from hardgate.contract import Capability, Contract
+from hardgate.contract import Capability, Contract, Subject
 from hardgate.errors import ContractError, UsageError
 from hardgate.guard import GUARDS, Guard
 from hardgate.tier import Tier
@@ -15,7 +16,8 @@ class Plan:
     """Every capability and guard that owes a verdict."""
 
     contract: Contract
-    tier: Tier
+    tier: Tier | None
+    """None where the subject is a host, which nobody starts."""
     capabilities: tuple[Capability, ...]
     """Those that are looked at: all of the contract's, or the ones asked for by name."""
     guards: tuple[Guard, ...]
@@ -29,7 +31,23 @@ class Plan:
     @property
     def title(self) -> str:
         """What reports call it, such as `t4`."""
-        return self.session or f"t{self.tier.number}"
+        return self.session or (f"t{self.tier.number}" if self.tier else self.group)
+
+    @property
+    def group(self) -> str:
+        """What its cases stand under; a host has several contracts in one session."""
+        name = PurePosixPath(self.contract.origin).stem
+        return name if self.tier is None else self.title
+
+    @property
+    def workspace_tier(self) -> Tier:
+        """Give the tier that a workspace is started under; raises UsageError where there is none."""
+        if self.tier is None:
+            raise UsageError(
+                f"Contract '{self.contract.origin}' is about a host, and no workspace has it.",
+                "Probe hosts by 'hardgate runner'.",
+            )
+        return self.tier
 
     @property
     def partial(self) -> bool:
@@ -52,20 +70,39 @@ def make_plan(
 
     Raises UsageError for a name that the contract has not, and for a name that is a guard's.
     """
-    wanted = frozenset(only)
     _refuse_guards_names(contract)
-    _refuse_unknown(wanted, contract)
     return Plan(
         contract=contract,
         tier=tier,
-        capabilities=tuple(
-            capability
-            for capability in contract.capabilities
-            if not wanted or capability.name in wanted
-        ),
+        capabilities=_pick(contract, only),
         guards=tuple(guard for guard in GUARDS if guard.applies_to(tier)),
         beacon=beacon,
     )
+
+
+def make_host_plan(contract: Contract, only: Iterable[str] = (), *, session: str = "") -> Plan:
+    """Plan the probes of a host, which has neither a tier nor guards.
+
+    Raises UsageError for a name that the contract has not, and for a contract of a workspace.
+    """
+    if contract.subject is not Subject.HOST:
+        raise UsageError(
+            f"Contract '{contract.origin}' is about a workspace, and this is a host.",
+            "Verify images by 'hardgate gate', or name a contract with 'subject: host'.",
+        )
+    return Plan(
+        contract=contract,
+        tier=None,
+        capabilities=_pick(contract, only),
+        guards=(),
+        session=session,
+    )
+
+
+def _pick(contract: Contract, only: Iterable[str]) -> tuple[Capability, ...]:
+    wanted = frozenset(only)
+    _refuse_unknown(wanted, contract)
+    return tuple(one for one in contract.capabilities if not wanted or one.name in wanted)
 
 
 def _refuse_guards_names(contract: Contract) -> None:

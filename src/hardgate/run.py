@@ -22,13 +22,15 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True)
 class Host:
-    """The test host that the workspace believed it was on."""
+    """The machine that the workspace believed it was on, or that is itself the subject."""
 
     kind: str
-    """`nested` or `direct`."""
-    engine: str
+    """`nested` or `direct`; `subject` where the host itself was looked at."""
+    engine: str = ""
     """Version of the engine that ran the workspace."""
-    kernel: str
+    kernel: str = ""
+    name: str = ""
+    """As the inventory has it, where the host is the subject."""
     adaptations: tuple[str, ...] = ()
     """Sentences on what this machine could not give, and what was done instead."""
 

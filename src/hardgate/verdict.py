@@ -126,7 +126,7 @@ def _judge_guard(guard: Guard, context: _Context) -> Verdict:
 def _ask(guard: Guard, observation: Observation, plan: Plan) -> Answer:
     """Ask a guard's judge; facts that it cannot read are nobody's fault but the gate's."""
     try:
-        return guard.judge(observation.facts, plan.tier, plan.contract)
+        return guard.judge(observation.facts, plan.workspace_tier, plan.contract)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         return None, f"What was seen of it cannot be read ({type(error).__name__}: {error})."
 
@@ -157,6 +157,8 @@ def _diagnose(
     if outcome is not Outcome.FAIL:
         return None
     uid = context.plan.contract.agent_uid
+    if uid is None:  # The rules know workspaces; what a host's probe says is all there is.
+        return Diagnosis.of_rerun(observation)
     return Diagnosis.of(Miss(observation=observation, script=script, uid=uid, others=context.seen))
 
 

@@ -61,7 +61,7 @@ def test_a_setting_that_the_tier_has_and_the_workspace_lacks_is_seen_by_the_guar
     contract.write_text(BLIND)
     words = ["--image", reference, "--contract", str(contract), "--out", str(tmp_path / "out")]
     request = read_request(make_parser().read(words), os.environ)
-    plan = replace(request.plan, tier=lie(request.plan.tier, without))
+    plan = replace(request.plan, tier=lie(request.plan.workspace_tier, without))
     spoken = io.StringIO()
     os.chdir(ROOT)
     code = run_gate(replace(request, plan=plan), Console(spoken))

@@ -31,7 +31,7 @@ class Terminal(io.StringIO):
 def tell(run: Run, *, verbosity: int = 0, stream: TextIO | None = None) -> str:
     stream = stream or io.StringIO()
     console = Console(stream, verbosity=verbosity, redactor=REDACTOR, environ={})
-    console.first_line(run.plan, host="nested", run_id=run.id)
+    console.first_line(run.plan, host="nested host", run_id=run.id)
     for verdict in run.verdicts:
         console.verdict(verdict)
     console.close(run, reports=Path("reports/t4/3f9c2e7a"))
@@ -101,7 +101,7 @@ def test_the_first_line_says_by_what_is_judged_and_where() -> None:
 
 def test_the_first_line_of_a_partial_run_says_so() -> None:
     assert "PARTIAL, 2 of 10 capabilities" in opening(
-        runs.partial().plan, host="direct", run_id="1"
+        runs.partial().plan, host="direct host", run_id="1"
     )
 
 

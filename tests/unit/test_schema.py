@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from hardgate.content import CONTRACTS
-from hardgate.contract import CAPABILITY_FIELDS, Capability, parse_contract
+from hardgate.contract import Capability, parse_contract
+from hardgate.contract_fields import CAPABILITY_FIELDS
 from hardgate.errors import ContractError
 from hardgate.schema import contract_schema, schema_text
 

@@ -31,7 +31,7 @@ def main(words: Sequence[str]) -> int:
     if values.run is not None:
         _say(_of_run(values.run, values.name or ""))
     elif values.name:
-        _say(_of_contract(values.name, contract_of(values)))
+        _say(_of_contract(values.name, contract_of(values, None)))
     else:
         raise UsageError("Nothing to explain was named.", "Name a capability, or '--run DIR'.")
     return 0
@@ -40,7 +40,7 @@ def main(words: Sequence[str]) -> int:
 def _of_contract(name: str, contract: Contract) -> Iterable[str]:
     for capability in contract.capabilities:
         if capability.name == name:
-            return explain_capability(capability, contract.origin)
+            return explain_capability(capability, contract)
     for guard in GUARDS:
         if guard.name == name:
             return explain_guard(guard)

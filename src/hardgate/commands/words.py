@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from hardgate.content import CONTRACTS
-from hardgate.contract import Contract, load_contract
+from hardgate.contract import Contract, Subject, load_contract
 from hardgate.pipeline.inquiry import Inquiry
 from hardgate.reading.origin import read_pin
 from hardgate.report.console import Console
@@ -17,10 +17,12 @@ def add_contract_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--contract-sha256", type=read_pin, metavar="HEX", help="pin its bytes")
 
 
-def contract_of(values: argparse.Namespace) -> Contract:
+def contract_of(
+    values: argparse.Namespace, subject: Subject | None = Subject.WORKSPACE
+) -> Contract:
     """Load the contract that applies."""
     origin = values.contract or str(CONTRACTS / "t4.yaml")
-    return load_contract(origin, sha256=values.contract_sha256)
+    return load_contract(origin, sha256=values.contract_sha256, subject=subject)
 
 
 def add_template_options(parser: argparse.ArgumentParser) -> None:

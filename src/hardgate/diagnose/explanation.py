@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hardgate.contract import Capability
+from hardgate.contract import Capability, Contract, Subject
 from hardgate.diagnose.rules import Rule, load_rules
 from hardgate.guard import Guard
 from hardgate.report.plain import one_line
@@ -19,12 +19,16 @@ OFTEN = 16
 """Causes that are listed for one probe."""
 
 
-def explain_capability(capability: Capability, origin: str) -> Lines:
+def explain_capability(capability: Capability, contract: Contract) -> Lines:
     """Say what it promises, why it exists, what breaks it, and how to fix it."""
-    yield f"{capability.name} ({capability.severity.value}; {origin} line {capability.line})"
+    yield f"{capability.name} ({capability.severity.value}; {contract.origin} line {capability.line})"
     yield from _part("What it promises", capability.description)
     yield from _part("Why it exists", capability.source)
-    causes = [rule for rule in load_rules().values() if _concerns(rule, capability.probe)]
+    causes = (
+        [rule for rule in load_rules().values() if _concerns(rule, capability.probe)]
+        if contract.subject is Subject.WORKSPACE  # the rules know no other
+        else []
+    )
     if causes:
         yield from ("", "What breaks it")
     for rule in causes[:OFTEN]:

@@ -21,6 +21,8 @@ class Field:
     """What it is, such as `why it exists`."""
     remedy: str = ""
     """What to do where it is wrong; the shape's own words where it is empty."""
+    absent: str = ""
+    """What to do where it is missing; made of `about` where it is empty."""
     required: bool = True
     extra: bool = False
     """Our own, beyond the schema: a foreign field of that name is skipped, with a warning."""
@@ -82,7 +84,7 @@ def _missing(field: Field, table: Table, fields: Sequence[Field], subject: str) 
         if key.text not in known and guess(key.text, [field.name]):
             remedy = f"Did you mean it by '{shown(key.text)}' in line {key.line}?"
             return Refusal(table.line, f"{subject} has no '{field.name}'", remedy)
-    remedy = f"Add '{field.name}': {field.about}."
+    remedy = field.absent or f"Add '{field.name}': {field.about}."
     return Refusal(table.line, f"{subject} has no '{field.name}'", remedy)
 
 

@@ -7,6 +7,7 @@ from hardgate.reading.document import Listing, Node, Refusal, Scalar, Table
 from hardgate.reading.origin import is_web_url
 from hardgate.reading.printable import shown
 from hardgate.reading.shape import read_string
+from hardgate.typo import guess
 
 MAX_URL = 2048
 
@@ -55,6 +56,31 @@ def _url(node: Node) -> str:
             "Write it out, such as 'https://example.org/'.",
         )
     return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """A list of words out of a few; it may be empty."""
+
+    known: tuple[str, ...]
+    wanted: str
+
+    def read(self, node: Node) -> tuple[str, ...]:
+        """Refuse a word that is not known, and one that comes twice; guess a typo."""
+        words: list[str] = []
+        for item in read_listing(node, self.wanted).items:
+            word = read_string(item)
+            if word not in self.known:
+                remedy = guess(word, self.known) or f"Use some of {', '.join(self.known)}."
+                raise Refusal(item.line, f"holds '{shown(word)}', which is not known", remedy)
+            if word in words:
+                raise Refusal(item.line, f"holds '{word}' twice", "Leave one of them out.")
+            words.append(word)
+        return tuple(words)
+
+    def schema(self) -> dict[str, Any]:
+        """Each once."""
+        return {"type": "array", "items": {"enum": list(self.known)}, "uniqueItems": True}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -152,6 +152,8 @@ def _circumstances(run: Run, clean: Clean) -> Iterator[Line]:
         yield Tone.FAINT, clean(f"Image: {run.image.reference} {run.image.digest}{commit}")
     if run.host:
         host = run.host
-        yield Tone.FAINT, f"Host: {host.kind}, engine {host.engine}, kernel {host.kernel}"
+        told = {"engine": host.engine, "kernel": host.kernel}
+        seen = [f"{what} {word}" for what, word in told.items() if word]
+        yield Tone.FAINT, f"Host: {', '.join([host.name or host.kind, *seen])}"
     steps = ", ".join(f"{name} {duration(seconds)}" for name, seconds in run.steps.items())
     yield Tone.FAINT, f"Time: {duration(run.seconds)}" + (f" ({steps})" if steps else "")

@@ -8,7 +8,7 @@ from hardgate.diagnose.cause import root_causes
 from hardgate.errors import ExitCode
 from hardgate.plan import Plan
 from hardgate.report.plain import one_line
-from hardgate.run import Run
+from hardgate.run import Host, Run
 from hardgate.verdict import Kind, Outcome, Verdict
 
 NAMED = 5
@@ -16,12 +16,19 @@ NAMED = 5
 
 
 def opening(plan: Plan, *, host: str, run_id: str) -> str:
-    """Say by what is judged, and where. The hash comes last, for a terminal may break the line."""
+    """Say by what is judged, and where (`place`). The hash comes last, for a terminal may break the line."""
     contract = plan.contract
     return one_line(
         f"hardgate {plan.title}: contract {contract.origin} v{contract.version}, "
-        f"{scope(plan)}; {host} host; run {run_id}; sha256:{contract.sha256}"
+        f"{scope(plan)}; {host}; run {run_id}; sha256:{contract.sha256}"
     )
+
+
+def place(host: Host | None) -> str:
+    """Say where: `nested host`, or by its name the host that is itself looked at."""
+    if host is None:
+        return "no host"
+    return f"host {host.name}" if host.name else f"{host.kind} host"
 
 
 def scope(plan: Plan) -> str:
@@ -32,6 +39,8 @@ def scope(plan: Plan) -> str:
         if plan.partial
         else count(all_of_them, "capability")
     )
+    if plan.tier is None:
+        return capabilities
     return f"{capabilities}, {count(len(plan.guards), 'guard')}"
 
 
@@ -141,7 +150,8 @@ def _unknown(run: Run) -> str:
 def _held(run: Run) -> str:
     held = [verdict for verdict in run.verdicts if verdict.outcome is Outcome.PASS]
     guards = sum(verdict.kind is Kind.GUARD for verdict in held)
-    return f"{_of_capabilities(run, len(held) - guards)} and {_of_guards(run, guards)}"
+    capabilities = _of_capabilities(run, len(held) - guards)
+    return f"{capabilities} and {_of_guards(run, guards)}" if run.plan.tier else capabilities
 
 
 def _asked(run: Run, verdicts: tuple[Verdict, ...]) -> str:

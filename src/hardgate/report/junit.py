@@ -8,7 +8,7 @@ from hardgate.contract import Severity
 from hardgate.errors import ExitCode
 from hardgate.redact import Redactor
 from hardgate.report.evidence import Clean, body
-from hardgate.report.headline import headline, not_looked_at, opening, scope
+from hardgate.report.headline import headline, not_looked_at, opening, place, scope
 from hardgate.report.plain import one_line, plain
 from hardgate.report.replace import replace_file
 from hardgate.report.suite import Case, Suite
@@ -65,7 +65,7 @@ def _case(verdict: Verdict, run: Run, kind: str, clean: Clean) -> Case:
     advisory = "Advisory, missed: " if kind == "skipped" else ""
     return Case(
         name=clean(verdict.name),
-        classname=f"{run.plan.title}.{_group(verdict)}",
+        classname=f"{run.plan.group}.{_group(verdict)}",
         kind=kind,
         message=f"{advisory}{reason or 'It gave no reason.'}",
         body=body(verdict, run, clean) if kind else "",
@@ -88,7 +88,7 @@ def _whole_run(run: Run, clean: Clean) -> Case:
     )
     return Case(
         name=WHOLE_RUN,
-        classname=f"{run.plan.title}.run",
+        classname=f"{run.plan.group}.run",
         kind="error",
         message=one_line(clean(headline(run))),
         body=clean("\n\n".join(part for part in parts if part)),
@@ -109,7 +109,9 @@ def _properties(run: Run) -> Iterator[tuple[str, str]]:
     yield "image.reference", image.reference if image else "none"
     yield "image.digest", image.digest if image else "none"
     yield "image.source_commit", (image.source_commit if image else "") or "unknown"
-    yield "tier", f"{tier.number} {tier.name}"
+    yield "subject", contract.subject.value
+    yield "tier", f"{tier.number} {tier.name}" if tier else "none"
+    yield "host.name", host.name if host else ""
     yield "host.kind", host.kind if host else "none"
     yield "host.engine", host.engine if host else "none"
     yield "host.kernel", host.kernel if host else "none"
@@ -123,7 +125,7 @@ def _properties(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _opening(run: Run) -> str:
-    return opening(run.plan, host=run.host.kind if run.host else "no", run_id=run.id)
+    return opening(run.plan, host=place(run.host), run_id=run.id)
 
 
 def _suite_scope(run: Run) -> str:

@@ -16,6 +16,7 @@ from hardgate.redact import Redactor
 from hardgate.report.headline import colour_word, headline, not_looked_at
 from hardgate.report.replace import replace_file
 from hardgate.run import Host, Image, Run
+from hardgate.tier import Tier
 from hardgate.verdict import Verdict
 
 SCHEMA_VERSION = 1
@@ -44,7 +45,8 @@ def summary(run: Run) -> dict[str, Any]:
         "notices": list(run.notices),
         "adaptations": list(run.host.adaptations) if run.host else [],
         "image": _image(run.image),
-        "tier": {"number": run.plan.tier.number, "name": run.plan.tier.name},
+        "subject": run.plan.contract.subject.value,
+        "tier": _tier(run.plan.tier),
         "host": _host(run.host),
         "id": run.id,
         "started_at": run.started_at,
@@ -78,10 +80,19 @@ def _image(image: Image | None) -> dict[str, str] | None:
     }
 
 
+def _tier(tier: Tier | None) -> dict[str, Any] | None:
+    return {"number": tier.number, "name": tier.name} if tier else None
+
+
 def _host(host: Host | None) -> dict[str, str] | None:
     if host is None:
         return None
-    return {"kind": host.kind, "engine": host.engine, "kernel": host.kernel}
+    return {
+        "kind": host.kind,
+        "name": host.name,
+        "engine": host.engine,
+        "kernel": host.kernel,
+    }
 
 
 def _cause(cause: Cause) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class Examination:
             name=template.name_of(template.dockerfile),
             context=template.context,
             stage=stage,
-            agent_uid=self.contract.agent_uid if self.contract else 1000,
+            agent_uid=(self.contract and self.contract.agent_uid) or 1000,
         )
         yield from dockerfile_rules.look(file)
         yield from self._entrypoint(file)
@@ -143,7 +143,7 @@ class Examination:
                 if file.stem == "tiers":
                     load_tiers(file)
                 else:
-                    load_contract(str(file))
+                    load_contract(str(file), subject=None)
             except ContractError as wrong:
                 yield rules()["contract-loads"].broken(
                     self.template.name_of(file), 0, seen=wrong.problem, remedy=wrong.remedy
