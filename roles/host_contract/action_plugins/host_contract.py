@@ -1,0 +1,75 @@
+"""Sends a contract's probes to the host, and brings back what was seen. Thin: the package judges.
+
+Runs in hardgate's own interpreter, on the machine of the play. "The probe said no" is data in an ok
+result; a failed task means that nobody could look, and an unreachable host that nobody is there.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from hardgate.contract import Subject, load_contract
+from hardgate.errors import ExitCode, HardgateError
+from hardgate.host_probe import host_probes, probe_variables, read_observations
+from hardgate.plan import make_host_plan
+from hardgate.redact import Redactor
+from hardgate.task import answer
+from hardgate.verdict import exit_code, judge
+
+Values = Mapping[str, Any]
+Send = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""Runs a module on the host, given its name and its arguments."""
+
+
+def look(values: Values, send: Send) -> dict[str, Any]:
+    """Run the probes, and say what was seen and whether the contract held."""
+    contract = load_contract(values["contract"], subject=Subject.HOST)
+    plan = make_host_plan(contract)
+    told = send(
+        "host_probes",
+        {
+            "variables": probe_variables(plan, values["variables"]),
+            "probes": host_probes(
+                plan,
+                run=secrets.token_hex(4),
+                runner=values["runner"],
+                seconds=float(values["seconds"]),
+            ),
+        },
+    )
+    if "observations" not in told:
+        said = [str(told.get(key) or "").strip() for key in ("module_stderr", "module_stdout")]
+        raise HardgateError(
+            f"The probes could not be run: {str(told.get('msg') or 'no reason is known').strip()}",
+            "They take root on the host, and Python 3.9 or newer.",
+            evidence="\n".join(part for part in said if part),
+        )
+    seen = tuple(read_observations(told["observations"], Redactor()))
+    return {
+        "host_contract": {
+            "contract": values["contract"],
+            "sha256": contract.sha256,
+            "engine": told["engine"],
+            "kernel": told["kernel"],
+            "observations": [asdict(one) for one in seen],
+            "held": exit_code(judge(plan, seen)) is ExitCode.HELD,
+        }
+    }
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """One contract, one module on the host."""
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Answer with what was seen, as data."""
+        super().run(tmp, task_vars)
+
+        def send(module: str, arguments: dict[str, Any]) -> dict[str, Any]:
+            return dict(self._execute_module(module, arguments, task_vars=task_vars))
+
+        return answer(lambda: look(self._task.args, send))
