@@ -125,23 +125,10 @@ def _remove(client: docker.APIClient, container: str) -> None:
 
 
 def _create(client: docker.APIClient, request: HostRequest, *, lacking: frozenset[str]) -> str:
-    privileges: dict[str, Any] = {"privileged": True}
-    if lacking:
-        privileges = {
-            "cap_add": ["ALL"],
-            "cap_drop": sorted(lacking - _unknown(client)),
-            "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
-            "device_cgroup_rules": ["a *:* rwm"],
-        }
     settings = (
-        _direct_settings()
-        if request.kind == "direct"
-        else _nested_settings(client, request.share) | privileges
+        _direct_settings() if request.kind == "direct" else _nested_settings(client, request.share)
     )
-    host_config = client.create_host_config(auto_remove=True, **settings)
-    if lacking:
-        # The command line's 'systempaths=unconfined'; the API has it in these two.
-        host_config |= {"MaskedPaths": [], "ReadonlyPaths": []}
+    host_config = privileged_config(client, lacking=lacking, auto_remove=True, **settings)
     created = client.create_container(
         request.image,
         [
@@ -159,6 +146,23 @@ def _create(client: docker.APIClient, request: HostRequest, *, lacking: frozense
         host_config=host_config,
     )
     return str(created["Id"])
+
+
+def privileged_config(
+    client: docker.APIClient, *, lacking: frozenset[str], **settings: Any
+) -> dict[str, Any]:
+    """Give a container's host settings with every privilege but the capabilities that lack."""
+    if not lacking:
+        return dict(client.create_host_config(privileged=True, **settings))
+    config = client.create_host_config(
+        cap_add=["ALL"],
+        cap_drop=sorted(lacking - _unknown(client)),
+        security_opt=["seccomp=unconfined", "apparmor=unconfined"],
+        device_cgroup_rules=["a *:* rwm"],
+        **settings,
+    )
+    # The command line's 'systempaths=unconfined'; the API has it in these two.
+    return dict(config) | {"MaskedPaths": [], "ReadonlyPaths": []}
 
 
 def _unknown(client: docker.APIClient) -> frozenset[str]:
@@ -201,7 +205,6 @@ def can_adopt(info: Mapping[str, Any]) -> bool:
 
 def _direct_settings() -> dict[str, Any]:
     return {
-        "privileged": True,
         "pid_mode": "host",
         "network_mode": "none",
         "mounts": [

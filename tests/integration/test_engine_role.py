@@ -38,7 +38,7 @@ RUN mkdir -p /tiny/bin && cp --parents $(ldd /bin/true | grep -o '/[^ ]*') /tiny
 RUN rm -rf /usr/local/share/ca-certificates/*
 COPY needed /needed
 RUN python3 -m venv /opt/hardgate && /opt/hardgate/bin/pip install -q --no-index /needed/*
-COPY host-init /usr/local/lib/hardgate/
+COPY host-init open-machine /usr/local/lib/hardgate/
 RUN chmod 0755 /usr/local/lib/hardgate/*
 COPY hardgate /hardgate
 RUN /opt/hardgate/bin/pip install -q --no-index --no-deps /hardgate/*
@@ -103,7 +103,8 @@ def image(client: docker.APIClient, tmp_path_factory: pytest.TempPathFactory) ->
     only = ("--python-version", "3.13", "--only-binary=:all:")
     subprocess.run([*pip, "download", "-d", str(folder / "needed"), *only, str(wheel)], check=True)
     (folder / "needed" / wheel.name).unlink(missing_ok=True)
-    (folder / "host-init").write_bytes((FILES / "host-init").read_bytes())
+    for script in ("host-init", "open-machine"):
+        (folder / script).write_bytes((FILES / script).read_bytes())
     (folder / "Dockerfile").write_text(DOCKERFILE)
     arguments = {"BASE_IMAGE": ensure_base(find_engine(), say=print), **proxy_environment()}
     words = [
