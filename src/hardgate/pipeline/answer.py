@@ -18,6 +18,8 @@ OF_AN_IMAGE = frozenset({"runtime", "t4"})
 ANSWER = "answer.json"
 SUMMARY = "summary.json"
 REPORTS = Path("reports")
+ELSEWHERE = frozenset({"prove", "runner", "fleet"})
+"""Reports that hold answers of other machines: they say nothing of this one's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,8 @@ def _files(session: str, reports: Path) -> Iterator[Path]:
     """Look in all folders: what a CI system brings back lies one deeper than what it took."""
     for name in (ANSWER, SUMMARY):
         for file in reports.rglob(name):
-            if session in file.relative_to(reports).parts[:-1]:
+            above = file.relative_to(reports).parts[:-1]
+            if session in above and not ELSEWHERE & set(above):
                 yield file
 
 

@@ -34,6 +34,8 @@ class Inquiry:
     notices: list[str] = field(default_factory=list)
     tell: Callable[[Console, Point], None] = tell
     """How a point is told on the terminal."""
+    commit: Callable[[Path], str] = commit_of
+    """What the answer is about, asked at the end; of `root`, where it is this checkout."""
 
     def notice(self, text: str) -> None:
         """Say what the reader must not miss, here and in every report."""
@@ -53,7 +55,7 @@ class Inquiry:
         answer = answer_of(
             self.session,
             points,
-            commit=commit_of(self.root),
+            commit=self.commit(self.root),
             contract=self.contract,
             started_at=started_at,
             seconds=time.monotonic() - begun,

@@ -1,0 +1,87 @@
+"""Gitea, by its API: runs and jobs are GitHub's in shape.
+
+Its API hands out artifacts of version 4 alone ("v3 not supported due to not having one unique id",
+it says of itself), and upload-artifact of version 4 refuses to run on Gitea unless it is one made
+for it. What the starter uploads by version 3 is therefore asked for where a browser gets it, which
+needs no login as long as the repository is public.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from hardgate.forge import actions
+from hardgate.forge.address import Address
+from hardgate.forge.forge import RemoteArtifact, RemoteJob, RemoteRun, field
+from hardgate.forge.wire import Wire
+
+STARTERS = ("answers-static", "answers-adapter", "answers-secrets", "answers-t4")
+"""What the starter's jobs upload."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gitea:
+    """A repository there."""
+
+    address: Address
+    wire: Wire
+    kind: str = "Gitea"
+    lacks: str = (
+        "Gitea hands out artifacts of upload-artifact's version 3 only where the repository is "
+        "public; for a private one, upload them by an action of version 4 that is made for Gitea"
+    )
+
+    @classmethod
+    def at(cls, address: Address, token: str) -> "Gitea":
+        """Open the API."""
+        return cls(address=address, wire=Wire(f"{address.base}/api/v1", f"token {token}"))
+
+    def default_branch(self) -> str:
+        """Name it."""
+        told = self.wire.get(f"{self.address.path}")
+        return str(field(told, "default_branch", str, "the repository"))
+
+    def commit_of(self, branch: str) -> str:
+        """Give the commit that a branch is at."""
+        told = self.wire.get(f"{self.address.path}/branches/{quote(branch)}")
+        return str(field(field(told, "commit", dict, "a branch"), "id", str, "a branch"))
+
+    def dispatched(self, commit: str) -> tuple[RemoteRun, ...]:
+        """List the dispatched runs of a commit."""
+        return actions.dispatched(self.wire, self.address.path, commit)
+
+    def dispatch(self, workflow: str, branch: str) -> int | None:
+        """Ask for a run; Gitea 1.26 tells its id, older ones leave the question out."""
+        path = f"{self.address.path}/actions/workflows/{quote(workflow, safe='')}/dispatches"
+        told = self.wire.post(path, {"ref": branch}, {"return_run_details": "true"})
+        return None if told is None else int(field(told, "workflow_run_id", int, "the new run"))
+
+    def run(self, number: int) -> RemoteRun:
+        """Look at a run."""
+        return actions.run_of(self.wire.get(f"{self.address.path}/actions/runs/{number}"))
+
+    def jobs(self, run: RemoteRun) -> tuple[RemoteJob, ...]:
+        """List its jobs."""
+        return actions.jobs(self.wire, self.address.path, run)
+
+    def artifacts(self, run: RemoteRun) -> tuple[RemoteArtifact, ...]:
+        """List what it left; where nothing is listed, name what the starter uploads."""
+        base = f"{self.address.path}/actions"
+        listed = tuple(
+            RemoteArtifact(
+                name=field(told, "name", str, "an artifact"),
+                url=f"{self.wire.api}{base}/artifacts/{field(told, 'id', int, 'an artifact')}/zip",
+            )
+            for told in actions.pages(self.wire, f"{base}/runs/{run.id}/artifacts", "artifacts")
+            if not told.get("expired")
+        )
+        # Its number in a browser's address is not its id before 1.26, and the host may differ.
+        number = run.url.rstrip("/").rpartition("/")[2]
+        place = f"{self.address}/actions/runs/{number}/artifacts"
+        return listed or tuple(
+            RemoteArtifact(name=name, url=f"{place}/{name}", token=False, expected=True)
+            for name in STARTERS
+        )
+
+    def fetch(self, artifact: RemoteArtifact, limit: int) -> bytes:
+        """Fetch a zip."""
+        return self.wire.download(artifact.url, limit, token=artifact.token)
