@@ -8,7 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hardgate.errors import ExitCode
@@ -35,7 +35,7 @@ class ProveRequest:
     """Which repository, and how long it is waited for."""
 
     address: Address
-    token: str
+    token: str = field(repr=False)
     forge: str = ""
     """`gitea`, `forgejo` or `github`; empty: it is found out."""
     workflow: str = "gate.yml"
@@ -105,7 +105,8 @@ def _dispatch(forge: Forge, request: ProveRequest, branch: str, commit: str) -> 
         return forge.run(number)
     deadline = time.monotonic() + request.taken_seconds
     while True:
-        new = [run for run in forge.dispatched(commit) if run.id not in before]
+        listed = (run for run in forge.dispatched(commit) if run.id not in before)
+        new = [run for run in listed if run.workflow == request.workflow]
         if len(new) == 1:
             return new[0]
         if new:

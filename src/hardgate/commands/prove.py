@@ -27,6 +27,7 @@ def add_prove_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--token-file", type=Path, metavar="FILE", help=f"instead of {VARIABLE}")
     group.add_argument("--workflow", default="gate.yml", metavar="FILE", help="default: gate.yml")
     group.add_argument("--branch", default="", metavar="NAME", help="default: the forge's")
+    group.add_argument("--out", type=Path, metavar="DIR", help="default: reports/prove/RUN")
     group.add_argument("--taken-within", type=float, default=600.0, metavar="S")
     group.add_argument("--ended-within", type=float, default=7200.0, metavar="S")
 
@@ -49,7 +50,6 @@ def main(words: Sequence[str]) -> int:
     """Prove, by these words alone."""
     parser = Parser("prove", ABOUT)
     add_prove_options(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="default: reports/prove/RUN")
     parser.add_argument("-q", "--quiet", action="store_true", help="misses and the last line")
     parser.add_argument("-v", "--verbose", action="store_true", help="all that was said")
     values = parser.read(words)

@@ -24,12 +24,13 @@ def state_of(told: Mapping[str, Any]) -> tuple[State, str]:
 
 
 def run_of(told: Any) -> RemoteRun:
-    """Read a run."""
+    """Read a run; its path is `.github/workflows/FILE` on GitHub, `FILE@REF` on Gitea."""
     state, said = state_of(told) if isinstance(told, Mapping) else (State.UNTOLD, "(nothing)")
     return RemoteRun(
         id=field(told, "id", int, "a run"),
         commit=field(told, "head_sha", str, "a run"),
         event=field(told, "event", str, "a run"),
+        workflow=field(told, "path", str, "a run").partition("@")[0].rpartition("/")[2],
         url=field(told, "html_url", str, "a run"),
         state=state,
         said=said,

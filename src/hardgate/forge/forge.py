@@ -36,6 +36,8 @@ class RemoteRun:
     id: int
     commit: str
     event: str
+    workflow: str
+    """The name of its file."""
     state: State
     said: str
     """The forge's own word for it."""

@@ -128,6 +128,7 @@ def _run(told: Any) -> RemoteRun:
         id=field(told, "id", int, "a run"),
         commit=field(told, "commit_sha", str, "a run"),
         event=field(told, "event", str, "a run"),
+        workflow=field(told, "workflow_id", str, "a run"),
         url=field(told, "html_url", str, "a run"),
         state=_state(told),
         said=str(told.get("status") or "(nothing)"),
