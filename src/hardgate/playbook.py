@@ -30,7 +30,7 @@ from ansible_runner.interface import init_runner
 from ansible_runner.utils import get_callback_dir
 
 from hardgate.ansible_settings import environment_of
-from hardgate.command import run
+from hardgate.command import Finished, run
 from hardgate.content import PLAYBOOKS
 from hardgate.errors import PlaybookError, UsageError
 from hardgate.inventory import Inventory
@@ -310,10 +310,7 @@ def hosts_of(inventory: Inventory) -> tuple[str, ...]:
     """
     words = ["all", "--list-hosts", "--inventory", str(inventory.path.resolve())]
     words += ["--limit", inventory.limit] if inventory.limit else []
-    with _private_folder(None) as folder:
-        environment = environment_of(os.environ, folder, callback={}, elsewhere=True)
-        program = shutil.which("ansible", path=environment["PATH"]) or "ansible"
-        listed = run([program, *words], env=environment)
+    listed = _ask("ansible", words)
     hosts = sorted(line.strip() for line in listed.stdout.splitlines()[1:])
     if not listed.ok or not hosts:
         raise UsageError(
@@ -323,6 +320,36 @@ def hosts_of(inventory: Inventory) -> tuple[str, ...]:
             evidence=listed.stderr.strip(),
         )
     return tuple(hosts)
+
+
+def groups_of(inventory: Inventory) -> dict[str, tuple[str, ...]]:
+    """Give the inventory's groups with all of their hosts, those of their children too."""
+    words = ["--list", "--inventory", str(inventory.path.resolve())]
+    listed = _ask("ansible-inventory", words)
+    if not listed.ok:
+        raise UsageError(
+            f"The groups of the inventory '{inventory.path}' cannot be read.",
+            "Look at it by 'ansible-inventory --graph'.",
+            evidence=listed.stderr.strip(),
+        )
+    told: dict[str, dict[str, list[str]]] = json.loads(listed.stdout)
+    groups = {name: group for name, group in told.items() if name != "_meta"}
+    return {name: tuple(dict.fromkeys(_members(name, groups))) for name in groups}
+
+
+def _members(name: str, groups: Mapping[str, Mapping[str, list[str]]]) -> Iterator[str]:
+    group = groups.get(name, {})
+    yield from group.get("hosts", ())
+    for child in group.get("children", ()):
+        yield from _members(child, groups)
+
+
+def _ask(program: str, words: Sequence[str]) -> Finished:
+    """Run one of Ansible's small programs, under the settings of a play elsewhere."""
+    with _private_folder(None) as folder:
+        environment = environment_of(os.environ, folder, callback={}, elsewhere=True)
+        found = shutil.which(program, path=environment["PATH"]) or program
+        return run([found, *words], env=environment)
 
 
 def _whereabouts(inventory: Inventory | None) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from hardgate.reading.document import Node, Refusal, naming, read_document
-from hardgate.reading.field import Field, Reading, Tables, read_table
+from hardgate.reading.document import Refusal, naming, read_document
+from hardgate.reading.field import Field, Tables, read_strictly
 from hardgate.reading.lists import Pairs, Paths
 from hardgate.reading.origin import read_origin
 from hardgate.reading.shape import Choice, Flag, Name, Whole
@@ -190,20 +190,11 @@ def load_tiers(path: str | Path) -> Mapping[int, Tier]:
     """Read the tiers of a file, by number; raises ContractError with file, line and remedy."""
     data = read_origin(str(path), noun="Tiers")
     with naming(f"Tiers '{path}'"):
-        file = _strictly(read_document(data).root, FILE_FIELDS, "the file")
+        file = read_strictly(read_document(data).root, FILE_FIELDS, subject="the file")
         tiers: dict[int, Tier] = {}
         for node in file.values["tiers"]:
-            tier = Tier(**_strictly(node, TIER_FIELDS, "a tier").values)
+            tier = Tier(**read_strictly(node, TIER_FIELDS, subject="a tier").values)
             if tier.number in tiers:
                 raise Refusal(node.line, f"tier {tier.number} stands here again", "Keep one.")
             tiers[tier.number] = tier
     return MappingProxyType(tiers)
-
-
-def _strictly(node: Node, fields: tuple[Field, ...], subject: str) -> Reading:
-    """Read a mapping of our own: a field that nobody knows is a setting that nobody gives."""
-    reading = read_table(node, fields, subject=subject)
-    for remark in reading.remarks:
-        problem, _, remedy = remark.text.partition(". ")
-        raise Refusal(remark.line, problem, remedy)
-    return reading

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hardgate.contract import Contract, Severity
-from hardgate.fleet.staleness import why_stale
+from hardgate.fleet.staleness import left_out, why_stale
 from tests.unit import runs
 
 WANTED = runs.CONTRACT
@@ -21,6 +21,10 @@ def with_one(which: str, /, **changes: Any) -> Contract:
             replace(one, **changes) if one.name == which else one for one in WANTED.capabilities
         ),
     )
+
+
+def reasons(verified_by: Contract) -> list[str]:
+    return [lack.sentence for lack in why_stale(verified_by, WANTED)]
 
 
 def more() -> Contract:
@@ -79,19 +83,27 @@ def test_a_contract_that_demands_at_least_all_of_it_makes_nobody_stale(
     ],
 )
 def test_what_nobody_looked_at_makes_stale_and_is_said(verified_by: Contract, reason: str) -> None:
-    assert why_stale(verified_by, WANTED) == (reason,)
+    assert reasons(verified_by) == [reason]
 
 
 def test_a_capability_by_another_name_is_another_capability() -> None:
-    reasons = why_stale(with_one(NAME, name="renamed"), WANTED)
-    assert reasons == (f"'{NAME}' is not in the contract that it was verified by.",)
+    assert reasons(with_one(NAME, name="renamed")) == [
+        f"'{NAME}' is not in the contract that it was verified by."
+    ]
 
 
-def test_a_part_of_the_right_contract_is_stale_too() -> None:
-    reasons = why_stale(WANTED, WANTED, left_out=[NAME])
-    assert reasons == (f"'{NAME}' was left out of the run, as asked.",)
+def test_a_lack_says_whose_it_is_and_what_a_miss_would_cost() -> None:
+    (lack,) = why_stale(with_one(ADVISORY, probe="no"), WANTED)
+    assert (lack.capability, lack.severity) == (ADVISORY, Severity.ADVISORY)
+    (whole,) = why_stale(replace(WANTED, agent_uid=1001), WANTED)
+    assert (whole.capability, whole.severity) == ("", Severity.HARD)
+
+
+def test_what_a_run_left_out_is_a_lack_too() -> None:
+    assert (
+        left_out(WANTED.capabilities[1]).sentence == f"'{NAME}' was left out of the run, as asked."
+    )
 
 
 def test_all_reasons_are_given() -> None:
-    verified_by = replace(with_one(NAME, probe="no"), agent_uid=1001)
-    assert len(why_stale(verified_by, WANTED, left_out=[ADVISORY])) == 3
+    assert len(reasons(replace(with_one(NAME, probe="no"), agent_uid=1001))) == 2

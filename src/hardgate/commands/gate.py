@@ -99,7 +99,7 @@ def read_request(values: argparse.Namespace, environ: Mapping[str, str]) -> Gate
     policy = read_policy()
     refuse_direct(values.host, trust_here(runner=policy.there), policy)
     contract = contract_of(values)
-    targets, beacon = _read_egress(values.egress, environ)
+    targets, beacon = read_egress(values.egress, environ)
     environment = _read_environment(values.env, values.env_file, environ)
     build = None if values.image else read_build(values)
     arguments = dict(build.arguments) if build else {}
@@ -141,7 +141,8 @@ def _read_platform(values: argparse.Namespace, environment: Mapping[str, str]) -
     return not given and wants_platform(Path(values.context or "."))
 
 
-def _read_egress(asked: Sequence[str], environ: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
+def read_egress(asked: Sequence[str], environ: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
+    """Give the targets, and whether the beacon is asked for; raises UsageError."""
     targets = [target for target in asked if target != BEACON]
     targets = targets or environ.get(EGRESS_VARIABLE, "").split()
     for target in targets:

@@ -1,22 +1,45 @@
 """Whether an image that was verified by one contract may count as verified by another."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
-from hardgate.contract import Contract
+from hardgate.contract import Capability, Contract, Severity
 from hardgate.contract_diff import WHOLE, Change, demands, differences
 
 
-def why_stale(
-    verified_by: Contract, wanted: Contract, *, left_out: Sequence[str] = ()
-) -> tuple[str, ...]:
-    """Say, a sentence each, what `wanted` demands and nobody looked at; nothing: not stale.
+@dataclass(frozen=True, kw_only=True)
+class Lack:
+    """Something that is wanted, and that nobody looked at."""
 
-    Words alone make nobody stale: another hint, another order. `left_out` names capabilities that
-    the run was told to leave out (`--only`).
+    capability: str
+    """Its name; empty where it is the whole contract's, so that no capability counts."""
+    severity: Severity
+    """As it is wanted."""
+    sentence: str
+
+
+def why_stale(verified_by: Contract, wanted: Contract) -> tuple[Lack, ...]:
+    """Say what `wanted` demands and a run by `verified_by` did not look at; nothing: not stale.
+
+    Words alone make nobody stale: another hint, another order.
     """
-    new = demands(differences(verified_by, wanted))
-    parts = [f"'{name}' was left out of the run, as asked." for name in left_out]
-    return (*(_sentence(change) for change in new), *parts)
+    severities = {one.name: one.severity for one in wanted.capabilities}
+    return tuple(
+        Lack(
+            capability=change.capability,
+            severity=severities.get(change.capability, Severity.HARD),
+            sentence=_sentence(change),
+        )
+        for change in demands(differences(verified_by, wanted))
+    )
+
+
+def left_out(capability: Capability) -> Lack:
+    """Say that a run was told to leave a capability out (`--only`)."""
+    return Lack(
+        capability=capability.name,
+        severity=capability.severity,
+        sentence=f"'{capability.name}' was left out of the run, as asked.",
+    )
 
 
 def _sentence(change: Change) -> str:

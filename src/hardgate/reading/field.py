@@ -65,6 +65,15 @@ def read_table(node: Node, fields: Sequence[Field], *, subject: str) -> Reading:
     return Reading(values=values, remarks=tuple(remarks))
 
 
+def read_strictly(node: Node, fields: Sequence[Field], *, subject: str) -> Reading:
+    """Read a mapping of our own: a field that nobody knows is a setting that nobody gives."""
+    reading = read_table(node, fields, subject=subject)
+    for remark in reading.remarks:
+        problem, _, remedy = remark.text.partition(". ")
+        raise Refusal(remark.line, problem, remedy)
+    return reading
+
+
 def _read_field(field: Field, node: Node, subject: str, remarks: list[Remark]) -> Any:
     try:
         return field.shape.read(node)

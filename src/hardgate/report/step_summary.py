@@ -26,14 +26,14 @@ def append_summary(
 def markdown(headline: str, points: Iterable[Point]) -> str:
     """Write the headline, and a row for each point."""
     rows = [
-        f"| {_cell(point.name)} | {WORDS[point.outcome]} | {_cell(point.reason)} |"
+        f"| {cell(point.name)} | {WORDS[point.outcome]} | {cell(point.reason)} |"
         for point in points
     ]
-    head = ["", f"**{_cell(headline)}**", "", "| | | |", "|---|---|---|"]
+    head = ["", f"**{cell(headline)}**", "", "| | | |", "|---|---|---|"]
     return "\n".join([*head, *rows, ""])
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Let nothing in a text be taken for a table, for HTML or for a link."""
     plain = one_line(text)
     for char in "\\`*_[]|<>#":

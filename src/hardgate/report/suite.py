@@ -48,30 +48,42 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:
-    """All of one report."""
+    """Cases that belong together: all of one report, or all of one host."""
 
     name: str
-    title: str
-    """The outcome, for the file's first line."""
+    title: str = ""
+    """The outcome, for the file's first line, where this is all of it."""
     id: str
     timestamp: str
     properties: dict[str, str]
     cases: Sequence[Case]
 
     def to_bytes(self) -> bytes:
-        """Write it, and read it again: what it counts must be what was judged."""
-        suite = TestSuite(
+        """Write a report of this suite alone."""
+        return write_suites([self], title=self.title)
+
+    def to_junit(self) -> TestSuite:
+        """Make it what junit_xml knows."""
+        return TestSuite(
             name=self.name,
             test_cases=[case.to_junit() for case in self.cases],
             id=self.id,
             timestamp=self.timestamp,
             properties=self.properties,
         )
-        root = ET.fromstring(to_xml_report_string([suite], prettyprint=False))  # noqa: S314 - ours
-        _mend(root, name=self.title)
-        content = _to_bytes(root)
-        _verify(content, _count(case.kind for case in self.cases))
-        return content
+
+
+def write_suites(suites: Sequence[Suite], *, title: str) -> bytes:
+    """Write a report, and read it again: what it counts must be what was judged.
+
+    `title` is the outcome, for the file's first line.
+    """
+    written = [suite.to_junit() for suite in suites]
+    root = ET.fromstring(to_xml_report_string(written, prettyprint=False))  # noqa: S314 - ours
+    _mend(root, name=title)
+    content = _to_bytes(root)
+    _verify(content, [_count(case.kind for case in suite.cases) for suite in suites])
+    return content
 
 
 def _mend(root: ET.Element, *, name: str) -> None:
@@ -92,20 +104,24 @@ def _to_bytes(root: ET.Element) -> bytes:
     return f'<?xml version="1.0" encoding="UTF-8"?>{text}\n'.encode()
 
 
-def _verify(content: bytes, judged: Counts) -> None:
+def _verify(content: bytes, judged: Sequence[Counts]) -> None:
     root = ET.fromstring(content)  # noqa: S314 - our own words
-    told = _count(
-        next((child.tag for child in case if child.tag in KINDS), "")
-        for case in root.iter("testcase")
-    )
-    declared = tuple(
-        int(root[0].get(name, -1)) for name in ("tests", "failures", "errors", "skipped")
-    )
-    if not told == declared == judged:
+    told, declared = [], []
+    for suite in root.iter("testsuite"):
+        told.append(
+            _count(
+                next((child.tag for child in case if child.tag in KINDS), "")
+                for case in suite.iter("testcase")
+            )
+        )
+        declared.append(
+            tuple(int(suite.get(name, -1)) for name in ("tests", "failures", "errors", "skipped"))
+        )
+    if not told == declared == list(judged):
         raise HardgateError(
             f"The JUnit report would count {declared} and show {told} cases, failures, errors "
-            f"and skipped, where {judged} were judged.",
-            "This is an error in hardgate; summary.json tells the truth. Please report it.",
+            f"and skipped, where {list(judged)} were judged.",
+            "This is an error in hardgate; the JSON beside it tells the truth. Please report it.",
         )
 
 

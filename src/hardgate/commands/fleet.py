@@ -1,0 +1,82 @@
+"""`hardgate fleet`: many images on many hosts, by Ansible's own inventory, forks and SSH."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hardgate.command_line import Parser
+from hardgate.commands.gate import read_egress, tier_of
+from hardgate.commands.static import loudness
+from hardgate.content import CONTRACTS
+from hardgate.contract import load_contract
+from hardgate.fleet.fleet import run_fleet
+from hardgate.fleet.image_list import load_image_list
+from hardgate.fleet.request import FleetRequest, read_images
+from hardgate.inventory import Inventory
+from hardgate.playbook import groups_of, hosts_of
+from hardgate.report.console import Console
+
+ABOUT = (
+    "Verify the images of a list on the hosts that run them. Exit codes: 0 all are green by the "
+    "fleet's contract, 1 one is red or stale, 2 the command or a file is wrong, 3 nobody could "
+    "tell of one."
+)
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the fleet."""
+    values = _parser().read(words)
+    console = Console(sys.stdout, verbosity=loudness(values))
+    return int(run_fleet(read_request(values), console))
+
+
+def _parser() -> Parser:
+    parser = Parser("fleet", ABOUT)
+    parser.add_argument(
+        "-i", "--inventory", type=Path, required=True, metavar="INVENTORY", help="as Ansible's"
+    )
+    parser.add_argument(
+        "--images", type=Path, required=True, metavar="FILE", help="what runs where: docs/fleet.md"
+    )
+    parser.add_argument(
+        "--contract", metavar="FILE", help="the fleet's (default: hardgate's own t4.yaml)"
+    )
+    parser.add_argument("--contract-sha256", default="", metavar="HEX", help="pin its bytes")
+    parser.add_argument("--host", choices=("nested", "direct"), default="nested")
+    parser.add_argument(
+        "--egress", action="append", default=[], metavar="URL|beacon", help="for each gate"
+    )
+    parser.add_argument("--forks", type=int, default=5, metavar="N", help="hosts at once")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: reports/fleet/RUN")
+    loud = parser.add_mutually_exclusive_group()
+    loud.add_argument("-q", "--quiet", action="store_true", help="what is not green, and the last")
+    loud.add_argument("-v", "--verbose", action="store_true", help="all that was said")
+    return parser
+
+
+def read_request(values: argparse.Namespace) -> FleetRequest:
+    """Make a request of the words; every mistake is found here, before any host is touched."""
+    file = Path(values.contract or CONTRACTS / "t4.yaml")
+    wanted = load_contract(str(file), sha256=values.contract_sha256)
+    listed = load_image_list(values.images)
+    inventory = Inventory(path=values.inventory, forks=values.forks)
+    hosts = hosts_of(inventory)
+    read_egress(values.egress, {})
+    named = any(entry.hosts for entry in listed.entries)
+    return FleetRequest(
+        inventory=inventory,
+        wanted=wanted,
+        images=read_images(
+            listed,
+            wanted=wanted,
+            wanted_file=file,
+            tier=tier_of(4),
+            hosts=hosts,
+            groups=groups_of(inventory) if named else {},
+        ),
+        hosts=hosts,
+        host_kind=values.host,
+        words=tuple(word for target in values.egress for word in ("--egress", target)),
+        out=values.out,
+    )

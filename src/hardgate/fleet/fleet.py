@@ -1,0 +1,169 @@
+"""`hardgate fleet`: one play over all hosts, and what its gates came to."""
+
+import secrets
+import signal
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hardgate.errors import ExitCode, HardgateError
+from hardgate.findings import Interrupted
+from hardgate.fleet.hearing import Hearing, folder_of
+from hardgate.fleet.request import FleetRequest
+from hardgate.fleet.run import FleetRun
+from hardgate.fleet.standing import Standing, State
+from hardgate.playbook import play, unsafe
+from hardgate.report.closing import Tone
+from hardgate.report.console import Console
+from hardgate.report.fleet.folder import open_fleet_folder, write_reports
+from hardgate.report.fleet.headline import headline, opening
+from hardgate.report.fleet.markdown import STATES
+from hardgate.report.plain import one_line
+
+PLAYBOOK = "fleet.yml"
+TONES = {State.GREEN: Tone.GOOD, State.RED: Tone.BAD}
+
+
+def run_fleet(request: FleetRequest, console: Console) -> ExitCode:
+    """Verify all images where they run, and write the reports, whatever happens."""
+    begun, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+    run_id = secrets.token_hex(4)
+    folder = open_fleet_folder(request.out, run_id)
+    course = _Course(request=request, console=console)
+    console.line(opening(course.run(run_id, started_at, 0.0)))
+    with _signals_raised():
+        try:
+            course.go(run_id, folder.path.resolve())
+        except Interrupted as interruption:
+            course.interrupted = interruption.exit_code
+        except HardgateError as error:
+            course.problem = error
+        except Exception as error:
+            course.problem = HardgateError(
+                f"Hardgate itself failed: {type(error).__name__}: {error}.",
+                "Please report it, with the evidence.",
+                evidence=traceback.format_exc(),
+            )
+    run = course.run(run_id, started_at, time.monotonic() - begun)
+    write_reports(run, folder, console.redactor)
+    _close(run, folder.path, console)
+    return run.exit_code
+
+
+@dataclass(kw_only=True)
+class _Course:
+    """What is known so far."""
+
+    request: FleetRequest
+    console: Console
+    hearing: Hearing = field(init=False)
+    interrupted: ExitCode | None = None
+    problem: HardgateError | None = None
+
+    def __post_init__(self) -> None:
+        self.hearing = Hearing(self.request, self._tell)
+
+    def go(self, run_id: str, reports: Path) -> None:
+        with self.console.step("Verify the images where they run"):
+            play(
+                PLAYBOOK,
+                {key: unsafe(value) for key, value in variables(self.request, run_id, reports)},
+                inventory=self.request.inventory,
+                on_event=self.hearing.hear,
+            )
+
+    def run(self, run_id: str, started_at: str, seconds: float) -> FleetRun:
+        broken_off = (
+            HardgateError("The fleet was stopped before its gate had answered.")
+            if self.interrupted
+            else None
+        )
+        return FleetRun(
+            id=run_id,
+            started_at=started_at,
+            seconds=seconds,
+            wanted=self.request.wanted,
+            host_kind=self.request.host_kind,
+            hosts=self.request.hosts,
+            images=self.request.images,
+            standings=self.hearing.standings(broken_off or self.problem),
+            remarks=tuple(self.hearing.remarks),
+            interrupted=self.interrupted,
+            problem=self.problem,
+        )
+
+    def _tell(self, standing: Standing) -> None:
+        if self.console.verbosity < 0 and standing.state is State.GREEN:
+            return
+        where = f"{standing.image.reference} on {standing.host}"
+        error = standing.error
+        why = error.problem if error else standing.said.headline if standing.said else ""
+        tone = TONES.get(standing.state, Tone.UNSURE)
+        self.console.line(f"  {STATES[standing.state]}  {one_line(where)}", tone)
+        self.console.say(f"    {why}")
+
+
+def variables(request: FleetRequest, run_id: str, reports: Path) -> Iterator[tuple[str, Any]]:
+    """Give the role fleet its variables."""
+    files = {image.plan.contract.sha256: image.contract_file for image in request.images}
+    yield "fleet_run", run_id
+    yield "fleet_reports", str(reports)
+    yield "fleet_folders", {host: folder_of(host) for host in request.hosts}
+    yield "fleet_words", ["--host", request.host_kind, *request.words]
+    yield (
+        "fleet_contracts",
+        [{"sha256": sha256, "file": str(file.resolve())} for sha256, file in files.items()],
+    )
+    yield (
+        "fleet_images",
+        [
+            {
+                "number": number,
+                "reference": image.reference,
+                "folder": folder_of(image.reference),
+                "contract": image.plan.contract.sha256,
+                "hosts": list(image.hosts),
+            }
+            for number, image in enumerate(request.images)
+        ],
+    )
+
+
+def _close(run: FleetRun, folder: Path, console: Console) -> None:
+    """Tell what must not be missed; the last line says what it is worth."""
+    for host in dict.fromkeys(one.host for one in run.standings if one.said is None):
+        troubles = (one.error for one in run.standings if one.host == host and one.said is None)
+        for problem in dict.fromkeys(error.problem for error in troubles if error):
+            console.say(f"{host}: {problem}")
+    for image in run.images:
+        for lack in image.lacks:
+            console.say(f"Stale: {image.reference}: {lack.sentence}")
+    for notice in run.notices:
+        console.note(notice)
+    if console.verbosity >= 0:
+        console.line(f"Reports: {folder}")
+    tone = {ExitCode.HELD: Tone.GOOD, ExitCode.BROKEN: Tone.BAD}.get(run.exit_code, Tone.UNSURE)
+    console.line(headline(run), tone)
+
+
+@contextmanager
+def _signals_raised() -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM into an exception; later ones must not stop the reports."""
+
+    def raise_once(number: int, _frame: object) -> None:
+        for ignored in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ignored, signal.SIG_IGN)
+        raise Interrupted(number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, raise_once) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
