@@ -59,9 +59,9 @@ class Change:
 WHOLE = "capability"
 _WORDS = ("description", "source", "hint", "secret", "rerun")
 """Fields of a capability that decide no verdict."""
-_DECISIVE = ("probe", "required_egress")
+_DECISIVE = ("probe", "required_egress", "user")
 """Fields of a capability that may turn a verdict whichever way they change."""
-_FIXED = ("agent_uid",)
+_FIXED = ("subject", "agent_uid", "variables")
 """Fields of a contract, likewise."""
 
 
@@ -88,8 +88,13 @@ def _of_contract(before: Contract, after: Contract) -> Iterator[Change]:
         effect = Effect.RED if after.version > before.version else Effect.LESS
         yield _change("", "version", effect, before, after)
     for field in _FIXED:
-        if getattr(before, field) != getattr(after, field):
+        if _plain(getattr(before, field)) != _plain(getattr(after, field)):
             yield _change("", field, Effect.RED, before, after)
+
+
+def _plain(value: Any) -> Any:
+    """Leave out what makes no difference: the order of names."""
+    return sorted(value) if isinstance(value, tuple) else value
 
 
 def _of_capabilities(before: Contract, after: Contract) -> Iterator[Change]:
@@ -165,6 +170,8 @@ def _told(value: Any) -> str:
             return str(value.value)
         case bool():
             return str(value).lower()
+        case None:
+            return "nobody's"
         case tuple():
             return ", ".join(map(str, value)) or "nothing"
         case _:
@@ -193,6 +200,15 @@ _SENTENCES: Mapping[str, Callable[[Change], str]] = {
         f"Its targets are {_told(change.after)}; they were {_told(change.before)}."
     ),
     "timeout": _of_timeout,
+    "user": lambda change: (
+        f"Its probe is run as {_told(change.after)}, and was as {_told(change.before)}."
+    ),
+    "subject": lambda change: (
+        f"It is about a {_told(change.after)}, and was about a {_told(change.before)}."
+    ),
+    "variables": lambda change: (
+        f"Its probes see {_told(change.after)}; they saw {_told(change.before)}."
+    ),
     "version": lambda change: (
         f"It is of schema version {change.after}, and was of {change.before}."
     ),

@@ -122,9 +122,7 @@ _OF_ONE_SUBJECT = {
 
 def fields_of(fields: tuple[Field, ...], subject: Subject) -> tuple[Field, ...]:
     """Pick the fields that are known where a contract has this subject."""
-    return tuple(
-        field for field in fields if _OF_ONE_SUBJECT.get(field.name, subject) is subject
-    )
+    return tuple(field for field in fields if _OF_ONE_SUBJECT.get(field.name, subject) is subject)
 
 
 CONTRACT_FIELDS = (

@@ -11,6 +11,7 @@ from hardgate.__main__ import main
 from hardgate.content import CONTRACTS
 from hardgate.contract import Capability, Contract, Severity
 from hardgate.contract_diff import Change, Effect, demands, differences, unified
+from hardgate.contract_fields import ProbeUser, Subject
 from hardgate.report.contract_change import exit_code, lines, told
 from tests.unit import runs
 
@@ -65,6 +66,11 @@ TIMED = changed(NAME, timeout=30.0)
         (A, without(NAME), "capability", Effect.LESS),
         (A, replace(A, agent_uid=1001), "agent_uid", Effect.RED),
         (replace(A, agent_uid=1001), A, "agent_uid", Effect.RED),
+        (A, changed(NAME, user=ProbeUser.ROOT), "user", Effect.RED),
+        (A, changed(ADVISORY, user=ProbeUser.ROOT), "user", Effect.TOLD),
+        (A, replace(A, subject=Subject.HOST), "subject", Effect.RED),
+        (A, replace(A, variables=("HARDGATE_INODES",)), "variables", Effect.RED),
+        (replace(A, variables=("HARDGATE_INODES",)), A, "variables", Effect.RED),
         (A, replace(A, version=2), "version", Effect.RED),
         (replace(A, version=2), A, "version", Effect.LESS),
     ],
@@ -92,6 +98,7 @@ def test_no_field_of_a_capability_is_overlooked() -> None:
         "timeout": 1.0,
         "secret": True,
         "rerun": False,
+        "user": ProbeUser.ROOT,
     }
     decided = {field.name for field in fields(Capability)} - {"line"}
     assert other.keys() == decided
@@ -101,7 +108,12 @@ def test_no_field_of_a_capability_is_overlooked() -> None:
 
 def test_no_field_of_a_contract_is_overlooked() -> None:
     identity = {"origin", "sha256", "warnings", "capabilities"}
-    other: dict[str, Any] = {"version": 2, "agent_uid": 1001}
+    other: dict[str, Any] = {
+        "version": 2,
+        "agent_uid": 1001,
+        "subject": Subject.HOST,
+        "variables": ("HARDGATE_INODES",),
+    }
     assert other.keys() == {field.name for field in fields(Contract)} - identity
     for name, value in other.items():
         assert differences(A, replace(A, **{name: value})), name
@@ -110,6 +122,8 @@ def test_no_field_of_a_contract_is_overlooked() -> None:
 def test_order_and_place_are_no_difference() -> None:
     moved = tuple(replace(one, line=one.line + 7) for one in reversed(A.capabilities))
     assert differences(A, replace(A, origin="elsewhere", capabilities=moved)) == ()
+    one, other = (replace(A, variables=names) for names in (("a", "b"), ("b", "a")))
+    assert differences(one, other) == ()
 
 
 def test_what_may_turn_an_image_red_is_told_first() -> None:
@@ -207,6 +221,7 @@ def test_demands_are_what_is_asked_for_beyond() -> None:
 
 
 T4 = CONTRACTS / "t4.yaml"
+HOST = CONTRACTS / "runner-host.yaml"
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -248,6 +263,7 @@ def test_a_softer_contract_is_exit_0(softer: str, capsys: pytest.CaptureFixture[
         (("diff", str(T4), "/no/such.yaml"), "'/no/such.yaml' does not exist"),
         (("diff", str(T4), "https://u:p@example.org/c"), "Pin it by --b-sha256 HEX"),
         (("diff", str(T4), str(T4), "--a-sha256", "00"), "'00' is no sha256"),
+        (("diff", str(T4), str(T4), "--a-sha256", ""), "sha256"),
         (("diff", str(T4), str(T4), "--b-sha256", "0" * 64), "was asked for"),
     ],
 )
@@ -258,6 +274,14 @@ def test_a_mistake_is_exit_2_with_its_remedy(
     assert code == 2
     assert wanted in error
     assert "u:p@" not in error
+
+
+def test_contracts_of_hosts_are_compared_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "diff", str(HOST), str(HOST))[0] == 0
+    code, said, _ = run(capsys, "diff", str(T4), str(HOST))
+    assert code == 1
+    assert "~ the contract: It is about a host, and was about a workspace." in said
+    assert "~ the contract: The agent's uid is nobody's, and was 1000." in said
 
 
 def test_a_secret_in_a_probe_is_not_printed(

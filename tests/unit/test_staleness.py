@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from hardgate.contract import Contract, Severity
+from hardgate.contract_fields import ProbeUser, Subject
 from hardgate.fleet.staleness import left_out, why_stale
 from tests.unit import runs
 
@@ -76,6 +77,18 @@ def test_a_contract_that_demands_at_least_all_of_it_makes_nobody_stale(
             f"'{NAME}': Its probe may take as long as the run says; it was 30 s.",
         ),
         (replace(WANTED, version=0), "It was verified by schema version 0, not 1."),
+        (
+            replace(WANTED, subject=Subject.HOST),
+            "It was verified as a contract of a host, not of a workspace.",
+        ),
+        (
+            with_one(NAME, user=ProbeUser.ROOT),
+            f"'{NAME}': Its probe is run as runner, and was as root.",
+        ),
+        (
+            replace(WANTED, variables=("HARDGATE_INODES",)),
+            "Its probes see nothing; they saw HARDGATE_INODES.",
+        ),
         (
             replace(WANTED, agent_uid=1001),
             "It was verified for an agent of uid 1001, not 1000.",

@@ -181,7 +181,9 @@ def identity(name: str) -> tuple[pwd.struct_passwd, dict[str, Any]]:
     raise LookupError(f"It takes root on this host to run a probe as '{name}'.")
 
 
-def environment_of(user: pwd.struct_passwd, probe: dict[str, Any], variables: dict[str, str]) -> Any:
+def environment_of(
+    user: pwd.struct_passwd, probe: dict[str, Any], variables: dict[str, str]
+) -> Any:
     """Give all that a script finds in its environment."""
     return {
         "PATH": PATH,

@@ -7,7 +7,7 @@ from hardgate.command_line import Parser
 from hardgate.contract import Contract, load_contract
 from hardgate.contract_diff import differences
 from hardgate.errors import UsageError
-from hardgate.reading.origin import plain_origin
+from hardgate.reading.origin import plain_origin, read_pin
 from hardgate.redact import Redactor
 from hardgate.report.contract_change import exit_code, lines, told
 from hardgate.report.plain import plain
@@ -43,16 +43,16 @@ def _parser() -> Parser:
     parser = Parser("contract diff", f"{ABOUT} {CODES}")
     parser.add_argument("a", metavar="A", help="what images were verified by; a file or a URL")
     parser.add_argument("b", metavar="B", help="what they will be verified by; a file or a URL")
-    parser.add_argument("--a-sha256", default="", metavar="HEX", help="pin A's bytes")
-    parser.add_argument("--b-sha256", default="", metavar="HEX", help="pin B's bytes")
+    parser.add_argument("--a-sha256", type=read_pin, metavar="HEX", help="pin A's bytes")
+    parser.add_argument("--b-sha256", type=read_pin, metavar="HEX", help="pin B's bytes")
     parser.add_argument("--json", action="store_true", help="for programs")
     return parser
 
 
-def _load(origin: str, sha256: str, option: str) -> Contract:
+def _load(origin: str, sha256: str | None, option: str) -> Contract:
     if "://" in origin and not sha256:
         raise UsageError(
             f"Contract '{plain_origin(origin)}' is a URL, and what it holds may change.",
             f"Pin it by {option} HEX, the hash of what you have read.",
         )
-    return load_contract(origin, sha256=sha256)
+    return load_contract(origin, sha256=sha256, subject=None)

@@ -1,13 +1,12 @@
 """`hardgate fleet`: many images on many hosts, by Ansible's own inventory, forks and SSH."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from hardgate.command_line import Parser
 from hardgate.commands.gate import read_egress, tier_of
-from hardgate.commands.static import loudness
+from hardgate.commands.words import add_loudness, console_of
 from hardgate.content import CONTRACTS
 from hardgate.contract import load_contract
 from hardgate.fleet.fleet import run_fleet
@@ -15,7 +14,7 @@ from hardgate.fleet.image_list import load_image_list
 from hardgate.fleet.request import FleetRequest, read_images
 from hardgate.inventory import Inventory
 from hardgate.playbook import groups_of, hosts_of
-from hardgate.report.console import Console
+from hardgate.reading.origin import read_pin
 
 ABOUT = (
     "Verify the images of a list on the hosts that run them. Exit codes: 0 all are green by the "
@@ -27,8 +26,7 @@ ABOUT = (
 def main(words: Sequence[str]) -> int:
     """Run the fleet."""
     values = _parser().read(words)
-    console = Console(sys.stdout, verbosity=loudness(values))
-    return int(run_fleet(read_request(values), console))
+    return int(run_fleet(read_request(values), console_of(values)))
 
 
 def _parser() -> Parser:
@@ -42,16 +40,14 @@ def _parser() -> Parser:
     parser.add_argument(
         "--contract", metavar="FILE", help="the fleet's (default: hardgate's own t4.yaml)"
     )
-    parser.add_argument("--contract-sha256", default="", metavar="HEX", help="pin its bytes")
+    parser.add_argument("--contract-sha256", type=read_pin, metavar="HEX", help="pin its bytes")
     parser.add_argument("--host", choices=("nested", "direct"), default="nested")
     parser.add_argument(
         "--egress", action="append", default=[], metavar="URL|beacon", help="for each gate"
     )
     parser.add_argument("--forks", type=int, default=5, metavar="N", help="hosts at once")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: reports/fleet/RUN")
-    loud = parser.add_mutually_exclusive_group()
-    loud.add_argument("-q", "--quiet", action="store_true", help="what is not green, and the last")
-    loud.add_argument("-v", "--verbose", action="store_true", help="all that was said")
+    add_loudness(parser)
     return parser
 
 

@@ -157,8 +157,8 @@ def _foreign(summary: Mapping[str, Any], asked: Asked) -> Iterator[str]:
                 f"It was verified by another contract: its {key} is "
                 f"{_shown(contract.get(key))}, not {value}."
             )
-    if _get(summary, "tier", dict).get("number") != asked.plan.tier.number:
-        yield f"It was not verified under tier {asked.plan.tier.number}."
+    if _get(summary, "tier", dict).get("number") != asked.plan.workspace_tier.number:
+        yield f"It was not verified under tier {asked.plan.workspace_tier.number}."
     image = summary.get("image")
     if image is not None and image.get("reference") != asked.reference:
         yield f"It is about the image {_shown(image.get('reference'))}."

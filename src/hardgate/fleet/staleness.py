@@ -55,6 +55,9 @@ def _sentence(change: Change) -> str:
             told = f"{name} had other targets to reach."
         case "version":
             told = f"It was verified by schema version {change.before}, not {change.after}."
+        case "subject":
+            before, after = change.before.value, change.after.value
+            told = f"It was verified as a contract of a {before}, not of a {after}."
         case "agent_uid":
             told = f"It was verified for an agent of uid {change.before}, not {change.after}."
         case _:
