@@ -2,17 +2,15 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hardgate.command_line import Parser
-from hardgate.commands.static import loudness
+from hardgate.commands.words import add_loudness, console_of
 from hardgate.forge.address import Address
 from hardgate.forge.detect import FORGES
 from hardgate.forge.token import VARIABLE, read_token
 from hardgate.prove import ProveRequest, prove
-from hardgate.report.console import Console
 
 ABOUT = "Let a forge run the workflow on its own runners, and fetch its answers."
 
@@ -50,8 +48,6 @@ def main(words: Sequence[str]) -> int:
     """Prove, by these words alone."""
     parser = Parser("prove", ABOUT)
     add_prove_options(parser)
-    parser.add_argument("-q", "--quiet", action="store_true", help="misses and the last line")
-    parser.add_argument("-v", "--verbose", action="store_true", help="all that was said")
+    add_loudness(parser)
     values = parser.read(words)
-    request = read_prove(values, os.environ)
-    return int(prove(request, Console(sys.stdout, verbosity=loudness(values))))
+    return int(prove(read_prove(values, os.environ), console_of(values)))
