@@ -1,0 +1,255 @@
+"""Have the runner known to its forge, once, and its token nowhere."""
+
+DOCUMENTATION = """
+module: forge_registration
+short_description: Registers the runner, or takes its registration back.
+description:
+  - Runs the runner's own command as the runner's user. The token reaches it by standard input or by
+    an environment variable, as the forge's table says, and never as an argument or in a file.
+  - Tells by the files that registering leaves whether it has to be done.
+options:
+  state:
+    description: >
+      C(looked) tells what registering would be for; C(present) registers; C(absent) takes back,
+      and C(forgotten) removes the registration's files only.
+    type: str
+    choices: [looked, present, absent, forgotten]
+    required: true
+  user:
+    description: Whose registration it is.
+    type: str
+    required: true
+  folder:
+    description: Where the command is run.
+    type: path
+    required: true
+  files:
+    description: What registering leaves; private to the user.
+    type: list
+    elements: path
+    required: true
+  seen:
+    description: >
+      Which of these says who is registered (C(file)), under which keys (C(url), C(name), C(labels),
+      C(ephemeral), C(id)); an empty key is one that the forge's program does not write down.
+    type: dict
+    required: true
+  wanted:
+    description: What it is to say, by the same names.
+    type: dict
+    required: true
+  version:
+    description: The words that have the program say its version.
+    type: list
+    elements: str
+    default: []
+  noted:
+    description: A file in which our own role wrote down the labels at registering.
+    type: path
+    required: true
+  command:
+    description: >
+      Words (C(argv)), C(environment), and how the token goes in (C(token_variable), or C(stdin) with
+      a C({token}) in it); what it must say (C(says)) to have succeeded, where its exit code lies.
+    type: dict
+    default: {}
+  token:
+    description: The token.
+    type: str
+    default: ""
+  seconds:
+    description: How long the command may take.
+    type: int
+    default: 60
+"""
+
+RETURN = """
+reasons:
+  description: Why it has to be registered, a phrase each; empty where it is.
+  type: list
+  returned: always
+registered:
+  description: Whether there is any registration.
+  type: bool
+  returned: always
+version:
+  description: What the program says that it is; empty where it says nothing.
+  type: str
+  returned: always
+id:
+  description: Its number at the forge, where the program wrote it down.
+  type: str
+  returned: always
+"""
+
+import json
+import os
+import pwd
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.owned import own
+
+PRIVATE = 0o600
+OPTIONS = {
+    "state": {
+        "type": "str",
+        "choices": ["looked", "present", "absent", "forgotten"],
+        "required": True,
+    },
+    "user": {"type": "str", "required": True},
+    "folder": {"type": "path", "required": True},
+    "files": {"type": "list", "elements": "path", "required": True},
+    "seen": {"type": "dict", "required": True},
+    "wanted": {"type": "dict", "required": True},
+    "version": {"type": "list", "elements": "str", "default": []},
+    "noted": {"type": "path", "required": True},
+    "command": {"type": "dict", "default": {}},
+    "token": {"type": "str", "default": "", "no_log": True},
+    "seconds": {"type": "int", "default": 60},
+}
+
+
+class Refused(Exception):
+    """The forge's program did not do it; in its words."""
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a JSON file of a program's; nothing where it is none."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def normal(name: str, value: object) -> object:
+    """Compare what means the same as the same."""
+    if name == "url":
+        return str(value or "").rstrip("/")
+    if name == "labels":
+        return sorted(map(str, value)) if isinstance(value, list) else []
+    return bool(value) if name == "ephemeral" else value
+
+
+def reasons(parameters: Mapping[str, Any]) -> Iterator[str]:
+    """Say why it has to be registered."""
+    keys, wanted = parameters["seen"], parameters["wanted"]
+    missing = [name for name in parameters["files"] if not Path(name).is_file()]
+    if missing:
+        yield "not registered" if len(missing) == len(parameters["files"]) else "half registered"
+        return
+    seen, noted = read(Path(keys["file"])), read(Path(parameters["noted"]))
+    for name, value in wanted.items():
+        found = seen.get(keys[name]) if keys.get(name) else noted.get(name)
+        if normal(name, found) != normal(name, value):
+            yield f"{name} is {found!r}, and {value!r} is wanted"
+
+
+def run(parameters: Mapping[str, Any], command: Mapping[str, Any], token: str = "") -> str:
+    """Run a command of the forge's as the user; Refused with its words, the token struck out."""
+    user = pwd.getpwnam(parameters["user"])
+    environment = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": user.pw_dir,
+        "USER": user.pw_name,
+        "LC_ALL": "C.UTF-8",
+        **{key: str(value) for key, value in command.get("environment", {}).items()},
+    }
+    if command.get("token_variable") and token:
+        environment[command["token_variable"]] = token
+    try:
+        ran = subprocess.run(
+            command["argv"],
+            input=command.get("stdin", "").replace("{token}", token),
+            cwd=parameters["folder"],
+            env=environment,
+            user=user.pw_uid,
+            group=user.pw_gid,
+            extra_groups=os.getgrouplist(user.pw_name, user.pw_gid),
+            umask=0o077,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            timeout=parameters["seconds"],
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        words = error.stdout.decode(errors="replace") if error.stdout else ""
+        raise Refused(f"it did not end within {parameters['seconds']} s: {words}") from None
+    except OSError as error:
+        raise Refused(str(error)) from None
+    if ran.returncode or command.get("says", "") not in ran.stdout:
+        words = ran.stdout.replace(token, "(the token)") if token else ran.stdout
+        raise Refused(f"exit {ran.returncode}: {words.strip()[-2000:]}")
+    return ran.stdout
+
+
+def version(parameters: Mapping[str, Any]) -> str:
+    """Have the program say which it is."""
+    if not parameters["version"]:
+        return ""
+    said = re.search(r"v?\d+\.\d+\.\d+\S*", run(parameters, {"argv": parameters["version"]}))
+    return said.group() if said else ""
+
+
+def make_private(parameters: Mapping[str, Any]) -> bool:
+    """Have the registration's files the user's alone; tell whether that changed any."""
+    user = pwd.getpwnam(parameters["user"])
+    return any([own(Path(name), (user.pw_uid, user.pw_gid), PRIVATE)
+                for name in parameters["files"] if Path(name).is_file()])
+
+
+def forget(parameters: Mapping[str, Any]) -> bool:
+    """Remove the registration's files."""
+    there = [Path(name) for name in parameters["files"] if Path(name).exists()]
+    for path in there:
+        path.unlink()
+    return bool(there)
+
+
+def main() -> None:
+    """Answer to Ansible."""
+    module = AnsibleModule(argument_spec=OPTIONS)
+    parameters = module.params
+    state = parameters["state"]
+    why = list(reasons(parameters))
+    identity = str(read(Path(parameters["seen"]["file"])).get(parameters["seen"]["id"], ""))
+    there = any(Path(name).exists() for name in parameters["files"])
+    changed = False
+    told = ""
+    try:
+        if state == "looked":
+            told = version(parameters)
+        if state == "present" and why:
+            changed = forget(parameters)
+            run(parameters, parameters["command"], parameters["token"])
+            changed = True
+            why = []
+        elif state == "absent" and there:
+            run(parameters, parameters["command"], parameters["token"])
+            changed = True
+    except Refused as error:
+        words = parameters["command"].get("argv") or parameters["version"]
+        module.fail_json(
+            msg=f"The runner's program did not do '{' '.join(words)}':"
+            f" {error}. Is the forge reachable from this host, and the token a new one?"
+        )
+    if state in {"absent", "forgotten"}:
+        changed = forget(parameters) or changed
+    else:
+        changed = make_private(parameters) or changed
+    missing = [name for name in parameters["files"] if not Path(name).is_file()]
+    if state == "present" and missing:
+        module.fail_json(msg=f"The runner said that it registered, and left no {missing}.")
+    module.exit_json(changed=changed, reasons=why, registered=there, id=identity, version=told)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Have folders and files on the host, many in one step, and others not. Heals what was changed."""
+
+DOCUMENTATION = """
+module: placed_files
+short_description: Has folders and files on the host, many in one step.
+description:
+  - One connection for all of them, where a task for each would take one or more each.
+  - Nothing of a file's content is kept, and a link in a file's place is replaced.
+options:
+  folders:
+    description: Dicts with C(path), C(mode) and, unless they are root's, C(owner) and C(group).
+    type: list
+    elements: dict
+    default: []
+  files:
+    description: Dicts likewise, with C(content).
+    type: list
+    elements: dict
+    default: []
+  absent:
+    description: Paths of what must not be there.
+    type: list
+    elements: path
+    default: []
+"""
+
+RETURN = """
+placed:
+  description: The paths that were changed.
+  type: list
+  returned: always
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.owned import ids, is_file, own, write
+
+
+def owner_of(wanted: Mapping[str, Any]) -> tuple[int, int]:
+    """Give whose it is to be."""
+    return ids(wanted.get("owner", "root"), wanted.get("group", "root"))
+
+
+def place_folder(wanted: Mapping[str, Any]) -> bool:
+    """Have a folder there."""
+    path = Path(wanted["path"])
+    made = not path.is_dir() or path.is_symlink()
+    if made:
+        remove(path)
+        path.mkdir(mode=0o700, parents=True)
+    return own(path, owner_of(wanted), int(str(wanted["mode"]), 8)) or made
+
+
+def place_file(wanted: Mapping[str, Any]) -> bool:
+    """Have a file there."""
+    path = Path(wanted["path"])
+    if path.exists() and not is_file(path):
+        remove(path)
+    mode = int(str(wanted["mode"]), 8)
+    return write(path, str(wanted["content"]).encode(), owner_of(wanted), mode)
+
+
+def remove(path: Path) -> bool:
+    """Have nothing there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    elif path.is_symlink() or path.exists():
+        path.unlink()
+    else:
+        return False
+    return True
+
+
+def place(parameters: Mapping[str, Any]) -> Iterator[str]:
+    """Bring it about; give the paths that were changed."""
+    yield from (path for path in parameters["absent"] if remove(Path(path)))
+    yield from (wanted["path"] for wanted in parameters["folders"] if place_folder(wanted))
+    yield from (wanted["path"] for wanted in parameters["files"] if place_file(wanted))
+
+
+def main() -> None:
+    """Answer to Ansible."""
+    module = AnsibleModule(
+        argument_spec={
+            "folders": {"type": "list", "elements": "dict", "default": []},
+            "files": {"type": "list", "elements": "dict", "default": []},
+            "absent": {"type": "list", "elements": "path", "default": []},
+        }
+    )
+    placed = list(place(module.params))
+    module.exit_json(changed=bool(placed), placed=placed)
+
+
+if __name__ == "__main__":
+    main()
