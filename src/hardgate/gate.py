@@ -3,7 +3,6 @@
 import contextlib
 import json
 import secrets
-import signal
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -21,8 +20,9 @@ from hardgate import beacon, debris, image, platform_double, workspace
 from hardgate.base import ensure_base
 from hardgate.engine import Engine, connect, find_engine
 from hardgate.errors import ExitCode, HardgateError
-from hardgate.findings import Findings, Interrupted
+from hardgate.findings import Findings
 from hardgate.host_image import ensure_host_image
+from hardgate.interruption import Interrupted, signals_raised
 from hardgate.kept import how_to_go_on
 from hardgate.listener import Listener
 from hardgate.owner import Owner, Process
@@ -90,7 +90,7 @@ def run_gate(request: GateRequest, console: Console) -> ExitCode:
     for warning in request.plan.contract.warnings:
         console.note(warning)
     findings = Findings()
-    with _signals_raised():
+    with signals_raised():
         try:
             _verify(request, owner, folder, console, findings)
         except Interrupted as interruption:
@@ -110,25 +110,6 @@ def run_gate(request: GateRequest, console: Console) -> ExitCode:
     finally:
         console.close(run, reports=folder.path)
     return run.exit_code
-
-
-@contextmanager
-def _signals_raised() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into an exception; later ones must not stop the clean-up."""
-
-    def raise_once(number: int, _frame: object) -> None:
-        for ignored in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(ignored, signal.SIG_IGN)
-        raise Interrupted(number)
-
-    before = {
-        number: signal.signal(number, raise_once) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _verify(

@@ -5,6 +5,8 @@ means that the gate is gone, however. A gate that ended well has removed its fol
 there is nothing left to do.
 
     python -m hardgate.warden FOLDER RUN ENGINE_URL
+
+A run that has nothing on an engine of ours names none.
 """
 
 import contextlib
@@ -43,7 +45,8 @@ def main(folder: Path, run: str, engine_url: str) -> None:
     for pid in _processes_in(folder):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
-    _remove_containers(run, engine_url)
+    if engine_url:
+        _remove_containers(run, engine_url)
     shutil.rmtree(folder, ignore_errors=True)
 
 

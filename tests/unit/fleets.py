@@ -10,12 +10,12 @@ from hardgate.contract import Contract
 from hardgate.errors import HardgateError
 from hardgate.fleet.request import FleetImage
 from hardgate.fleet.run import FleetRun
-from hardgate.fleet.said import Asked, read_said
 from hardgate.fleet.staleness import why_stale
 from hardgate.fleet.standing import Standing
 from hardgate.plan import Plan, make_plan
 from hardgate.report.summary import summary
 from hardgate.run import Image, Run
+from hardgate.said import Asked, read_said
 from hardgate.verdict import Kind, Verdict
 from tests.unit import runs
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from hardgate.errors import HardgateError
-from hardgate.fleet.hearing import ANSWER, BEGUN, Hearing, folder_of
+from hardgate.fleet.hearing import ANSWER, BEGUN, Hearing
 from hardgate.fleet.request import FleetRequest
 from hardgate.fleet.standing import Standing, State
 from hardgate.inventory import Inventory
+from hardgate.report.folder import folder_of
 from tests.unit import fleets, runs
 
 HOSTS = ("alpha", "beta")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from hardgate.errors import ExitCode
-from hardgate.fleet.said import SummaryError, read_said
 from hardgate.run import Run
+from hardgate.said import SummaryError, read_said
 from hardgate.verdict import Kind
 from tests.unit import fleets, runs
 

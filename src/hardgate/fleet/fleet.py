@@ -1,28 +1,27 @@
 """`hardgate fleet`: one play over all hosts, and what its gates came to."""
 
 import secrets
-import signal
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hardgate.errors import ExitCode, HardgateError
-from hardgate.findings import Interrupted
-from hardgate.fleet.hearing import Hearing, folder_of
+from hardgate.fleet.hearing import Hearing
 from hardgate.fleet.request import FleetRequest
 from hardgate.fleet.run import FleetRun
 from hardgate.fleet.standing import Standing, State
+from hardgate.interruption import Interrupted, signals_raised
 from hardgate.playbook import play, unsafe
 from hardgate.report.closing import Tone
 from hardgate.report.console import Console
 from hardgate.report.fleet.folder import open_fleet_folder, write_reports
 from hardgate.report.fleet.headline import headline, opening
 from hardgate.report.fleet.markdown import STATES
+from hardgate.report.folder import folder_of
 from hardgate.report.plain import one_line
 
 PLAYBOOK = "fleet.yml"
@@ -36,7 +35,7 @@ def run_fleet(request: FleetRequest, console: Console) -> ExitCode:
     folder = open_fleet_folder(request.out, run_id)
     course = _Course(request=request, console=console)
     console.line(opening(course.run(run_id, started_at, 0.0)))
-    with _signals_raised():
+    with signals_raised():
         try:
             course.go(run_id, folder.path.resolve())
         except Interrupted as interruption:
@@ -149,21 +148,3 @@ def _close(run: FleetRun, folder: Path, console: Console) -> None:
         console.line(f"Reports: {folder}")
     tone = {ExitCode.HELD: Tone.GOOD, ExitCode.BROKEN: Tone.BAD}.get(run.exit_code, Tone.UNSURE)
     console.line(headline(run), tone)
-
-
-@contextmanager
-def _signals_raised() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into an exception; later ones must not stop the reports."""
-
-    def raise_once(number: int, _frame: object) -> None:
-        for ignored in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(ignored, signal.SIG_IGN)
-        raise Interrupted(number)
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, raise_once) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

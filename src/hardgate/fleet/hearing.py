@@ -1,15 +1,14 @@
 """Hears a fleet's play as it goes: events of many hosts in, how each image stands there out."""
 
-import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from hardgate.errors import HardgateError
 from hardgate.fleet.request import FleetImage, FleetRequest
-from hardgate.fleet.said import Asked, Said, SummaryError, read_said
 from hardgate.fleet.standing import Standing
 from hardgate.playbook import Event, failure_of
+from hardgate.report.folder import folder_of
+from hardgate.said import Asked, Said, SummaryError, read_said
 
 BEGUN = "fleet_image"
 """The key by which the role says which image it turns to: its number in the request."""
@@ -17,8 +16,6 @@ ANSWER = "remote_gate"
 """The key of what a gate answered: `exit_code` and `summary`."""
 SILENT = HardgateError("Nothing was heard of it.", "Read what Ansible said, and run it again.")
 
-LONGEST = 100
-"""Characters of a folder's name, before what tells it from others."""
 
 Tell = Callable[[Standing], None]
 
@@ -121,11 +118,3 @@ def _parts(result: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for key in ("msg", "ansible_facts"):
         if isinstance(result.get(key), dict):
             yield result[key]
-
-
-def folder_of(name: str) -> str:
-    """Give a folder's name for a host or an image; two names never get one folder."""
-    plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-")
-    if plain and plain == name and len(name) <= LONGEST:
-        return name
-    return f"{plain[:LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

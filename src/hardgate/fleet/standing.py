@@ -7,8 +7,8 @@ from enum import Enum
 from hardgate.contract import Severity
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.fleet.request import FleetImage
-from hardgate.fleet.said import Said
 from hardgate.fleet.staleness import Lack, left_out
+from hardgate.said import Said
 from hardgate.verdict import Kind, Outcome
 
 

@@ -20,13 +20,18 @@ class TokenError(HardgateError):
 def read_token(environ: Mapping[str, str], file: Path | None) -> str:
     """Give the token; a file that is named counts before the environment."""
     if file is not None:
-        return _checked(_read(file), f"File '{file}'")
+        return read_secret(file)
     if not environ.get(VARIABLE, "").strip():
         raise TokenError(
             "There is no token for the forge's API, so nothing can be asked of it.",
             f"Set {VARIABLE}, or name a file with '--token-file'. {RIGHTS}.",
         )
     return _checked(environ[VARIABLE], VARIABLE)
+
+
+def read_secret(file: Path) -> str:
+    """Give the one line of a file that holds a token."""
+    return _checked(_read(file), f"File '{file}'")
 
 
 def _read(file: Path) -> str:

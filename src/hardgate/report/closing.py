@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hardgate.contract import Severity
 from hardgate.diagnose.cause import Cause
+from hardgate.errors import ExitCode
 from hardgate.report.evidence import Clean, causes_of, ending, quoted, sections
 from hardgate.report.headline import colour_word, count, headline, names, not_looked_at
 from hardgate.report.plain import duration, one_line, tail
@@ -60,7 +61,12 @@ def closing(
 
 def tone_of(run: Run) -> Tone:
     """Say how the headline is meant."""
-    return {"GREEN": Tone.GOOD, "RED": Tone.BAD}.get(colour_word(run.exit_code), Tone.UNSURE)
+    return tone_of_code(run.exit_code)
+
+
+def tone_of_code(code: ExitCode) -> Tone:
+    """Say how a line is meant that tells of an exit code."""
+    return {"GREEN": Tone.GOOD, "RED": Tone.BAD}.get(colour_word(code), Tone.UNSURE)
 
 
 def gutter(text: str, lines: int) -> Iterator[Line]:

@@ -125,7 +125,7 @@ class Console:
             told_already = bool(reason) and reason == self._last_reason
             self._last_reason = reason
             same = "  (the same)" if told_already else ""
-            line = f"  {self._mark(verdict)} {title(verdict)}{_time(verdict)}{same}"
+            line = f"  {self.mark_of(verdict)} {title(verdict)}{_time(verdict)}{same}"
             self._say(_tone(verdict), line)
             if reason and not told_already:
                 self._say(Tone.PLAIN, f"    {reason}")
@@ -144,7 +144,7 @@ class Console:
                 closing(
                     run,
                     self.clean,
-                    marks=self._mark,
+                    marks=self.mark_of,
                     verbosity=self.verbosity,
                     reports=reports,
                 )
@@ -158,7 +158,8 @@ class Console:
         """Say one line, also with `-q`."""
         self._say(tone, text)
 
-    def _mark(self, verdict: Verdict) -> str:
+    def mark_of(self, verdict: Verdict) -> str:
+        """Give the mark that stands for a verdict."""
         return self.mark(verdict.outcome, verdict.severity)
 
     def mark(self, outcome: Outcome, severity: Severity) -> str:

@@ -1,7 +1,9 @@
 """The folder that a run leaves: `junit.xml`, `summary.json`, `build.log`, `workspace.log`."""
 
 import errno
+import hashlib
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ WORKSPACE_LOG = "workspace.log"
 LOGS = (BUILD_LOG, WORKSPACE_LOG)
 REPORTS = ("junit.xml", "summary.json", "answer.json")
 LATEST = "latest"
+LONGEST = 100
+"""Characters of a name that its folder carries."""
 
 _MISUSE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
 
@@ -84,6 +88,14 @@ def open_folder(
     except OSError as error:
         raise _refuse(path, error) from error
     return Folder(path=path, latest=path.with_name(LATEST) if out is None else None)
+
+
+def folder_of(name: str) -> str:
+    """Give a folder's name for a host or an image; two names never get one folder."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-")
+    if plain and plain == name and len(name) <= LONGEST:
+        return name
+    return f"{plain[:LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _try_out(path: Path) -> None:

@@ -26,6 +26,11 @@ def write_junit(run: Run, path: Path, redactor: Redactor) -> None:
 
 def junit(run: Run, redactor: Redactor) -> bytes:
     """Make the report."""
+    return suite_of(run, redactor).to_bytes()
+
+
+def suite_of(run: Run, redactor: Redactor) -> Suite:
+    """Make the suite, which may stand beside others."""
     return Suite(
         name=redactor.text(one_line(f"hardgate {run.plan.title}: {_suite_scope(run)}")),
         title=redactor.text(f"{headline(run)} {_opening(run)}"),
@@ -33,7 +38,7 @@ def junit(run: Run, redactor: Redactor) -> bytes:
         timestamp=run.started_at,
         properties={name: redactor.text(one_line(text)) for name, text in _properties(run)},
         cases=tuple(_cases(run, lambda text: redactor.text(plain(text)))),
-    ).to_bytes()
+    )
 
 
 def _cases(run: Run, clean: Clean) -> Iterator[Case]:

@@ -68,6 +68,7 @@ class Asked:
     """What a gate was started for."""
 
     reference: str
+    """Empty where it builds one, and calls it by a folder of its own."""
     plan: Plan
     host_kind: str
 
@@ -160,7 +161,7 @@ def _foreign(summary: Mapping[str, Any], asked: Asked) -> Iterator[str]:
     if _get(summary, "tier", dict).get("number") != asked.plan.workspace_tier.number:
         yield f"It was not verified under tier {asked.plan.workspace_tier.number}."
     image = summary.get("image")
-    if image is not None and image.get("reference") != asked.reference:
+    if image is not None and asked.reference not in {"", image.get("reference")}:
         yield f"It is about the image {_shown(image.get('reference'))}."
     host = summary.get("host")
     if host is not None and host.get("kind") != asked.host_kind:

@@ -1,0 +1,35 @@
+"""SIGINT and SIGTERM, as an exception that comes once: a run is broken off, and still reports."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hardgate.errors import ExitCode
+
+
+class Interrupted(Exception):  # noqa: N818 - it is no error
+    """SIGINT or SIGTERM came."""
+
+    def __init__(self, number: int) -> None:
+        """Take the signal's number."""
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = ExitCode(128 + number)
+
+
+@contextmanager
+def signals_raised() -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM into an exception; later ones must not stop the clean-up."""
+
+    def raise_once(number: int, _frame: object) -> None:
+        for ignored in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ignored, signal.SIG_IGN)
+        raise Interrupted(number)
+
+    before = {
+        number: signal.signal(number, raise_once) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

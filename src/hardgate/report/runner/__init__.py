@@ -1,0 +1,1 @@
+"""What a run over hosts leaves: for each host its JUnit and its summary, and one last line."""
