@@ -14,45 +14,50 @@ options:
     type: str
     choices: [started, stopped, looked]
     required: true
-  commands:
-    description: >
-      Lists of words for C(prepare), C(is_enabled), C(enable), C(disable), C(is_active), C(start),
-      C(stop) and C(log). C(prepare), C(is_enabled), C(enable) and C(disable) may be empty.
-    type: dict
-    required: true
-  files:
-    description: What the service runs with; their hashes are compared with those at its start.
-    type: list
-    elements: path
-    required: true
-  started:
-    description: Where those are written down at its start.
-    type: path
-    required: true
   fresh:
     description: Start it anew in any case.
     type: bool
     default: false
-  busy:
-    description: The name of a process that is there as long as a job runs; empty where a stop waits.
-    type: str
+  service:
+    description: The service.
+    type: dict
     required: true
-  user:
-    description: Whose process that is.
-    type: str
-    required: true
-  drain_seconds:
-    description: How long a job may take to its end.
-    type: int
-    required: true
-  ready:
-    description: A regular expression for what the service says when it is at work.
-    type: str
-    required: true
-  ready_seconds:
-    description: How long that may take.
-    type: int
-    required: true
+    suboptions:
+      commands:
+        description: >
+          Lists of words for C(prepare), C(is_enabled), C(enable), C(disable), C(is_active), C(start),
+          C(stop) and C(log). C(prepare), C(is_enabled), C(enable) and C(disable) may be empty.
+        type: dict
+        required: true
+      files:
+        description: What the service runs with; their hashes are compared with those at its start.
+        type: list
+        elements: path
+        required: true
+      started:
+        description: Where those are written down at its start.
+        type: path
+        required: true
+      busy:
+        description: The name of a process that is there as long as a job runs; empty where a stop waits.
+        type: str
+        required: true
+      user:
+        description: Whose process that is.
+        type: str
+        required: true
+      drain_seconds:
+        description: How long a job may take to its end.
+        type: int
+        required: true
+      ready:
+        description: A regular expression for what the service says when it is at work.
+        type: str
+        required: true
+      ready_seconds:
+        description: How long that may take.
+        type: int
+        required: true
 """
 
 RETURN = """
@@ -77,17 +82,20 @@ from ansible.module_utils.started_files import describe
 
 PAUSE_SECONDS = 0.2
 SETTLE_SECONDS = 1.0
-OPTIONS = {
-    "state": {"type": "str", "choices": ["started", "stopped", "looked"], "required": True},
+SERVICE = {
     "commands": {"type": "dict", "required": True},
     "files": {"type": "list", "elements": "path", "required": True},
     "started": {"type": "path", "required": True},
-    "fresh": {"type": "bool", "default": False},
     "busy": {"type": "str", "required": True},
     "user": {"type": "str", "required": True},
     "drain_seconds": {"type": "int", "required": True},
     "ready": {"type": "str", "required": True},
     "ready_seconds": {"type": "int", "required": True},
+}
+OPTIONS = {
+    "state": {"type": "str", "choices": ["started", "stopped", "looked"], "required": True},
+    "fresh": {"type": "bool", "default": False},
+    "service": {"type": "dict", "required": True, "options": SERVICE},
 }
 
 
@@ -97,7 +105,8 @@ class Service:
     def __init__(self, module: Any) -> None:
         """Take the task's parameters."""
         self.module = module
-        self.commands = module.params["commands"]
+        self.told = module.params["service"]
+        self.commands = self.told["commands"]
 
     def succeeds(self, name: str) -> bool:
         """Ask."""
@@ -120,14 +129,14 @@ class Service:
 
     def is_current(self) -> bool:
         """Tell whether it runs with the files that are there."""
-        started = Path(self.module.params["started"])
-        now = describe(self.module.params["files"])
+        started = Path(self.told["started"])
+        now = describe(self.told["files"])
         return started.is_file() and started.read_text() == now
 
     def await_idle(self) -> None:
         """Wait until no job runs, where a stop by itself would not."""
-        name, user = self.module.params["busy"], self.module.params["user"]
-        deadline = time.monotonic() + self.module.params["drain_seconds"]
+        name, user = self.told["busy"], self.told["user"]
+        deadline = time.monotonic() + self.told["drain_seconds"]
         while name and self.module.run_command(["pgrep", "-u", user, "-f", name])[0] == 0:
             if time.monotonic() > deadline:
                 self.module.fail_json(
@@ -138,13 +147,13 @@ class Service:
 
     def await_ready(self) -> None:
         """Wait until it says that it is at work, and stays."""
-        ready = re.compile(self.module.params["ready"])
-        deadline = time.monotonic() + self.module.params["ready_seconds"]
+        ready = re.compile(self.told["ready"])
+        deadline = time.monotonic() + self.told["ready_seconds"]
         while not ready.search(self.log()):
             if time.monotonic() > deadline:
                 self.module.fail_json(
                     msg="The runner was started, and did not say within"
-                    f" {self.module.params['ready_seconds']} s that it is at work. Its last words:"
+                    f" {self.told['ready_seconds']} s that it is at work. Its last words:"
                     f"\n{self.log()[-3000:]}"
                 )
             time.sleep(PAUSE_SECONDS)

@@ -15,38 +15,47 @@ options:
     type: str
     choices: [looked, present, absent, forgotten]
     required: true
-  user:
-    description: Whose registration it is.
-    type: str
-    required: true
-  folder:
-    description: Where the command is run.
-    type: path
-    required: true
-  files:
-    description: What registering leaves; private to the user.
-    type: list
-    elements: path
-    required: true
-  seen:
-    description: >
-      Which of these says who is registered (C(file)), under which keys (C(url), C(name), C(labels),
-      C(ephemeral), C(id)); an empty key is one that the forge's program does not write down.
+  registration:
+    description: The registration.
     type: dict
     required: true
-  wanted:
-    description: What it is to say, by the same names.
-    type: dict
-    required: true
-  version:
-    description: The words that have the program say its version.
-    type: list
-    elements: str
-    default: []
-  noted:
-    description: A file in which our own role wrote down the labels at registering.
-    type: path
-    required: true
+    suboptions:
+      user:
+        description: Whose registration it is.
+        type: str
+        required: true
+      folder:
+        description: Where the command is run.
+        type: path
+        required: true
+      files:
+        description: What registering leaves; private to the user.
+        type: list
+        elements: path
+        required: true
+      seen:
+        description: >
+          Which of these says who is registered (C(file)), under which keys (C(url), C(name), C(labels),
+          C(ephemeral), C(id)); an empty key is one that the forge's program does not write down.
+        type: dict
+        required: true
+      wanted:
+        description: What it is to say, by the same names.
+        type: dict
+        required: true
+      version:
+        description: The words that have the program say its version.
+        type: list
+        elements: str
+        default: []
+      noted:
+        description: A file in which our own role wrote down the labels at registering.
+        type: path
+        required: true
+      seconds:
+        description: How long the command may take.
+        type: int
+        default: 60
   command:
     description: >
       Words (C(argv)), C(environment), and how the token goes in (C(token_variable), or C(stdin) with
@@ -57,10 +66,6 @@ options:
     description: The token.
     type: str
     default: ""
-  seconds:
-    description: How long the command may take.
-    type: int
-    default: 60
 """
 
 RETURN = """
@@ -95,12 +100,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.owned import own
 
 PRIVATE = 0o600
-OPTIONS = {
-    "state": {
-        "type": "str",
-        "choices": ["looked", "present", "absent", "forgotten"],
-        "required": True,
-    },
+REGISTRATION = {
     "user": {"type": "str", "required": True},
     "folder": {"type": "path", "required": True},
     "files": {"type": "list", "elements": "path", "required": True},
@@ -108,9 +108,17 @@ OPTIONS = {
     "wanted": {"type": "dict", "required": True},
     "version": {"type": "list", "elements": "str", "default": []},
     "noted": {"type": "path", "required": True},
+    "seconds": {"type": "int", "default": 60},
+}
+OPTIONS = {
+    "state": {
+        "type": "str",
+        "choices": ["looked", "present", "absent", "forgotten"],
+        "required": True,
+    },
+    "registration": {"type": "dict", "required": True, "options": REGISTRATION},
     "command": {"type": "dict", "default": {}},
     "token": {"type": "str", "default": "", "no_log": True},
-    "seconds": {"type": "int", "default": 60},
 }
 
 
@@ -217,8 +225,8 @@ def forget(parameters: Mapping[str, Any]) -> bool:
 def main() -> None:
     """Answer to Ansible."""
     module = AnsibleModule(argument_spec=OPTIONS)
-    parameters = module.params
-    state = parameters["state"]
+    parameters = module.params["registration"]
+    state, command = module.params["state"], module.params["command"]
     why = list(reasons(parameters))
     identity = str(read(Path(parameters["seen"]["file"])).get(parameters["seen"]["id"], ""))
     there = any(Path(name).exists() for name in parameters["files"])
@@ -229,14 +237,14 @@ def main() -> None:
             told = version(parameters)
         if state == "present" and why:
             changed = forget(parameters)
-            run(parameters, parameters["command"], parameters["token"])
+            run(parameters, command, module.params["token"])
             changed = True
             why = []
         elif state == "absent" and there:
-            run(parameters, parameters["command"], parameters["token"])
+            run(parameters, command, module.params["token"])
             changed = True
     except Refused as error:
-        words = parameters["command"].get("argv") or parameters["version"]
+        words = command.get("argv") or parameters["version"]
         module.fail_json(
             msg=f"The runner's program did not do '{' '.join(words)}':"
             f" {error}. Is the forge reachable from this host, and the token a new one?"

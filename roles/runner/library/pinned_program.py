@@ -9,34 +9,39 @@ description:
   - Every file is root's and nobody else's to write. Files that the program itself made in its
     folder are left alone.
 options:
-  folder:
-    description: Where the program lies.
-    type: path
+  pin:
+    description: The program.
+    type: dict
     required: true
-  program:
-    description: The program's path in that folder.
-    type: str
-    required: true
-  sha256:
-    description: The pinned hash, of the program or of the archive that it comes in.
-    type: str
-    required: true
-  archive:
-    description: Whether it comes in an archive.
-    type: bool
-    required: true
-  manifest:
-    description: Where it is written down which files it has; only root may write there.
-    type: path
-    required: true
-  mode:
-    description: The folder's mode.
-    type: str
-    required: true
-  group:
-    description: The folder's group.
-    type: str
-    required: true
+    suboptions:
+      folder:
+        description: Where the program lies.
+        type: path
+        required: true
+      program:
+        description: The program's path in that folder.
+        type: str
+        required: true
+      sha256:
+        description: The pinned hash, of the program or of the archive that it comes in.
+        type: str
+        required: true
+      archive:
+        description: Whether it comes in an archive.
+        type: bool
+        required: true
+      manifest:
+        description: Where it is written down which files it has; only root may write there.
+        type: path
+        required: true
+      mode:
+        description: The folder's mode.
+        type: str
+        required: true
+      group:
+        description: The folder's group.
+        type: str
+        required: true
   source:
     description: The program, or the archive, on the host; without it one only looks.
     type: path
@@ -67,6 +72,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.owned import ids, is_file, own, write
 
 ROOT = (0, 0)
+PIN = {
+    "folder": {"type": "path", "required": True},
+    "program": {"type": "str", "required": True},
+    "sha256": {"type": "str", "required": True},
+    "archive": {"type": "bool", "required": True},
+    "manifest": {"type": "path", "required": True},
+    "mode": {"type": "str", "required": True},
+    "group": {"type": "str", "required": True},
+}
 
 
 def digest(path: Path) -> str:
@@ -139,31 +153,25 @@ def main() -> None:
     """Answer to Ansible."""
     module = AnsibleModule(
         argument_spec={
-            "folder": {"type": "path", "required": True},
-            "program": {"type": "str", "required": True},
-            "sha256": {"type": "str", "required": True},
-            "archive": {"type": "bool", "required": True},
-            "manifest": {"type": "path", "required": True},
-            "mode": {"type": "str", "required": True},
-            "group": {"type": "str", "required": True},
+            "pin": {"type": "dict", "required": True, "options": PIN},
             "source": {"type": "path"},
         }
     )
-    parameters = module.params
+    parameters, source = module.params["pin"], module.params["source"]
     wanted = not is_whole(parameters)
-    if wanted and parameters["source"]:
-        seen = digest(Path(parameters["source"]))
+    if wanted and source:
+        seen = digest(Path(source))
         if seen != parameters["sha256"]:
             module.fail_json(
                 msg=f"The runner's program has the sha256 '{seen}', and '{parameters['sha256']}' is"
                 " pinned; nothing was installed. Pin the hash that its makers published, or find"
                 " out who replaced the file."
             )
-        place(Path(parameters["source"]), parameters)
+        place(Path(source), parameters)
         wanted = False
     program = Path(parameters["folder"]) / parameters["program"]
     module.exit_json(
-        changed=bool(parameters["source"]),
+        changed=bool(source),
         wanted=wanted,
         program_sha256="" if wanted else digest(program),
     )
