@@ -44,7 +44,7 @@ PIDS = 4096
 BOOT_SECONDS = 60.0
 UNKEPT = {"/run": "exec,mode=755", "/run/lock": "", "/tmp": "exec,mode=1777"}
 """What a reboot empties."""
-READY = "systemctl is-system-running --wait; systemctl is-active --quiet ssh"
+READY = "systemctl is-system-running --wait 2>&1; systemctl is-active --quiet ssh"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +199,12 @@ def runner_hosts(
         yield together
     finally:
         debris.remove_run(client, owner.run)
+
+
+def gateway(client: docker.APIClient) -> str:
+    """Give the address by which the hosts reach this machine."""
+    config = client.inspect_network("bridge")["IPAM"]["Config"]
+    return str(config[0]["Gateway"])
 
 
 def runner_host_image(client: docker.APIClient) -> str:

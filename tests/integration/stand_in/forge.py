@@ -201,9 +201,8 @@ class Forge:
 
     def _register(self, asked: Request) -> Answer:
         if self._tokens.pop(asked.body.get("token", ""), None) != "registration":
-            return _refusal(
-                HTTPStatus.NOT_FOUND, "not_found", "runner registration token not found"
-            )
+            told = {"code": "not_found", "message": "runner registration token not found"}
+            return Answer(status=HTTPStatus.NOT_FOUND, body=told)
         return Answer(body={"runner": _described(self._new_runner(asked.body, _command(asked)))})
 
     def _new_runner(self, told: Mapping[str, Any], command: tuple[str, ...]) -> Runner:
