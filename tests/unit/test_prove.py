@@ -255,13 +255,21 @@ def test_something_else_than_a_forge_does_not_get_the_token(tmp_path: Path) -> N
     assert {asked.authorization for asked in scene.asked} == {""}
 
 
-def test_an_older_forgejo_is_told_to_be_too_old(tmp_path: Path) -> None:
+OLD = {
+    "gitea": ("runs", "This Gitea does not tell the runs", "Version 1.25"),
+    "forgejo": ("runs/7/jobs", "This Forgejo does not tell the jobs", "Version 16"),
+}
+
+
+@pytest.mark.parametrize("kind", OLD)
+def test_an_older_forge_is_told_to_be_too_old(tmp_path: Path, kind: str) -> None:
+    path, word, remedy = OLD[kind]
     no = told({"message": "Not Found"}, 404)
-    scene = Scene(kind="forgejo", overrides={"/api/v1/repos/o/r/actions/runs/7/jobs": no})
+    scene = Scene(kind=kind, overrides={f"/api/v1/repos/o/r/actions/{path}": no})
     code, said = proved(scene, tmp_path)
     assert code == ExitCode.UNKNOWN
-    assert "This Forgejo does not tell the jobs of a run" in said
-    assert "Version 16" in said
+    assert word in said
+    assert remedy in said
 
 
 def test_giteas_artifacts_of_version_3_are_fetched_where_a_browser_gets_them(

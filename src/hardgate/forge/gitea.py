@@ -12,10 +12,11 @@ from urllib.parse import quote
 from hardgate.forge import actions
 from hardgate.forge.address import Address
 from hardgate.forge.forge import RemoteArtifact, RemoteJob, RemoteRun, field
-from hardgate.forge.wire import Wire
+from hardgate.forge.wire import RefusedError, Wire
 
 STARTERS = ("answers-static", "answers-adapter", "answers-secrets", "answers-t4")
 """What the starter's jobs upload."""
+_NOT_FOUND = 404
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,16 @@ class Gitea:
 
     def dispatched(self, commit: str) -> tuple[RemoteRun, ...]:
         """List the dispatched runs of a commit."""
-        return actions.dispatched(self.wire, self.address.path, commit)
+        try:
+            return actions.dispatched(self.wire, self.address.path, commit)
+        except RefusedError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            raise RefusedError(
+                _NOT_FOUND,
+                "This Gitea does not tell the runs of a repository.",
+                "Version 1.25 and newer do, where the repository's settings allow Actions.",
+            ) from error
 
     def dispatch(self, workflow: str, branch: str) -> int | None:
         """Ask for a run; Gitea 1.26 tells its id, older ones leave the question out."""

@@ -1,6 +1,6 @@
 """What a forge's run is worth: the run, its jobs, and the answers it left, each seen or not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,7 @@ def points(seen: Seen) -> Iterator[Point]:
     """Yield a point for the run, each job and each of the five answers."""
     yield _run(seen)
     yield from _jobs(seen)
+    yield from _artifacts(seen)
     found = {name: next(find_answers(name, seen.folder), None) for name in SESSIONS}
     images = {one.image for name in OF_AN_IMAGE if (one := found[name])}
     for name, answer in found.items():
@@ -72,6 +73,19 @@ def _jobs(seen: Seen) -> Iterator[Point]:
         )
 
 
+def _artifacts(seen: Seen) -> Iterator[Point]:
+    """Say once, and not of each answer, that nothing could be fetched."""
+    if not seen.artifacts:
+        more = f" {seen.lacks}." if seen.lacks else ""
+        yield Point(
+            name="artifacts",
+            group="forge",
+            outcome=Outcome.ERROR,
+            reason="the run has none that can be fetched",
+            remedy=f"Let each job upload 'reports', as the starter does.{more}",
+        )
+
+
 def _answer(name: str, answer: Answer | None, seen: Seen, *, one_image: bool) -> Point:
     why = _why_not(name, answer, seen, one_image=one_image)
     if answer is None or why:
@@ -80,7 +94,7 @@ def _answer(name: str, answer: Answer | None, seen: Seen, *, one_image: bool) ->
             group="answers",
             outcome=Outcome.ERROR,
             reason=why,
-            remedy=_remedy(seen.artifacts, seen),
+            remedy=f"Let its job upload 'reports', as the starter does: {seen.run.url}",
         )
     return Point(
         name=name,
@@ -103,9 +117,3 @@ def _why_not(name: str, answer: Answer | None, seen: Seen, *, one_image: bool) -
     if not any(name in file.parts for file in seen.folder.rglob(JUNIT)):
         return f"its '{JUNIT}' is missing"
     return ""
-
-
-def _remedy(fetched: Sequence[RemoteArtifact], seen: Seen) -> str:
-    names = ", ".join(f"'{one.name}'" for one in fetched) or "none"
-    told = f" {seen.lacks}." if seen.lacks and not fetched else ""
-    return f"Let the job upload 'reports' as the starter does (fetched: {names}).{told}"

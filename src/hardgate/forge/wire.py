@@ -26,7 +26,7 @@ _CHUNK = 64 * 1024
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _SAID = 500
 """Characters of an answer that are shown."""
-_NOT_FOUND, _TOO_MANY, _BROKEN = 404, 429, 500
+_TOO_MANY, _BROKEN = 429, 500
 
 
 class ForgeError(HardgateError):
