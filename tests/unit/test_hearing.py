@@ -24,6 +24,7 @@ REQUEST = FleetRequest(
     images=(APP, OLD),
     hosts=HOSTS,
     host_kind="nested",
+    user="root",
     words=(),
     out=None,
 )
@@ -40,6 +41,10 @@ def begin(host: str, number: int) -> Event:
 
 def answer(host: str, summary: Any, code: Any = 0) -> Event:
     return ok(host, {ANSWER: {"exit_code": code, "summary": summary}})
+
+
+def garbled(host: str) -> Event:
+    return ok(host, {ANSWER: {"exit_code": 3, "summary": None, "said": ["pip broke", "exit 1"]}})
 
 
 def failed(host: str, message: str = "It broke", **data: Any) -> Event:
@@ -165,6 +170,17 @@ def test_an_answer_that_cannot_be_trusted_is_an_error(summary: Any, code: int) -
     assert one.trouble is not None
     assert one.trouble.remedy
     assert one.reports
+
+
+def test_an_answer_without_a_summary_shows_what_was_said_last() -> None:
+    error = hear(begin("alpha", 0), garbled("alpha"))["app:1 alpha"].error
+    assert error is not None
+    assert error.evidence == "pip broke\nexit 1"
+
+
+def test_a_gates_answer_may_be_a_fact() -> None:
+    fact = ok("alpha", {"ansible_facts": {ANSWER: {"exit_code": 0, "summary": GREEN}}})
+    assert hear(begin("alpha", 0), fact)["app:1 alpha"].state is State.GREEN
 
 
 def test_an_answer_from_nowhere_is_nobodys() -> None:

@@ -210,8 +210,13 @@ def version(parameters: Mapping[str, Any]) -> str:
 def make_private(parameters: Mapping[str, Any]) -> bool:
     """Have the registration's files the user's alone; tell whether that changed any."""
     user = pwd.getpwnam(parameters["user"])
-    return any([own(Path(name), (user.pw_uid, user.pw_gid), PRIVATE)
-                for name in parameters["files"] if Path(name).is_file()])
+    return any(
+        [
+            own(Path(name), (user.pw_uid, user.pw_gid), PRIVATE)
+            for name in parameters["files"]
+            if Path(name).is_file()
+        ]
+    )
 
 
 def forget(parameters: Mapping[str, Any]) -> bool:

@@ -45,6 +45,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--egress", action="append", default=[], metavar="URL|beacon", help="for each gate"
     )
+    parser.add_argument("--user", default="root", metavar="NAME", help="who runs the gates there")
     parser.add_argument("--forks", type=int, default=5, metavar="N", help="hosts at once")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: reports/fleet/RUN")
     add_loudness(parser)
@@ -73,6 +74,7 @@ def read_request(values: argparse.Namespace) -> FleetRequest:
         ),
         hosts=hosts,
         host_kind=values.host,
+        user=values.user,
         words=tuple(word for target in values.egress for word in ("--egress", target)),
         out=values.out,
     )

@@ -11,10 +11,12 @@ from typing import Any
 
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.fleet.hearing import Hearing
-from hardgate.fleet.request import FleetRequest
+from hardgate.fleet.request import FleetImage, FleetRequest
 from hardgate.fleet.run import FleetRun
 from hardgate.fleet.standing import Standing, State
+from hardgate.guarded_folder import guarded_folder
 from hardgate.interruption import Interrupted, signals_raised
+from hardgate.owner import Owner, Process
 from hardgate.playbook import play, unsafe
 from hardgate.report.closing import Tone
 from hardgate.report.console import Console
@@ -23,8 +25,11 @@ from hardgate.report.fleet.headline import headline, opening
 from hardgate.report.fleet.markdown import STATES
 from hardgate.report.folder import folder_of
 from hardgate.report.plain import one_line
+from hardgate.source import pack_source
 
 PLAYBOOK = "fleet.yml"
+LIFE_SECONDS = 24 * 3600
+"""After these what the run left here is debris, whatever it does."""
 TONES = {State.GREEN: Tone.GOOD, State.RED: Tone.BAD}
 
 
@@ -32,12 +37,14 @@ def run_fleet(request: FleetRequest, console: Console) -> ExitCode:
     """Verify all images where they run, and write the reports, whatever happens."""
     begun, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     run_id = secrets.token_hex(4)
+    owner = Owner(run=run_id, process=Process.current(), deadline=int(time.time()) + LIFE_SECONDS)
     folder = open_fleet_folder(request.out, run_id)
+    _forget(request, folder.path)
     course = _Course(request=request, console=console)
     console.line(opening(course.run(run_id, started_at, 0.0)))
     with signals_raised():
         try:
-            course.go(run_id, folder.path.resolve())
+            course.go(owner, folder.path.resolve())
         except Interrupted as interruption:
             course.interrupted = interruption.exit_code
         except HardgateError as error:
@@ -54,6 +61,15 @@ def run_fleet(request: FleetRequest, console: Console) -> ExitCode:
     return run.exit_code
 
 
+def _forget(request: FleetRequest, reports: Path) -> None:
+    """Remove what an earlier run fetched into this folder, so that nothing old is taken for new."""
+    for image in request.images:
+        for host in image.hosts:
+            for name in ("summary.json", "junit.xml"):
+                file = reports / folder_of(host) / folder_of(image.reference) / name
+                file.unlink(missing_ok=True)
+
+
 @dataclass(kw_only=True)
 class _Course:
     """What is known so far."""
@@ -67,13 +83,19 @@ class _Course:
     def __post_init__(self) -> None:
         self.hearing = Hearing(self.request, self._tell)
 
-    def go(self, run_id: str, reports: Path) -> None:
-        with self.console.step("Verify the images where they run"):
+    def go(self, owner: Owner, reports: Path) -> None:
+        with (
+            guarded_folder(owner) as folder,
+            self.console.step("Verify the images where they run"),
+        ):
+            source = folder / "source.tar"
+            pack_source(source)
             play(
                 PLAYBOOK,
-                {key: unsafe(value) for key, value in variables(self.request, run_id, reports)},
+                {key: unsafe(value) for key, value in variables(self.request, source, reports)},
                 inventory=self.request.inventory,
                 on_event=self.hearing.hear,
+                directory=folder,
             )
 
     def run(self, run_id: str, started_at: str, seconds: float) -> FleetRun:
@@ -107,30 +129,25 @@ class _Course:
         self.console.say(f"    {why}")
 
 
-def variables(request: FleetRequest, run_id: str, reports: Path) -> Iterator[tuple[str, Any]]:
+def variables(request: FleetRequest, source: Path, reports: Path) -> Iterator[tuple[str, Any]]:
     """Give the role fleet its variables."""
-    files = {image.plan.contract.sha256: image.contract_file for image in request.images}
-    yield "fleet_run", run_id
+    yield "fleet_source", str(source)
+    yield "fleet_user", request.user
     yield "fleet_reports", str(reports)
     yield "fleet_folders", {host: folder_of(host) for host in request.hosts}
     yield "fleet_words", ["--host", request.host_kind, *request.words]
-    yield (
-        "fleet_contracts",
-        [{"sha256": sha256, "file": str(file.resolve())} for sha256, file in files.items()],
-    )
-    yield (
-        "fleet_images",
-        [
-            {
-                "number": number,
-                "reference": image.reference,
-                "folder": folder_of(image.reference),
-                "contract": image.plan.contract.sha256,
-                "hosts": list(image.hosts),
-            }
-            for number, image in enumerate(request.images)
-        ],
-    )
+    yield "fleet_images", [_image(*numbered) for numbered in enumerate(request.images)]
+
+
+def _image(number: int, image: FleetImage) -> dict[str, Any]:
+    return {
+        "number": number,
+        "reference": image.reference,
+        "folder": folder_of(image.reference),
+        "contract": str(image.contract_file.resolve()),
+        "sha256": image.plan.contract.sha256,
+        "hosts": list(image.hosts),
+    }
 
 
 def _close(run: FleetRun, folder: Path, console: Console) -> None:

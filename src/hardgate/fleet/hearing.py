@@ -10,10 +10,10 @@ from hardgate.playbook import Event, failure_of
 from hardgate.report.folder import folder_of
 from hardgate.said import Asked, Said, SummaryError, read_said
 
-BEGUN = "fleet_image"
+BEGUN = "turn_of_image"
 """The key by which the role says which image it turns to: its number in the request."""
 ANSWER = "remote_gate"
-"""The key of what a gate answered: `exit_code` and `summary`."""
+"""The key of what a gate answered: `exit_code`, `summary`, and the last lines that it `said`."""
 SILENT = HardgateError("Nothing was heard of it.", "Read what Ansible said, and run it again.")
 
 
@@ -75,7 +75,7 @@ class Hearing:
         try:
             said = read_said(answer.get("summary"), answer.get("exit_code"), self._asked(image))
         except SummaryError as error:
-            trouble = error
+            trouble = HardgateError(error.problem, error.remedy, evidence=_words(answer))
         self._settle(
             Standing(
                 image=image,
@@ -118,3 +118,8 @@ def _parts(result: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for key in ("msg", "ansible_facts"):
         if isinstance(result.get(key), dict):
             yield result[key]
+
+
+def _words(answer: Mapping[str, Any]) -> str:
+    """Give the last that a gate's process said."""
+    return "\n".join(map(str, answer.get("said") or ())).strip()

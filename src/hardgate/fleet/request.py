@@ -43,6 +43,8 @@ class FleetRequest:
     """All of the inventory."""
     host_kind: str
     """`nested` or `direct`: what each gate takes for its test host."""
+    user: str
+    """Who runs the gates there."""
     words: tuple[str, ...]
     """More words for each gate."""
     out: Path | None
