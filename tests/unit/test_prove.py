@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hardgate.__main__ import main
 from hardgate.command_line import Parser
 from hardgate.commands.prove import add_prove_options, read_prove
 from hardgate.errors import ExitCode, UsageError
@@ -322,6 +323,27 @@ def test_what_an_earlier_run_fetched_is_not_taken_for_this_ones(tmp_path: Path) 
     assert proved(scene, tmp_path)[0] == ExitCode.UNKNOWN
 
 
+def test_the_command_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HARDGATE_FORGE_TOKEN", TOKEN)
+    with serve(Scene(kind="gitea", states=["success"])) as base:
+        words = ["runner", "--prove", f"{base}/o/r", "--out", str(tmp_path)]
+        assert main(words) == ExitCode.HELD
+    assert capsys.readouterr().out.splitlines()[-1].startswith("HARDGATE PROVE GREEN: ")
+
+
+def test_the_command_without_a_token_is_unknown_and_asks_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("HARDGATE_FORGE_TOKEN", raising=False)
+    scene = Scene(kind="gitea")
+    with serve(scene) as base:
+        assert main(["runner", "--prove", f"{base}/o/r"]) == ExitCode.UNKNOWN
+    assert "There is no token for the forge's API" in capsys.readouterr().err
+    assert scene.asked == []
+
+
 def read(tmp_path: Path, *words: str, environ: dict[str, str]) -> ProveRequest:
     """Read words as the command does."""
     parser = Parser("prove", "a test")
@@ -371,6 +393,18 @@ def test_a_token_is_not_shown_with_its_request(tmp_path: Path) -> None:
 def test_an_address_is_read_as_a_browser_shows_it(text: str, base: str, path: str) -> None:
     address = Address.parse(text)
     assert (address.base, address.path) == (base, path)
+
+
+@pytest.mark.parametrize(
+    ("text", "readable"),
+    [
+        ("http://forge.example/o/r", True),
+        ("https://forge.example/o/r", False),
+        ("http://127.0.0.1:3000/o/r", False),
+    ],
+)
+def test_a_token_that_others_can_read_on_the_way_is_known(text: str, readable: bool) -> None:
+    assert Address.parse(text).readable is readable
 
 
 @pytest.mark.parametrize(
