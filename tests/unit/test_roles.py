@@ -48,7 +48,7 @@ def test_every_option_is_used_and_every_public_name_that_is_used_is_an_option(ro
     text = "".join(
         file.read_text() for kind in ("tasks", "vars") for file in (ROLES / role / kind).glob("*")
     )
-    used = set(re.findall(rf"(?<![_\w.-]){role}_\w+", text)) & set(re.findall(r"[a-z_]+", text))
+    used = set(re.findall(rf"(?<![_\w.-]){role}_\w+", text)) & set(re.findall(r"[a-z0-9_]+", text))
     assert used == known
 
 

@@ -8,19 +8,22 @@ Says on standard output what was added, or taken back; nothing where there is no
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 FILE = Path("/etc/docker/daemon.json")
 
 
-def read(path):
+def read(path: Path) -> dict[str, Any]:
     """Read a JSON object; an empty one where there is no file."""
-    return json.loads(path.read_text()) if path.is_file() and path.read_text().strip() else {}
+    text = path.read_text() if path.is_file() else ""
+    return dict(json.loads(text)) if text.strip() else {}
 
 
-def missing(theirs, ours):
+def missing(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
     """Give what of ours is not in theirs."""
-    added = {}
+    added: dict[str, Any] = {}
     for key, value in ours.items():
         if key not in theirs:
             added[key] = value
@@ -31,7 +34,7 @@ def missing(theirs, ours):
     return added
 
 
-def joined(theirs, added):
+def joined(theirs: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
     """Give both."""
     both = dict(theirs)
     for key, value in added.items():
@@ -39,9 +42,9 @@ def joined(theirs, added):
     return both
 
 
-def without(theirs, added):
+def without(theirs: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
     """Give theirs without what was added and is still as it was."""
-    left = {}
+    left: dict[str, Any] = {}
     for key, value in theirs.items():
         if key in added and isinstance(value, dict) and isinstance(added[key], dict):
             inner = without(value, added[key])
@@ -52,7 +55,7 @@ def without(theirs, added):
     return left
 
 
-def write(settings):
+def write(settings: Mapping[str, Any]) -> None:
     """Have them there, or no file where there are none."""
     if not settings:
         FILE.unlink()
@@ -64,7 +67,7 @@ def write(settings):
     draft.replace(FILE)
 
 
-def merge(record, ours):
+def merge(record: Path, ours: Mapping[str, Any]) -> None:
     """Add what is missing, and write down what that was."""
     theirs = read(FILE)
     # Another driver knows other options, and refuses to start a container with these.
@@ -79,7 +82,7 @@ def merge(record, ours):
     print(f"Added to {FILE}: {json.dumps(added)}.")
 
 
-def restore(record):
+def restore(record: Path) -> None:
     """Take back what was added."""
     if not record.is_file():
         return

@@ -25,8 +25,8 @@ options:
     suboptions:
       commands:
         description: >
-          Lists of words for C(prepare), C(is_enabled), C(enable), C(disable), C(is_active), C(start),
-          C(stop) and C(log). C(prepare), C(is_enabled), C(enable) and C(disable) may be empty.
+          Lists of words for C(is_active), C(start), C(stop) and C(log), and where the manager has
+          them, for C(prepare), C(is_enabled), C(enable) and C(disable).
         type: dict
         required: true
       files:
@@ -39,7 +39,7 @@ options:
         type: path
         required: true
       busy:
-        description: The name of a process that is there as long as a job runs; empty where a stop waits.
+        description: A process that is there as long as a job runs; empty where a stop waits.
         type: str
         required: true
       user:

@@ -35,8 +35,8 @@ options:
         required: true
       seen:
         description: >
-          Which of these says who is registered (C(file)), under which keys (C(url), C(name), C(labels),
-          C(ephemeral), C(id)); an empty key is one that the forge's program does not write down.
+          Which of these says who is registered (C(file)), under which keys (C(url), C(name),
+          C(labels), C(ephemeral), C(id)); an empty key is one that the program does not write down.
         type: dict
         required: true
       wanted:
@@ -58,8 +58,8 @@ options:
         default: 60
   command:
     description: >
-      Words (C(argv)), C(environment), and how the token goes in (C(token_variable), or C(stdin) with
-      a C({token}) in it); what it must say (C(says)) to have succeeded, where its exit code lies.
+      Words (C(argv)), C(environment), and how the token goes in (C(token_variable), or C(stdin)
+      with a C({token}) in it); what it must say (C(says)) to have succeeded.
     type: dict
     default: {}
   token:
@@ -122,7 +122,7 @@ OPTIONS = {
 }
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The forge's program did not do it; in its words."""
 
 
@@ -159,7 +159,7 @@ def reasons(parameters: Mapping[str, Any]) -> Iterator[str]:
 
 
 def run(parameters: Mapping[str, Any], command: Mapping[str, Any], token: str = "") -> str:
-    """Run a command of the forge's as the user; Refused with its words, the token struck out."""
+    """Run a command of the forge's as the user; RefusedError with its words, the token struck out."""
     user = pwd.getpwnam(parameters["user"])
     environment = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -190,13 +190,13 @@ def run(parameters: Mapping[str, Any], command: Mapping[str, Any], token: str = 
         )
     except subprocess.TimeoutExpired as error:
         words = error.stdout.decode(errors="replace") if error.stdout else ""
-        raise Refused(f"it did not end within {parameters['seconds']} s: {words}") from None
+        raise RefusedError(f"it did not end within {parameters['seconds']} s: {words}") from None
     except OSError as error:
-        raise Refused(str(error)) from None
+        raise RefusedError(str(error)) from None
     if ran.returncode or command.get("says", "") not in ran.stdout:
         words = ran.stdout.replace(token, "(the token)") if token else ran.stdout
-        raise Refused(f"exit {ran.returncode}: {words.strip()[-2000:]}")
-    return ran.stdout
+        raise RefusedError(f"exit {ran.returncode}: {words.strip()[-2000:]}")
+    return str(ran.stdout)
 
 
 def version(parameters: Mapping[str, Any]) -> str:
@@ -210,13 +210,9 @@ def version(parameters: Mapping[str, Any]) -> str:
 def make_private(parameters: Mapping[str, Any]) -> bool:
     """Have the registration's files the user's alone; tell whether that changed any."""
     user = pwd.getpwnam(parameters["user"])
-    return any(
-        [
-            own(Path(name), (user.pw_uid, user.pw_gid), PRIVATE)
-            for name in parameters["files"]
-            if Path(name).is_file()
-        ]
-    )
+    owner = (user.pw_uid, user.pw_gid)
+    there = [Path(name) for name in parameters["files"] if Path(name).is_file()]
+    return sum(own(path, owner, PRIVATE) for path in there) > 0
 
 
 def forget(parameters: Mapping[str, Any]) -> bool:
@@ -248,7 +244,7 @@ def main() -> None:
         elif state == "absent" and there:
             run(parameters, command, module.params["token"])
             changed = True
-    except Refused as error:
+    except RefusedError as error:
         words = command.get("argv") or parameters["version"]
         module.fail_json(
             msg=f"The runner's program did not do '{' '.join(words)}':"

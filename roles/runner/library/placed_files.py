@@ -42,7 +42,8 @@ from ansible.module_utils.owned import ids, is_file, own, write
 
 def owner_of(wanted: Mapping[str, Any]) -> tuple[int, int]:
     """Give whose it is to be."""
-    return ids(wanted.get("owner", "root"), wanted.get("group", "root"))
+    user, group = ids(wanted.get("owner", "root"), wanted.get("group", "root"))
+    return user, group
 
 
 def place_folder(wanted: Mapping[str, Any]) -> bool:
@@ -61,7 +62,7 @@ def place_file(wanted: Mapping[str, Any]) -> bool:
     if path.exists() and not is_file(path):
         remove(path)
     mode = int(str(wanted["mode"]), 8)
-    return write(path, str(wanted["content"]).encode(), owner_of(wanted), mode)
+    return bool(write(path, str(wanted["content"]).encode(), owner_of(wanted), mode))
 
 
 def remove(path: Path) -> bool:
