@@ -159,7 +159,7 @@ def reasons(parameters: Mapping[str, Any]) -> Iterator[str]:
 
 
 def run(parameters: Mapping[str, Any], command: Mapping[str, Any], token: str = "") -> str:
-    """Run a command of the forge's as the user; RefusedError with its words, the token struck out."""
+    """Run a command as the user; RefusedError with its words, the token struck out."""
     user = pwd.getpwnam(parameters["user"])
     environment = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -212,7 +212,7 @@ def make_private(parameters: Mapping[str, Any]) -> bool:
     user = pwd.getpwnam(parameters["user"])
     owner = (user.pw_uid, user.pw_gid)
     there = [Path(name) for name in parameters["files"] if Path(name).is_file()]
-    return sum(own(path, owner, PRIVATE) for path in there) > 0
+    return bool(sum(own(path, owner, PRIVATE) for path in there))
 
 
 def forget(parameters: Mapping[str, Any]) -> bool:
