@@ -44,7 +44,9 @@ PIDS = 4096
 BOOT_SECONDS = 60.0
 UNKEPT = {"/run": "exec,mode=755", "/run/lock": "", "/tmp": "exec,mode=1777"}
 """What a reboot empties."""
-READY = "systemctl is-system-running --wait 2>&1; systemctl is-active --quiet ssh"
+READY = """
+[ -n "$BARE" ] || { systemctl is-system-running --wait 2>&1; systemctl is-active --quiet ssh; }
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,9 +178,9 @@ class RunnerHosts:
 
 @contextmanager
 def runner_hosts(
-    client: docker.APIClient, folder: Path, names: Sequence[str]
+    client: docker.APIClient, folder: Path, names: Sequence[str], *, bare: Sequence[str] = ()
 ) -> Iterator[RunnerHosts]:
-    """Boot fresh hosts, all at once, and take them down."""
+    """Boot fresh hosts, all at once, and take them down. Those that are bare have no systemd."""
     assert shutil.which("ssh"), "Install 'openssh-client': the hosts are reached by SSH."
     debris.reap(client)
     image = runner_host_image(client)
@@ -188,9 +190,11 @@ def runner_hosts(
         lacking = _lacking(client, image, owner)
         hosts = tuple(
             RunnerHost(
-                client=client, container=_create(client, image, owner, name, lacking), name=name
+                client=client,
+                container=_create(client, image, owner, name, lacking, bare=name in bare),
+                name=name,
             )
-            for name in names
+            for name in (*names, *bare)
         )
         folder.mkdir(mode=0o700, exist_ok=True)
         together = RunnerHosts(folder=folder, hosts=hosts)
@@ -236,7 +240,13 @@ def runner_host_image(client: docker.APIClient) -> str:
 
 
 def _create(
-    client: docker.APIClient, image: str, owner: Owner, name: str, lacking: frozenset[str]
+    client: docker.APIClient,
+    image: str,
+    owner: Owner,
+    name: str,
+    lacking: frozenset[str],
+    *,
+    bare: bool = False,
 ) -> str:
     config = privileged_config(
         client,
@@ -253,7 +263,7 @@ def _create(
         name=f"hardgate-{owner.run}-{name}",
         hostname=name,
         labels=owner.labels,
-        environment={"container": "docker", **proxy_environment()},
+        environment={"container": "docker", "BARE": "yes" * bare, **proxy_environment()},
         stop_signal="SIGRTMIN+3",
         host_config=config,
     )

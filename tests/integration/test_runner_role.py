@@ -1,0 +1,432 @@
+"""Fresh hosts become runners over SSH: a forge each, and one host without systemd, all at once.
+
+The tests share the hosts, and go from 'nothing there' to 'nothing there' again.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+import yaml
+
+from tests.integration.conftest import ROOT
+from tests.integration.runner_hosts import RunnerHosts, gateway, runner_hosts
+from tests.integration.stand_in.forge import Forge, Job, forge_at
+from tests.integration.stand_in.programs import write_archive, write_program
+
+pytestmark = pytest.mark.slow
+
+PLAYBOOK = """
+- name: Make runners, or take them back
+  hosts: all
+  gather_facts: false
+  become: true
+  roles:
+    - role: runner
+  post_tasks:
+    - name: Register them
+      when: runner_state == 'present'
+      ansible.builtin.include_role:
+        name: runner
+        tasks_from: register
+"""
+FORGES = {"gitea": "gitea", "forgejo": "forgejo", "github": "github", "bare": "gitea"}
+WITH_SYSTEMD = ("gitea", "forgejo", "github")
+PROGRAM = "/usr/local/lib/hardgate-runner/program"
+JOBS = "/var/lib/hardgate-runner/jobs"
+REGISTRATION = "/var/lib/hardgate-runner/registration/.runner"
+# What an installation brings, and a removal takes: files, packages, users, units, rules.
+STATE = r"""
+dpkg-query --show --showformat '${Package} ${db:Status-Status}\n'
+cat /etc/passwd /etc/group /etc/shadow /etc/gshadow /etc/subuid /etc/subgid
+find / -xdev \( -path /proc -o -path /sys -o -path /var/lib/dpkg -o -path /var/cache -o -path /tmp \
+    -o -path /var/log -o -path /var/lib/apt -o -path /home/admin -o -path /run \
+    -o -path /var/lib/systemd -o -path /etc/alternatives -o -path '*/__pycache__' \) -prune \
+    -o -print | sort
+ls -A /tmp | grep -v systemd-private || true
+ls -d /var/log/*hardgate* /var/log/journal/*hardgate* /run/hardgate* 2>/dev/null || true
+{ systemctl list-units --all --no-legend --plain '*hardgate*' '*docker*'; } 2>/dev/null || true
+command -v iptables || true
+"""
+# What heals: each file of ours with its mode, owner and content, and what runs.
+SHAPE = r"""
+for file in $(find /etc/hardgate /usr/local/lib/hardgate-runner /etc/systemd/system/hardgate-* \
+    /etc/systemd/system/*.wants/hardgate-* /etc/systemd/journald@hardgate.conf /etc/docker \
+    -name _diag -prune -o ! -name .runner ! -name '.credentials*' ! -name key.json -print \
+    2>/dev/null | sort); do
+    stat --format '%n %F %a %U %G' "$file"
+    [ ! -f "$file" ] || sha256sum "$file"
+done
+stat --format '%n %a %U' /var/lib/hardgate-runner /var/lib/hardgate-runner/*
+id hardgate-runner
+iptables -S DOCKER-USER
+iptables -S OUTPUT
+ip6tables -S OUTPUT
+"""
+UNITS = "hardgate-runner.service hardgate-reap.timer hardgate-metadata.service"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """What came of playing the role."""
+
+    status: int
+    output: str
+
+    def count(self, host: str, word: str) -> int:
+        """Read the recap."""
+        found = re.search(rf"^{host} +:.*\b{word}=(\d+)", self.output, re.MULTILINE)
+        assert found, self.output[-3000:]
+        return int(found.group(1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Hosts, their forge, and the role to play there."""
+
+    folder: Path
+    hosts: RunnerHosts
+    forge: Forge
+    variables: dict[str, dict[str, Any]]
+    before: dict[str, str]
+    tokens: list[str] = field(default_factory=list)
+
+    def give_tokens(self, *names: str) -> None:
+        """Have the next playing find a new token for hosts."""
+        for name in names:
+            self.tokens.append(self.forge.issue_token())
+            self.variables[name]["runner_token"] = self.tokens[-1]
+
+    def play(self, *names: str, verbose: bool = False, **variables: object) -> Played:
+        """Play it on hosts, or on all."""
+        inventory = yaml.safe_load(self.hosts.inventory.read_text())
+        for name, entry in inventory["all"]["hosts"].items():
+            entry.update(self.variables[name] | variables)
+        file = self.folder / "inventory.yml"
+        file.write_text(yaml.safe_dump(inventory))
+        file.chmod(0o600)
+        (self.folder / "play.yml").write_text(PLAYBOOK)
+        words = ["-i", str(file), str(self.folder / "play.yml"), *(["-vvv"] if verbose else [])]
+        ran = subprocess.run(
+            [str(Path(sys.executable).with_name("ansible-playbook")), *words]
+            + (["--limit", ",".join(names)] if names else []),
+            env={
+                **os.environ,
+                "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
+                "ANSIBLE_FORKS": "8",
+                "ANSIBLE_NOCOLOR": "1",
+                "PYTHONPATH": str(ROOT / "src"),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        print(ran.stdout if not verbose else ran.stdout[-6000:])
+        return Played(status=ran.returncode, output=ran.stdout)
+
+    def on_all(self, script: str, *names: str) -> dict[str, str]:
+        """Run a script on hosts, at once."""
+        chosen = [host for host in self.hosts if not names or host.name in names]
+        with ThreadPoolExecutor(len(chosen)) as pool:
+            outputs = pool.map(lambda host: host.shell(script), chosen)
+        return {host.name: output for host, output in zip(chosen, outputs, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def world(client: docker.APIClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Boot the hosts and a forge."""
+    folder = tmp_path_factory.mktemp("runner-role")
+    program, archive = folder / "gitea-runner", folder / "github.tar.gz"
+    sha256, sha256_of_archive = write_program(program), write_archive(archive)
+    hosts = runner_hosts(client, folder / "hosts", WITH_SYSTEMD, bare=["bare"])
+    with forge_at(gateway(client)) as forge, hosts as booted:
+        common = {"runner_job_seconds": 60, "runner_drain_seconds": 60, "runner_url": forge.url}
+        of_act = common | {"runner_binary": str(program), "runner_sha256": sha256}
+        of_github = common | {
+            "runner_binary": str(archive),
+            "runner_sha256": sha256_of_archive,
+            "runner_url": f"{forge.url}/acme/site",
+        }
+        variables = {
+            name: (of_github if kind == "github" else of_act) | {"runner_forge": kind}
+            for name, kind in FORGES.items()
+        }
+        made = World(folder=folder, hosts=booted, forge=forge, variables=variables, before={})
+        made.before.update(made.on_all(STATE))
+        yield made
+
+
+@pytest.fixture(scope="module")
+def provisioned(world: World) -> Played:
+    """Make them runners, by a play that says all that it can."""
+    world.give_tokens(*FORGES)
+    started = time.monotonic()
+    played = world.play(verbose=True)
+    print(f"provisioned in {time.monotonic() - started:.0f} s")
+    return played
+
+
+@pytest.fixture(scope="module")
+def shape(world: World, provisioned: Played) -> Mapping[str, str]:
+    """Describe them as they are when nobody has touched them."""
+    assert provisioned.status == 0
+    return world.on_all(SHAPE)
+
+
+def test_all_hosts_become_runners_that_ask_for_jobs(world: World, provisioned: Played) -> None:
+    assert provisioned.status == 0, provisioned.output[-3000:]
+    for name in FORGES:
+        world.forge.wait_for_polls(name)
+        assert world.forge.runner(name).labels[-1:] == ("docker-host",)
+    assert "which is as good as root" in provisioned.output
+
+
+def test_a_job_runs_as_the_runners_user_and_has_the_engine(
+    world: World, provisioned: Played
+) -> None:
+    assert provisioned.status == 0
+    script = "id -un; docker info --format '{{.LoggingDriver}}'; touch /tmp/from-a-job"
+    world.forge.queue(script).wait()
+    told = [job.wait() for job in (world.forge.queue(script) for _ in range(3))]
+    assert {job.output for job in told} == {"hardgate-runner\njson-file\n"}
+    # The engine binds a job's files by their path: its /tmp has to be the host's.
+    seen = world.on_all("ls /tmp/from-a-job 2>/dev/null || true; rm -f /tmp/from-a-job")
+    assert "/tmp/from-a-job" in seen.values()
+
+
+def test_no_token_is_left_anywhere(world: World, provisioned: Played) -> None:
+    assert provisioned.status == 0
+    looking = "\n".join(
+        f"! grep -rlF -e {token} /etc /var /usr/local /root /home /tmp /run /opt"
+        f" --exclude-dir=docker --exclude-dir=lib/dpkg 2>/dev/null\n"
+        f"! grep -lF -e {token} /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null"
+        f' | grep -v "/$$/\\|/self/"'
+        for token in world.tokens
+    )
+    world.on_all(looking)
+    for token in world.tokens:
+        assert token not in provisioned.output
+        for runner in world.forge.runners.values():
+            assert token not in " ".join(runner.command)
+    for issued in (runner.token for runner in world.forge.runners.values()):
+        assert issued not in provisioned.output
+
+
+def test_what_registering_leaves_is_the_users_alone(world: World, provisioned: Played) -> None:
+    assert provisioned.status == 0
+    script = "stat --format '%a %U' {} $(dirname {})"
+    for name in ("gitea", "forgejo", "bare"):
+        told = world.hosts[name].shell(script.replace("{}", REGISTRATION))
+        assert told == "600 hardgate-runner\n700 hardgate-runner"
+    for file in (".runner", ".credentials", ".credentials_rsaparams"):
+        told = world.hosts["github"].shell(f"stat --format '%a %U' {PROGRAM}/{file}")
+        assert told == "600 hardgate-runner"
+    told = world.hosts["github"].shell(f"stat --format '%a %U' {PROGRAM} {PROGRAM}/bin/*")
+    assert told.splitlines()[0] == "3770 root"
+    assert set(told.splitlines()[1:]) == {"755 root"}
+
+
+def test_a_second_playing_changes_nothing(
+    world: World, provisioned: Played, shape: Mapping[str, str]
+) -> None:
+    assert provisioned.status == 0
+    started = time.monotonic()
+    played = world.play()
+    print(f"played again in {time.monotonic() - started:.0f} s")
+    assert [played.count(name, "changed") for name in FORGES] == [0, 0, 0, 0]
+    assert world.on_all(SHAPE) == shape
+
+
+def test_a_program_with_another_hash_is_refused_and_the_old_one_stays(
+    world: World, shape: Mapping[str, str]
+) -> None:
+    played = world.play("forgejo", runner_sha256="0" * 64)
+    assert played.status != 0
+    assert "is pinned; nothing was installed" in " ".join(played.output.split())
+    assert world.on_all(SHAPE, "forgejo")["forgejo"] == shape["forgejo"]
+    world.hosts["forgejo"].shell("systemctl is-active hardgate-runner.service")
+
+
+DRIFT = {
+    # Files, modes and units; the program and its settings; the group; the firewall.
+    "gitea": f"""
+        chmod 0644 {REGISTRATION}
+        echo 'Environment=A=b' >>/etc/systemd/system/hardgate-runner.service
+        mkdir /etc/systemd/system/hardgate-runner.service.d
+        echo '[Service]' >/etc/systemd/system/hardgate-runner.service.d/override.conf
+        rm /etc/systemd/system/hardgate-reap.timer
+        ln -s /dev/null /etc/systemd/system/hardgate-reap.timer
+        systemctl daemon-reload
+        systemctl stop hardgate-reap.timer
+        gpasswd --delete hardgate-runner docker
+        iptables -D DOCKER-USER 1
+        iptables -F OUTPUT
+        echo '#' >>{PROGRAM}/gitea-runner
+        echo 'direct_for_untrusted: true' >/etc/hardgate/policy.yaml
+        chmod 0666 /etc/hardgate/runner.yaml
+    """,
+    "forgejo": """
+        systemctl disable --now hardgate-runner.service hardgate-reap.timer
+        systemctl stop hardgate-metadata.service
+        ip6tables -F OUTPUT
+        echo true >/usr/local/lib/hardgate-runner/reap
+        rm -r /etc/hardgate/runner.yaml /var/lib/hardgate-runner/jobs
+    """,
+    "github": f"""
+        echo exit >>{PROGRAM}/bin/runsvc.sh
+        chown hardgate-runner {PROGRAM}/run.sh
+        echo A=b >>{PROGRAM}/.env
+        chmod 0640 {PROGRAM}/.credentials
+    """,
+    "bare": """
+        sed -i 's/capacity: 1/capacity: 7/' /etc/hardgate/runner.yaml
+        chmod 0777 /usr/local/lib/hardgate-runner/supervise
+    """,
+}
+
+
+@pytest.fixture(scope="module")
+def running(world: World, shape: Mapping[str, str]) -> list[Job]:
+    """Have a job run on the hosts that will have to be started anew."""
+    assert shape
+    jobs = [world.forge.queue("echo begun; sleep 15; echo ended") for _ in FORGES]
+    return [job.wait_until_taken() for job in jobs]
+
+
+@pytest.fixture(scope="module")
+def healed(world: World, running: list[Job]) -> Played:
+    """Change by hand what can be, while jobs run, and play the role."""
+    on_forgejo = next(job for job in running if job.runner and job.runner.name == "forgejo")
+    on_forgejo.wait()
+    with ThreadPoolExecutor(len(DRIFT)) as pool:
+        list(pool.map(lambda name: world.hosts[name].shell(DRIFT[name]), DRIFT))
+    return world.play()
+
+
+def test_what_was_changed_by_hand_is_put_right(
+    world: World, healed: Played, shape: Mapping[str, str]
+) -> None:
+    assert healed.status == 0, healed.output[-3000:]
+    now = world.on_all(SHAPE)
+    for name in FORGES:
+        assert now[name] == shape[name]
+        assert healed.count(name, "changed") > 0
+        world.forge.wait_for_polls(name)
+    for unit in UNITS.split():
+        seen = world.on_all(
+            f"systemctl is-active {unit}; systemctl is-enabled {unit}", *WITH_SYSTEMD
+        )
+        assert set(seen.values()) == {"active\nenabled"}
+    assert "registered anew" not in healed.output
+
+
+def test_no_job_was_ended_for_it(running: list[Job], healed: Played) -> None:
+    assert healed.status == 0
+    assert [(job.wait().result, job.output) for job in running] == [
+        ("SUCCESS", "begun\nended\n")
+    ] * len(running)
+
+
+def test_other_labels_are_declared_or_registered_anew(world: World, healed: Played) -> None:
+    assert healed.status == 0
+    for name in ("gitea", "github"):
+        host = ["docker-host:host", "more:host"] if name == "gitea" else ["docker-host", "more"]
+        world.variables[name]["runner_labels"] = host
+    refused = world.play("gitea", "github")
+    assert "there is no token" in " ".join(refused.output.split())
+    assert refused.count("gitea", "failed") == 0
+    assert refused.count("github", "failed") == 1
+    world.give_tokens("github")
+    assert world.play("github").status == 0
+    for name in ("gitea", "github"):
+        world.forge.wait_for_polls(name)
+        assert "more" in world.forge.runner(name).labels
+
+
+def test_an_ephemeral_runner_ends_after_one_job_and_is_not_started_again(
+    world: World, healed: Played
+) -> None:
+    assert healed.status == 0
+    world.variables["gitea"] |= {"runner_ephemeral": True, "runner_labels": ["once:host"]}
+    world.give_tokens("gitea")
+    assert world.play("gitea").status == 0
+    world.forge.queue("true", label="once").wait()
+    host = world.hosts["gitea"]
+    host.shell(
+        "for _ in $(seq 50); do systemctl is-active hardgate-runner || break; sleep 0.1; done"
+    )
+    assert host.run("root", "systemctl", "is-active", "hardgate-runner.service").status != 0
+
+
+def test_only_what_dead_runs_left_is_reaped(world: World, provisioned: Played) -> None:
+    assert provisioned.status == 0
+    told = world.hosts["forgejo"].shell(REAPING)
+    assert told.splitlines() == ["alive", "foreign", "half", "new", "v-foreign"]
+
+
+REAPING = f"""
+empty=$(tar -cf - --files-from=/dev/null | docker import - empty)
+boot=$(cat /proc/sys/kernel/random/boot_id) space=$(stat -Lc %i /proc/self/ns/pid)
+me=$boot/$space/$$/$(sed 's/.*) //' /proc/$$/stat | cut -d ' ' -f 20)
+gone=$boot/$space/4194000/1 now=$(date +%s)
+make() {{ name=$1; shift; docker create --name "$name" "$@" "$empty" true >/dev/null; }}
+own() {{ echo "--label hardgate.run=x --label hardgate.owner=$1 --label hardgate.deadline=$2"; }}
+make foreign
+make half --label hardgate.run=x
+make alive $(own "$me" $((now + 600)))
+make late $(own "$me" $((now - 1)))
+make dead $(own "$gone" $((now + 600)))
+docker volume create $(own "$gone" $((now + 600))) v-dead >/dev/null
+docker volume create v-foreign >/dev/null
+docker network create $(own "$gone" $((now + 600))) n-dead >/dev/null
+mkdir -p {JOBS}/old {JOBS}/new
+touch -d '30 days ago' {JOBS}/old
+systemctl start hardgate-reap.service
+{{ docker ps -a --format '{{{{.Names}}}}'; ls {JOBS}; docker volume ls -q
+   docker network ls --format '{{{{.Name}}}}' | grep n- || true; }} | sort
+docker rm -f foreign half alive >/dev/null
+docker volume rm v-foreign >/dev/null
+docker rmi "$empty" >/dev/null
+rmdir {JOBS}/new
+"""
+
+
+def test_the_metadata_service_is_kept_from_jobs_after_the_engine_was_started_anew(
+    world: World, provisioned: Played
+) -> None:
+    assert provisioned.status == 0
+    host = world.hosts["forgejo"]
+    asking = "exec 3<>/dev/tcp/169.254.169.254/80"
+    host.shell("iptables -F DOCKER-USER; systemctl restart docker.service")
+    assert "169.254.169.254" in host.shell("iptables -S DOCKER-USER")
+    refused = host.run("root", "runuser", "-u", "hardgate-runner", "--", "bash", "-c", asking)
+    assert "Connection refused" in refused.output
+
+
+def test_removal_leaves_nothing_and_says_so(world: World, healed: Played) -> None:
+    assert healed.status == 0
+    for name in ("gitea", "forgejo"):
+        world.variables[name]["runner_api_scope"] = "admin"
+    world.variables["forgejo"]["runner_api_token"] = world.forge.api_token
+    world.variables["github"]["runner_remove_token"] = world.forge.issue_token("remove")
+    started = time.monotonic()
+    played = world.play(runner_state="absent")
+    print(f"removed in {time.monotonic() - started:.0f} s")
+    assert played.status == 0, played.output[-3000:]
+    assert world.forge.api_token not in played.output
+    assert sorted(runner.name for runner in world.forge.runners.values()) == ["bare", "gitea"]
+    assert "AT THE FORGE it is still listed: remove the runner bare" in played.output
+    now = world.on_all(STATE)
+    for name in FORGES:
+        assert now[name] == world.before[name]
+    assert played.count("gitea", "changed") > 0
