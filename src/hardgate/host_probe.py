@@ -52,7 +52,7 @@ def probe_variables(plan: Plan, given: Mapping[str, Any]) -> dict[str, str]:
     for name in contract.variables:
         if name not in given:
             raise UsageError(
-                f"Contract '{contract.origin}' asks for the variable '{name}', which was not given.",
+                f"Contract '{contract.origin}' asks for the variable '{name}', and none was given.",
                 guess(name, set(given) - set(contract.variables)) or "Give it a value.",
             )
     return {name: str(given[name]) for name in contract.variables}

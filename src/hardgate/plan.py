@@ -41,7 +41,7 @@ class Plan:
 
     @property
     def workspace_tier(self) -> Tier:
-        """Give the tier that a workspace is started under; raises UsageError where there is none."""
+        """Give the tier of a workspace; raises UsageError where a host is the subject."""
         if self.tier is None:
             raise UsageError(
                 f"Contract '{self.contract.origin}' is about a host, and no workspace has it.",

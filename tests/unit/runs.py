@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from hardgate.contract import Capability, Contract, Severity
+from hardgate.contract import Capability, Contract, Severity, Subject
 from hardgate.diagnosis import Diagnosis
 from hardgate.errors import ExitCode
 from hardgate.guard import GUARDS
 from hardgate.observation import Execution, Observation
-from hardgate.plan import Plan
+from hardgate.plan import Plan, make_host_plan
 from hardgate.run import Host, Image, Run
 from hardgate.tier import Tier
 from hardgate.verdict import Kind, Outcome, Verdict
@@ -228,10 +228,42 @@ def interrupted(**changes: Any) -> Run:
     return replace(green(verdicts=verdicts, exit_code=ExitCode.INTERRUPTED), **changes)
 
 
+HOST_NAMES = ("engine_reachable_by_runner", "engine_only_on_socket", "disk_free")
+HOST_CONTRACT = replace(
+    CONTRACT,
+    origin="contracts/runner-host.yaml",
+    agent_uid=None,
+    subject=Subject.HOST,
+    variables=("HARDGATE_DISK_MIB",),
+    capabilities=tuple(capability(name) for name in HOST_NAMES),
+)
+
+
+def host(**changes: Any) -> Run:
+    """A host of which two of three promises held."""
+    miss = failed("disk_free", "'/var/lib/docker' has 3 MiB free.", hint="Make room.")
+    run = green(
+        plan=make_host_plan(HOST_CONTRACT),
+        image=None,
+        host=Host(kind="subject", name="build-1", engine="26.1.5", kernel="6.1.0-32-amd64"),
+        verdicts=(*(passed(name) for name in HOST_NAMES[:2]), miss),
+        exit_code=ExitCode.BROKEN,
+    )
+    return replace(run, **changes)
+
+
+def host_green(**changes: Any) -> Run:
+    """A host of which all held."""
+    verdicts = tuple(passed(name) for name in HOST_NAMES)
+    return replace(host(verdicts=verdicts, exit_code=ExitCode.HELD), **changes)
+
+
 ALL = {
     "green": green,
     "red": red,
     "build failed": build_failed,
     "partial": partial,
     "interrupted": interrupted,
+    "host": host,
+    "host, all held": host_green,
 }

@@ -5,6 +5,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -13,7 +14,7 @@ import pytest
 from hardgate.errors import ExitCode
 from hardgate.redact import MASK, Redactor
 from hardgate.report.console import Console
-from hardgate.report.headline import colour_word, headline, opening
+from hardgate.report.headline import colour_word, headline, opening, place
 from hardgate.run import Run
 from hardgate.verdict import Outcome
 from tests.unit import runs
@@ -31,7 +32,7 @@ class Terminal(io.StringIO):
 def tell(run: Run, *, verbosity: int = 0, stream: TextIO | None = None) -> str:
     stream = stream or io.StringIO()
     console = Console(stream, verbosity=verbosity, redactor=REDACTOR, environ={})
-    console.first_line(run.plan, host="nested host", run_id=run.id)
+    console.first_line(run.plan, host=place(run.host or runs.HOST), run_id=run.id)
     for verdict in run.verdicts:
         console.verdict(verdict)
     console.close(run, reports=Path("reports/t4/3f9c2e7a"))
@@ -50,6 +51,8 @@ LAST_LINES = {
     "2 of 10 capabilities and 7 of 7 guards held, the rest was not looked at (exit 3)",
     "interrupted": "HARDGATE INTERRUPTED: the gate was stopped; "
     "until then 3 of 10 capabilities and 7 of 7 guards held (exit 130)",
+    "host": "HARDGATE RED: 1 of 3 capabilities did not hold: disk_free (exit 1)",
+    "host, all held": "HARDGATE GREEN: 3 of 3 capabilities held (exit 0)",
 }
 
 
@@ -289,3 +292,19 @@ def test_a_ci_that_looks_like_a_terminal_gets_no_live_line() -> None:
 def test_a_guards_miss_is_told_as_a_guards() -> None:
     run = runs.red(verdicts=(runs.guard("pid_namespace_matches_tier", Outcome.FAIL, "Own one."),))
     assert "✗ pid_namespace_matches_tier (guard)\n    why:   Own one." in tell(run)
+
+
+def test_a_host_is_told_by_its_name() -> None:
+    told = tell(runs.host())
+    first = told.splitlines()[0]
+    assert first == (
+        "hardgate runner-host: contract contracts/runner-host.yaml v1, 3 capabilities; "
+        f"host build-1; run 3f9c2e7a; sha256:{runs.CONTRACT.sha256}"
+    )
+    assert "Host: build-1, engine 26.1.5, kernel 6.1.0-32-amd64" in told
+    assert "guard" not in told
+
+
+def test_a_host_that_was_never_seen_is_told_by_its_name_alone() -> None:
+    told = tell(runs.host(host=replace(runs.host().host or runs.HOST, engine="", kernel="")))
+    assert "\nHost: build-1\n" in told

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.contract import Contract, Severity, load_contract, parse_contract
+from hardgate.__main__ import main
+from hardgate.contract import Contract, Severity, Subject, load_contract, parse_contract
+from hardgate.contract_fields import ProbeUser
 from hardgate.errors import ContractError, ExitCode
 from hardgate.reading import origin
 
@@ -540,3 +542,115 @@ def test_nobody_at_the_other_end_is_an_error_with_a_remedy() -> None:
     with pytest.raises(ContractError, match="could not be fetched") as caught:
         load_contract("http://127.0.0.1:9/t4.yaml", sha256=DIGEST)
     assert "by hand" in caught.value.remedy
+
+
+HOST = """\
+version: 1
+subject: host
+variables:
+  - HARDGATE_DISK_MIB
+  - HARDGATE_FORGE_URL
+capabilities:
+  - name: disk_free
+    description: There is room.
+    severity: hard
+    source: A disk was full once.
+    user: root
+    probe: '[ "$(room)" -ge "${HARDGATE_DISK_MIB}" ]'
+  - name: forge_reachable
+    description: The forge answers.
+    severity: hard
+    source: A runner looked idle.
+    probe: curl "$HARDGATE_FORGE_URL"
+"""
+
+
+def test_a_contract_is_about_a_workspace_where_it_does_not_say() -> None:
+    contract = parse(GOOD)
+    assert (contract.subject, contract.variables) == (Subject.WORKSPACE, ())
+    assert parse(GOOD.replace("agent_uid", "subject: workspace\nagent_uid")).warnings == ()
+
+
+def test_a_hosts_contract_has_users_and_variables_and_no_agent() -> None:
+    contract = parse(HOST)
+    assert contract.subject is Subject.HOST
+    assert contract.agent_uid is None
+    assert contract.variables == ("HARDGATE_DISK_MIB", "HARDGATE_FORGE_URL")
+    assert [one.user for one in contract.capabilities] == [ProbeUser.ROOT, ProbeUser.RUNNER]
+    assert contract.warnings == ()
+
+
+def test_without_an_agent_a_workspaces_contract_is_refused_and_a_host_is_offered() -> None:
+    error = refuse(with_line(2, ""))
+    assert error.problem == "Contract 'x.yaml' line 1: the contract has no 'agent_uid'."
+    assert error.remedy.endswith("or 'subject: host', where the probes look at a host.")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "problem", "remedy"),
+    [
+        ("HARDGATE_DISK_MIB\n", "HARDGATE_DISK_MB\n", "line 4: 'variables'", "HARDGATE_DISK_MIB'?"),
+        ("HARDGATE_DISK_MIB\n", "PATH\n", "holds 'PATH', which is not known", "Use some of HARDGA"),
+        ("HARDGATE_DISK_MIB\n", "HARDGATE_FORGE_URL\n", "'HARDGATE_FORGE_URL' twice", "Leave one"),
+        ("  - HARDGATE_DISK_MIB\n", "", "asks for 'HARDGATE_DISK_MIB', which", "Add it to"),
+        (
+            "$HARDGATE_FORGE_URL",
+            "$HARDGATE_FORGE_UR",
+            "asks for 'HARDGATE_FORGE_UR'",
+            "Did you mean",
+        ),
+        ("user: root", "user: rot", "'user' of capability 'disk_free' is 'rot'", "'root'?"),
+        ("user: root", "user: admin", "is 'admin'", "Use 'runner' or 'root'."),
+        ("user: root", "user: 0", "is 0, which YAML takes for a number", "'runner' or 'root'"),
+        ("variables:\n", "variables: all\nx:\n", "is a single value, not a list of names", "- "),
+    ],
+)
+def test_what_is_wrong_about_a_host_is_refused(
+    before: str, after: str, problem: str, remedy: str
+) -> None:
+    assert before in HOST
+    error = refuse(HOST.replace(before, after, 1))
+    assert problem in error.problem
+    assert remedy in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        (GOOD + "    user: root\n", "has a field 'user', which is not known here"),
+        (GOOD + "variables: [HARDGATE_DISK_MIB]\n", "has a field 'variables', which is not known"),
+        (GOOD + "subject: something of theirs\n", "'subject' of the contract is 'something of"),
+        (GOOD + "subject: {a: b}\n", "'subject' of the contract is a mapping"),
+        (HOST + "agent_uid: 1000\n", "has a field 'agent_uid', which is not known here"),
+        (HOST + "    required_egress: []\n", "has a field 'required_egress', which is not known"),
+    ],
+)
+def test_what_belongs_to_the_other_subject_or_to_others_is_skipped_with_a_warning(
+    text: str, warning: str
+) -> None:
+    (told,) = parse(text).warnings
+    assert warning in told
+
+
+def test_a_contract_of_the_other_subject_is_refused_and_told_where_it_belongs(
+    tmp_path: Path,
+) -> None:
+    host, workspace = tmp_path / "host.yaml", tmp_path / "workspace.yaml"
+    host.write_text(HOST)
+    workspace.write_text(GOOD)
+    with pytest.raises(ContractError, match=r"is a host, and a workspace is .*hardgate runner"):
+        load_contract(str(host))
+    with pytest.raises(ContractError, match=r"is a workspace, and a host is .*hardgate gate"):
+        load_contract(str(workspace), subject=Subject.HOST)
+    assert load_contract(str(host), subject=None).subject is Subject.HOST
+
+
+@pytest.mark.parametrize("command", ["gate", "runtime", "secrets", "adapter", "validate"])
+def test_commands_about_images_refuse_a_hosts_contract(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "host.yaml"
+    file.write_text(HOST)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    assert main([command, "--context", str(tmp_path), "--contract", str(file)]) == 2
+    assert "Probe hosts by 'hardgate runner'" in capsys.readouterr().err

@@ -1,12 +1,14 @@
 """Plans: what a run owes verdicts for."""
 
+from dataclasses import replace
+
 import pytest
 
 from hardgate.content import CONTRACTS
-from hardgate.contract import Contract, parse_contract
+from hardgate.contract import Contract, Subject, parse_contract
 from hardgate.errors import ContractError, UsageError
 from hardgate.guard import GUARDS
-from hardgate.plan import make_plan
+from hardgate.plan import make_host_plan, make_plan
 from hardgate.tier import load_tiers
 
 TIERS = load_tiers(CONTRACTS / "tiers.yaml")
@@ -90,3 +92,30 @@ def test_guards_are_planned_however_few_capabilities_are_asked_for() -> None:
 def test_the_names_in_a_plan_are_unique() -> None:
     names = [guard.name for guard in GUARDS]
     assert len(names) == len(set(names))
+
+
+def host_contract(origin: str = "contracts/runner-host.yaml") -> Contract:
+    return replace(ABC, origin=origin, subject=Subject.HOST, agent_uid=None)
+
+
+def test_a_host_is_planned_without_a_tier_and_without_guards() -> None:
+    plan = make_host_plan(host_contract(), ["egress"])
+    assert (plan.tier, plan.guards, plan.partial) == (None, (), True)
+    assert [one.name for one in plan.capabilities] == ["egress"]
+
+
+def test_a_hosts_cases_stand_under_its_contract_whatever_the_session_is_called() -> None:
+    plan = make_host_plan(host_contract(), session="runner")
+    assert (plan.title, plan.group) == ("runner", "runner-host")
+    assert make_host_plan(host_contract("https://x.org/a/b.yaml")).title == "b"
+    assert make_plan(ABC, TIERS[2]).group == "t2"
+
+
+def test_a_contract_of_a_workspace_is_no_hosts() -> None:
+    with pytest.raises(UsageError, match=r"is about a workspace, and this is a host\."):
+        make_host_plan(ABC)
+
+
+def test_a_workspace_is_never_started_by_a_hosts_plan() -> None:
+    with pytest.raises(UsageError, match="no workspace has it"):
+        _ = make_host_plan(host_contract()).workspace_tier

@@ -26,6 +26,12 @@ GOOD: dict[str, Any] = {
         }
     ],
 }
+HOST: dict[str, Any] = {
+    "version": 1,
+    "subject": "host",
+    "variables": ["HARDGATE_FORGE_URL"],
+    "capabilities": [{**GOOD["capabilities"][0], "user": "root"}],
+}
 ABSENT = object()
 
 
@@ -33,6 +39,16 @@ def with_value(key: str, value: object) -> dict[str, Any]:
     """GOOD with one field set, or taken away: the contract's, or else its capability's."""
     contract: dict[str, Any] = json.loads(json.dumps(GOOD))
     table = contract if key in GOOD or key == "owner" else contract["capabilities"][0]
+    table[key] = value
+    if value is ABSENT:
+        del table[key]
+    return contract
+
+
+def of_host(key: str, value: object) -> dict[str, Any]:
+    """HOST with one field set, or taken away."""
+    contract: dict[str, Any] = json.loads(json.dumps(HOST))
+    table = contract["capabilities"][0] if key == "user" else contract
     table[key] = value
     if value is ABSENT:
         del table[key]
@@ -123,6 +139,33 @@ def test_what_the_loader_does_not_take_the_schema_does_not_take(key: str, value:
     contract = with_value(key, value)
     assert not loads(contract)
     assert not validates(contract)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("user", "runner"), ("user", ABSENT), ("variables", []), ("variables", ABSENT)],
+)
+def test_loader_and_schema_take_the_same_of_a_host(key: str, value: object) -> None:
+    assert loads(of_host(key, value))
+    assert validates(of_host(key, value))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("user", "admin"),
+        ("user", 0),
+        ("variables", ["PATH"]),
+        ("variables", ["HARDGATE_FORGE_URL", "HARDGATE_FORGE_URL"]),
+        ("variables", "HARDGATE_FORGE_URL"),
+        ("subject", "machine"),
+        ("subject", "workspace"),
+        ("subject", ABSENT),
+    ],
+)
+def test_loader_and_schema_refuse_the_same_of_a_host(key: str, value: object) -> None:
+    assert not loads(of_host(key, value))
+    assert not validates(of_host(key, value))
 
 
 @pytest.mark.parametrize("key", ["owner", "x-notes"])

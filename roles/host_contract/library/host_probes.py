@@ -37,6 +37,7 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -103,11 +104,10 @@ class Family:
 def descendants(root: int) -> set[int]:
     """Find the processes below one, by their parents."""
     children: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            parent = parent_of(name)
-            if parent:
-                children.setdefault(parent, []).append(int(name))
+    for folder in Path("/proc").iterdir():
+        parent = parent_of(folder) if folder.name.isdigit() else 0
+        if parent:
+            children.setdefault(parent, []).append(int(folder.name))
     found: set[int] = set()
     ahead = [root]
     while ahead:
@@ -117,11 +117,10 @@ def descendants(root: int) -> set[int]:
     return found
 
 
-def parent_of(pid: str) -> int:
+def parent_of(folder: Path) -> int:
     """Read a process's parent; 0 where it is gone."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
+        return int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1])
     except (OSError, IndexError, ValueError):
         return 0
 

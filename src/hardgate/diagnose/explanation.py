@@ -21,7 +21,8 @@ OFTEN = 16
 
 def explain_capability(capability: Capability, contract: Contract) -> Lines:
     """Say what it promises, why it exists, what breaks it, and how to fix it."""
-    yield f"{capability.name} ({capability.severity.value}; {contract.origin} line {capability.line})"
+    where = f"{contract.origin} line {capability.line}"
+    yield f"{capability.name} ({capability.severity.value}; {where})"
     yield from _part("What it promises", capability.description)
     yield from _part("Why it exists", capability.source)
     causes = (

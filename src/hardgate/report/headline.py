@@ -16,7 +16,10 @@ NAMED = 5
 
 
 def opening(plan: Plan, *, host: str, run_id: str) -> str:
-    """Say by what is judged, and where (`place`). The hash comes last, for a terminal may break the line."""
+    """Say by what is judged, and where; `host` is a `place`.
+
+    The hash comes last, for a terminal may break the line.
+    """
     contract = plan.contract
     return one_line(
         f"hardgate {plan.title}: contract {contract.origin} v{contract.version}, "

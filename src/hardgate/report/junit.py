@@ -38,6 +38,7 @@ def suite_of(run: Run, redactor: Redactor) -> Suite:
         timestamp=run.started_at,
         properties={name: redactor.text(one_line(text)) for name, text in _properties(run)},
         cases=tuple(_cases(run, lambda text: redactor.text(plain(text)))),
+        host=redactor.text(one_line(run.host.name)) if run.host else "",
     )
 
 
