@@ -21,6 +21,8 @@ nox.options.error_on_external_run = False
 ROOT = Path(__file__).parent
 GROUPS = frozenset({"test", "lint", "typecheck"})
 """Dependency groups; `pipeline` is an extra, for templates install it too."""
+AT_ONCE = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadgroup")
+"""Tests run in a process for each core: much of their time they wait (`-- -n 0` for one alone)."""
 MEANINGS = {
     1: "a hard capability or a guard did not hold",
     2: "the contract or the command is wrong",
@@ -88,20 +90,20 @@ def doctor(session: nox.Session) -> None:
 @nox.session
 def unit(session: nox.Session) -> None:
     """Run the tests that need no engine."""
-    tool(session, "test", "pytest", "tests/unit", *session.posargs)
+    tool(session, "test", "pytest", "tests/unit", *AT_ONCE, *session.posargs)
 
 
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests on a real engine."""
-    tool(session, "test", "pytest", "tests/integration", *session.posargs)
+    tool(session, "test", "pytest", "tests/integration", *AT_ONCE, *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run all tests, once an engine answers."""
     hardgate(session, "engine")
-    tool(session, "test", "pytest", "tests", *session.posargs)
+    tool(session, "test", "pytest", "tests", *AT_ONCE, *session.posargs)
 
 
 @nox.session

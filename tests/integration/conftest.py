@@ -15,11 +15,17 @@ import docker
 import pytest
 from junitparser import JUnitXml
 
+from hardgate.base import ensure_base
 from hardgate.engine import find_engine
+from hardgate.host_image import ensure_host_image
+from hardgate.proxy import proxy_environment
+from tests.integration.sharing import Once, company, shared_folder
 
 ROOT = Path(__file__).parents[2]
 IMAGES = Path(__file__).parent / "images"
 GATE_SECONDS = 180
+SLIM = "hardgate-test/python-slim:1"
+"""So the good template's Dockerfile calls it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +58,15 @@ class Ended:
 Gate = Callable[..., Ended]
 
 
+PIP = (sys.executable, "-m", "pip", "--quiet")
+
+
+def output_of(words: Sequence[str], *, told: str = "") -> str:
+    """Run a command that has to go well, and give what it said."""
+    ended = subprocess.run(words, input=told, check=True, stdout=subprocess.PIPE, text=True)
+    return ended.stdout
+
+
 def gate_words(folder: Path, words: Sequence[str]) -> list[str]:
     """Give the whole command line of a gate that reports into `folder`."""
     return [sys.executable, "-m", "hardgate", "gate", "--out", str(folder), *words]
@@ -64,15 +79,77 @@ def client() -> docker.APIClient:
 
 
 @pytest.fixture(scope="session")
-def reference() -> str:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder that all processes of this run see."""
+    return shared_folder(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def once(shared: Path) -> Once:
+    """Make what all tests need, once for all processes of this run."""
+    return Once(folder=shared)
+
+
+@pytest.fixture(autouse=True)
+def in_company(request: pytest.FixtureRequest, shared: Path) -> Iterator[None]:
+    """Keep out, or stay out for, a test that has to be alone."""
+    with company(shared, alone=request.node.get_closest_marker("alone") is not None):
+        yield
+
+
+@pytest.fixture(scope="session")
+def base(once: Once) -> str:
+    """Make sure of a base, and give its tag."""
+    return once("base", lambda: ensure_base(find_engine(), say=print))
+
+
+@pytest.fixture(scope="session")
+def host_image(once: Once, client: docker.APIClient, base: str) -> str:
+    """Build the test host's own image, and give its tag."""
+    make = ensure_host_image
+    return once("host-image", lambda: make(client, base, proxy_environment(), print))
+
+
+@pytest.fixture(scope="session")
+def reference(once: Once, host_image: str) -> str:
     """Build the reference image, as `nox -s build` does, and give its digest."""
-    built = subprocess.run(
-        [sys.executable, "-m", "hardgate", "build", "--context", str(ROOT / "image")],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
+    assert host_image
+    words = [sys.executable, "-m", "hardgate", "build", "--context", str(ROOT / "image")]
+    return once("reference", lambda: output_of(words).strip())
+
+
+@pytest.fixture(scope="session")
+def slim(once: Once, base: str) -> str:
+    """Make a stand-in for a slim Python base, which no registry here has; give its tag."""
+    lines = (
+        f"FROM {base}",
+        # Nothing that is made of it has to survive a crash.
+        "RUN echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/fast && apt-get update"
+        " && apt-get install -y --no-install-recommends python3 python3-venv",
+        "RUN rm -rf /var/lib/apt/lists/*",
     )
-    return built.stdout.strip()
+    words = ["docker", "build", "--quiet", "--tag", SLIM, "-"]
+    once("slim", lambda: output_of(words, told="\n".join(lines)))
+    return SLIM
+
+
+@pytest.fixture(scope="session")
+def wheel(once: Once, shared: Path) -> Path:
+    """Build the project's wheel."""
+    folder = shared / "wheel"
+    words = [*PIP, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+    once("wheel", lambda: output_of(words))
+    return next(folder.glob("hardgate-*.whl"))
+
+
+@pytest.fixture(scope="session")
+def wheelhouse(once: Once, shared: Path, wheel: Path) -> Path:
+    """Fetch the wheels that hardgate needs on a Debian of our bases; its own is among them."""
+    folder = shared / "wheelhouse"
+    only = ("--python-version", "3.13", "--only-binary=:all:")
+    words = [*PIP, "download", "--dest", str(folder), *only, str(wheel)]
+    once("wheelhouse", lambda: output_of(words))
+    return folder
 
 
 @pytest.fixture

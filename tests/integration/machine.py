@@ -21,6 +21,7 @@ from hardgate.host import (
 from hardgate.lookout import Lookout
 from hardgate.owner import Owner, Process
 from hardgate.relay import Relay
+from tests.integration.names import unique
 
 UNIFIED = """
 set -e
@@ -53,6 +54,7 @@ def machine(
     unified: bool = False,
 ) -> Iterator[Machine]:
     """Boot a machine whose engine has `images` (tags of the outer engine's), and take it down."""
+    name = unique(name)
     owner = Owner(run=name, process=Process.current(), deadline=int(time.time()) + 1800)
     request = HostRequest(
         kind="nested",

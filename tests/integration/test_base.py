@@ -14,21 +14,22 @@ from hardgate.base import ensure_base
 from hardgate.engine import Engine, find_engine
 from hardgate.errors import UsageError
 from hardgate.image import digest_of
+from tests.integration.names import unique
 
-REPOSITORY = "hardgate-test/own-base"
-USERS = "hardgate-test/users"
+OURS = unique("hardgate-test/own-base")
+USERS = unique("hardgate-test/users")
 
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """Give the caller's engine; the bases made on it have a name of these tests, and go."""
-    monkeypatch.setattr(base, "REPOSITORY", REPOSITORY)
+    monkeypatch.setattr(base, "REPOSITORY", OURS)
     engine = find_engine()
     yield engine
     client = engine.client()
     for image in client.images():
         for name in image["RepoTags"] or ():
-            if name.startswith((f"{REPOSITORY}:", f"{USERS}:")):
+            if name.startswith((f"{OURS}:", f"{USERS}:")):
                 client.remove_image(name)
 
 

@@ -7,7 +7,19 @@ import pytest
 from tests.diagnosis.scenario import Ended, load_scenarios, run
 
 SCENARIOS = {scenario.name: scenario for scenario in load_scenarios()}
-CASES = [(scenario.name, case.name) for scenario in SCENARIOS.values() for case in scenario.cases]
+
+
+def together(scenario: str) -> pytest.MarkDecorator:
+    """Keep what is asked of one scenario in one process, which runs it once."""
+    return pytest.mark.xdist_group(f"diagnosis-{scenario}")
+
+
+CASES = [
+    pytest.param(scenario.name, case.name, marks=together(scenario.name))
+    for scenario in SCENARIOS.values()
+    for case in scenario.cases
+]
+EACH = [pytest.param(name, marks=together(name)) for name in SCENARIOS]
 
 Run = Callable[[str], Ended]
 
@@ -36,7 +48,7 @@ def test_the_cause_is_named_and_no_other(scenario: str, name: str, ended: Run) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", EACH)
 def test_every_reason_quotes_what_it_rests_on(name: str, ended: Run) -> None:
     for verdict in ended(name).summary["verdicts"]:
         reason = (verdict["diagnosis"] or {}).get("reason")
@@ -46,7 +58,7 @@ def test_every_reason_quotes_what_it_rests_on(name: str, ended: Run) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", EACH)
 def test_the_first_screen_tells_each_cause_before_any_output(name: str, ended: Run) -> None:
     output = ended(name).output
     for cause in ended(name).summary["causes"]:
@@ -54,6 +66,7 @@ def test_the_first_screen_tells_each_cause_before_any_output(name: str, ended: R
 
 
 @pytest.mark.slow
+@together("as_root")
 def test_misses_of_one_cause_are_told_as_one(ended: Run) -> None:
     causes = ended("as_root").summary["causes"]
     together = next(one for one in causes if one["cause"] == "runtime_as_root")

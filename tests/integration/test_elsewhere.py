@@ -12,22 +12,18 @@ from pathlib import Path
 import docker
 import pytest
 
-from hardgate.base import ensure_base
-from hardgate.engine import find_engine
-from hardgate.host_image import ensure_host_image
-from hardgate.proxy import proxy_environment
-from tests.integration.conftest import ROOT, Ended, Gate, Running
+from hardgate.pipeline.trust import trust_here
+from tests.integration.conftest import Ended, Gate, Running
 from tests.integration.machine import Machine, machine
+from tests.integration.names import unique
 from tests.integration.test_leaving import left_of, run_of, wait_until_gone
 
 
 @pytest.fixture(scope="module")
-def tags(client: docker.APIClient, reference: str) -> dict[str, str]:
+def tags(client: docker.APIClient, base: str, host_image: str, reference: str) -> dict[str, str]:
     """Name the images that a machine needs: the base, the host's own, and the one under test."""
-    base = ensure_base(find_engine(), say=print)
-    host = ensure_host_image(client, base, proxy_environment(), print)
     client.tag(reference, "hardgate-test/reference", "1", force=True)
-    return {"base": base, "host": host, "reference": "hardgate-test/reference:1"}
+    return {"base": base, "host": host_image, "reference": "hardgate-test/reference:1"}
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +37,15 @@ def here(client: docker.APIClient, tags: dict[str, str]) -> Iterator[Machine]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def may_be_given_away() -> Iterator[None]:
-    """Say, as a CI machine's owner does, that direct runs may be had here for any input."""
+    """Say, as a CI machine's owner does, that direct runs may be had here for any input.
+
+    The file is everybody's: it is written only where a CI system runs a change of nobody knows
+    whom, and whoever asks for the opposite is of the same group.
+    """
     policy = Path("/etc/hardgate/policy.yaml")
-    if policy.exists():
+    if policy.exists() or trust_here(runner=False).trusted:
         yield
         return
     made = not policy.parent.exists()
@@ -63,6 +63,7 @@ def assert_nothing_left(booted: Machine) -> None:
     assert not booted.client.volumes()["Volumes"]
 
 
+@pytest.mark.xdist_group("policy")
 @pytest.mark.usefixtures("may_be_given_away")
 def test_a_direct_run_holds_on_a_machine_that_may_be_given_away(
     gate: Gate, here: Machine, tags: dict[str, str]
@@ -77,6 +78,7 @@ def test_a_direct_run_holds_on_a_machine_that_may_be_given_away(
     assert_nothing_left(here)
 
 
+@pytest.mark.xdist_group("policy")
 @pytest.mark.usefixtures("may_be_given_away")
 def test_a_direct_run_that_is_killed_leaves_nothing(
     start_gate: Callable[..., Running],
@@ -114,17 +116,6 @@ def test_a_host_on_cgroup_v2_verifies_and_says_which_limits_its_engine_discards(
     assert ended.names("fail") == set()
     assert ended.names("error") <= {"workspace_settings_match_tier"}
     assert ended.exit_code == (3 if ended.names("error") else 0)
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the project's wheel."""
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT)],
-        check=True,
-    )
-    return next(folder.glob("hardgate-*.whl"))
 
 
 def test_an_installed_hardgate_of_the_systems_python_serves_a_docker_group_user(
@@ -172,9 +163,6 @@ def test_an_installed_hardgate_of_the_systems_python_serves_a_docker_group_user(
 DOCKERFILE = """
 ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
-RUN apt-get update \\
-    && apt-get install -y --no-install-recommends python3 python3-venv \\
-    && rm -rf /var/lib/apt/lists/*
 COPY wheels /wheels
 RUN python3 -m venv /opt/hardgate \\
     && /opt/hardgate/bin/pip install -q --no-index --find-links /wheels hardgate
@@ -182,22 +170,15 @@ RUN python3 -m venv /opt/hardgate \\
 
 
 def test_a_gate_in_a_container_that_holds_nothing_but_the_outer_socket(
-    client: docker.APIClient, tags: dict[str, str], wheel: Path, tmp_path: Path
+    client: docker.APIClient, tags: dict[str, str], slim: str, wheelhouse: Path, tmp_path: Path
 ) -> None:
-    wheels = tmp_path / "wheels"
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "download", "-q", "-d", str(wheels), str(wheel)),
-            *("--python-version", "3.13", "--only-binary=:all:"),
-        ],
-        check=True,
-    )
+    shutil.copytree(wheelhouse, tmp_path / "wheels")
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
-    tag = "hardgate-test/ci-job:1"
-    for _ in client.build(
-        path=str(tmp_path), tag=tag, buildargs={"BASE_IMAGE": tags["base"]}, rm=True, decode=True
+    tag = unique("hardgate-test/ci-job")
+    for event in client.build(
+        path=str(tmp_path), tag=tag, buildargs={"BASE_IMAGE": slim}, rm=True, decode=True
     ):
-        pass
+        assert "error" not in event, event
     container = client.create_container(
         tag,
         ["/opt/hardgate/bin/hardgate", "gate", "--image", tags["reference"], "--egress", "beacon"],

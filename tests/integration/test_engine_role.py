@@ -3,33 +3,31 @@
 The tests share one machine, and go from 'no engine' to 'none again'.
 """
 
-import subprocess
-import sys
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import docker
 import pytest
 
 from hardgate import debris
-from hardgate.base import ensure_base
-from hardgate.engine import find_engine
 from hardgate.host import HostRequest, Lifeline, create_host, wait_until_held
 from hardgate.host_image import FILES
 from hardgate.lookout import Lookout
 from hardgate.owner import Owner, Process
 from hardgate.proxy import proxy_environment
-from tests.integration.conftest import ROOT
+from tests.integration.names import unique
+
+pytestmark = pytest.mark.xdist_group("fresh-machine")
 
 DOCKERFILE = """
 ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
 ARG DEBIAN_FRONTEND=noninteractive
-# Nothing of this machine has to survive a crash.
-RUN echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/fast && apt-get update \\
-    && apt-get install -y --no-install-recommends passwd python3 python3-venv sudo tini
+RUN apt-get update && apt-get install -y --no-install-recommends passwd sudo tini
 RUN useradd -m plain && useradd -m member && useradd -m worker \\
     && echo 'worker ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/worker
 # A root file system with one program in it.
@@ -45,7 +43,6 @@ RUN /opt/hardgate/bin/pip install -q --no-index --no-deps /hardgate/*
 ENTRYPOINT ["tini", "-g", "--"]
 """
 TAG = "hardgate-test/fresh-machine:1"
-NAME = "test-fresh"
 SECONDS = 1800
 PLAY = "from hardgate.playbook import play; print('changed', play('engine.yml', {}).changed)"
 
@@ -94,19 +91,22 @@ class Fresh:
 
 
 @pytest.fixture(scope="module")
-def image(client: docker.APIClient, tmp_path_factory: pytest.TempPathFactory) -> str:
+def image(
+    client: docker.APIClient,
+    slim: str,
+    wheel: Path,
+    wheelhouse: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> str:
     """Build the machine's image: a Debian with hardgate installed, and no engine."""
     folder = tmp_path_factory.mktemp("fresh machine")
-    pip = (sys.executable, "-m", "pip", "-q")
-    subprocess.run([*pip, "wheel", "--no-deps", "-w", str(folder / "hardgate"), ROOT], check=True)
-    wheel = next((folder / "hardgate").iterdir())
-    only = ("--python-version", "3.13", "--only-binary=:all:")
-    subprocess.run([*pip, "download", "-d", str(folder / "needed"), *only, str(wheel)], check=True)
-    (folder / "needed" / wheel.name).unlink(missing_ok=True)
+    shutil.copytree(wheelhouse, folder / "needed", ignore=shutil.ignore_patterns(wheel.name))
+    (folder / "hardgate").mkdir()
+    shutil.copy(wheel, folder / "hardgate")
     for script in ("host-init", "open-machine"):
         (folder / script).write_bytes((FILES / script).read_bytes())
     (folder / "Dockerfile").write_text(DOCKERFILE)
-    arguments = {"BASE_IMAGE": ensure_base(find_engine(), say=print), **proxy_environment()}
+    arguments = {"BASE_IMAGE": slim, **proxy_environment()}
     words = [
         str(event.get("stream") or event.get("error") or "")
         for event in client.build(
@@ -120,7 +120,8 @@ def image(client: docker.APIClient, tmp_path_factory: pytest.TempPathFactory) ->
 @contextmanager
 def booted(client: docker.APIClient, image: str) -> Iterator[Fresh]:
     """Boot the machine, and take it down."""
-    owner = Owner(run=NAME, process=Process.current(), deadline=int(time.time()) + SECONDS)
+    name = unique("test-fresh")
+    owner = Owner(run=name, process=Process.current(), deadline=int(time.time()) + SECONDS)
     request = HostRequest(
         kind="nested",
         image=image,
@@ -138,7 +139,7 @@ def booted(client: docker.APIClient, image: str) -> Iterator[Fresh]:
         yield Fresh(client=client, container=container)
         lifeline.close()
     finally:
-        debris.remove_run(client, NAME)
+        debris.remove_run(client, name)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import docker
 import pytest
 
-from hardgate.base import ensure_base
-from hardgate.engine import find_engine
 from tests.integration.conftest import IMAGES, Gate
 
 EVERY_PROBE = frozenset(
@@ -129,13 +127,11 @@ def test_every_fixture_image_has_a_case() -> None:
 
 
 @pytest.fixture
-def local_only() -> Iterator[None]:
+def local_only(client: docker.APIClient, base: str) -> Iterator[None]:
     """Give the engine a base that no registry has."""
-    engine = find_engine()
-    base = ensure_base(engine, say=print)
-    engine.client().tag(base, "hardgate-test/local-only", "1", force=True)
+    client.tag(base, "hardgate-test/local-only", "1", force=True)
     yield
-    engine.client().remove_image("hardgate-test/local-only:1")
+    client.remove_image("hardgate-test/local-only:1")
 
 
 @pytest.mark.usefixtures("local_only")

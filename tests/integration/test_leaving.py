@@ -107,6 +107,7 @@ def test_two_runs_of_one_checkout_at_once_do_not_touch_each_other(
         assert left_of(client, run_of(running.log.read_text())) == []
 
 
+@pytest.mark.alone  # or another gate's start removes it first
 def test_a_start_removes_a_dead_runs_debris_and_leaves_a_look_alike(
     start_gate: Start, client: docker.APIClient, reference: str
 ) -> None:

@@ -11,16 +11,13 @@ from typing import Any
 import docker
 import pytest
 
-from hardgate.base import ensure_base
 from hardgate.diagnose.second_look import CUT, ENDED, MISLED, NOT_ATTACHED, TIMED_OUT
-from hardgate.engine import connect, find_engine
-from hardgate.host_image import ensure_host_image
+from hardgate.engine import connect
 from hardgate.lookout import Lookout
 from hardgate.observation import Observation
 from hardgate.observe import observe
 from hardgate.owner import Owner, Process
 from hardgate.probe import Probe, Setting
-from hardgate.proxy import proxy_environment
 from hardgate.tier import load_tiers
 from hardgate.workspace import (
     Workspace,
@@ -33,6 +30,8 @@ from hardgate.workspace import (
 )
 from tests.integration.conftest import ROOT
 from tests.integration.machine import Machine, machine
+
+pytestmark = pytest.mark.xdist_group("second-look")
 
 SHELLS = {
     "dash": "FROM {reference}\n",
@@ -97,14 +96,12 @@ def images(client: docker.APIClient, reference: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def here(client: docker.APIClient, images: Mapping[str, str]) -> Iterator[Machine]:
+def here(client: docker.APIClient, host_image: str, images: Mapping[str, str]) -> Iterator[Machine]:
     """Boot a machine that has the images, and the test host's own."""
-    base = ensure_base(find_engine(), say=print)
-    host = ensure_host_image(client, base, proxy_environment(), print)
-    client.tag(host, "hardgate-test/second-look", "host", force=True)
+    client.tag(host_image, "hardgate-test/second-look", "host", force=True)
     tags = [*images.values(), "hardgate-test/second-look:host"]
     folder = Path(tempfile.mkdtemp(prefix="hg-"))
-    with machine(client, folder, host, name="test-second-look", images=tags) as booted:
+    with machine(client, folder, host_image, name="test-second-look", images=tags) as booted:
         yield booted
     shutil.rmtree(folder)
 

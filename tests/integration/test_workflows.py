@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_templates import git, run, slim, template
+from tests.integration.conftest import output_of
+from tests.integration.sharing import Once
+from tests.integration.test_templates import git, run, template
 
-__all__ = ["slim", "template"]
+__all__ = ["template"]
 
 ROOT = Path(__file__).parents[2]
 ACT = "github.com/nektos/act@v0.2.89"
@@ -24,7 +26,7 @@ SHARED = "  steps:\n    - shell: bash\n      run: "
 
 
 @pytest.fixture(scope="session")
-def act(tmp_path_factory: pytest.TempPathFactory) -> str:
+def act(once: Once, shared: Path) -> str:
     """Find act, or build it by Go; a machine with neither is told, and nothing is shown."""
     found = shutil.which("act")
     if found:
@@ -32,10 +34,8 @@ def act(tmp_path_factory: pytest.TempPathFactory) -> str:
     go = shutil.which("go")
     if not go:
         pytest.skip("This machine has neither act nor Go: no workflow was run.")
-    folder = tmp_path_factory.mktemp("act")
-    environment = {**os.environ, "GOBIN": str(folder)}
-    subprocess.run([go, "install", ACT], env=environment, check=True)
-    return str(folder / "act")
+    once("act", lambda: output_of(["env", f"GOBIN={shared}", go, "install", ACT]))
+    return str(shared / "act")
 
 
 def stand_in(folder: Path, name: str, script: str) -> Path:
@@ -79,6 +79,7 @@ def test_the_workflow_is_green_on_a_good_template(
             *(act, "push", "--workflows", str(workflow), "-P", f"{FILES[forge]}=-self-hosted"),
             *("--local-repository", f"{uses(workflow, 'upload-artifact')}={up}"),
             *("--local-repository", f"{uses(workflow, 'download-artifact')}={down}"),
+            *("--action-cache-path", str(tmp_path / "act"), "--no-cache-server"),
         ],
         cwd=template,
         env={**os.environ, "PATH": path},

@@ -1,0 +1,41 @@
+"""What the processes of one test run share: things that are made once, and the machine."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+
+def shared_folder(own: Path) -> Path:
+    """Give the folder that all processes of a run see, of the temporary one of this process."""
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@dataclass(frozen=True, kw_only=True)
+class Once:
+    """Makes a thing in the first process that asks for it, and tells the others what came of it."""
+
+    folder: Path
+
+    def __call__(self, name: str, make: Callable[[], str]) -> str:
+        """Give what `make` gave; who comes meanwhile waits."""
+        made = self.folder / f"{name}.once"
+        with FileLock(self.folder / f"{name}.lock"):
+            if not made.is_file():
+                made.write_text(make())
+        return made.read_text()
+
+
+@contextmanager
+def company(folder: Path, *, alone: bool) -> Iterator[None]:
+    """Share the machine with the other processes' tests; or have it alone."""
+    with (folder / "door").open("w") as door, (folder / "room").open("w") as room:
+        # Who waits for the room holds the door: nobody who comes later is served first.
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        yield
