@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ from hardgate.proxy import proxy_environment
 from tests.integration.sharing import Once, company, shared_folder
 
 ROOT = Path(__file__).parents[2]
-IMAGES = Path(__file__).parent / "images"
-GATE_SECONDS = 180
+HERE = Path(__file__).parent
+IMAGES = HERE / "images"
+GATE_SECONDS = 400
 SLIM = "hardgate-test/python-slim:1"
 """So the good template's Dockerfile calls it."""
 
@@ -90,11 +91,13 @@ def once(shared: Path) -> Once:
     return Once(folder=shared)
 
 
-@pytest.fixture(autouse=True)
-def in_company(request: pytest.FixtureRequest, shared: Path) -> Iterator[None]:
-    """Keep out, or stay out for, a test that has to be alone."""
-    with company(shared, alone=request.node.get_closest_marker("alone") is not None):
-        yield
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test, with its fixtures, beside others, or alone where it has to be."""
+    if not item.path.is_relative_to(HERE):
+        return (yield)
+    with company(alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -206,7 +209,7 @@ class Running:
     log: Path
     folder: Path
 
-    def wait_for(self, text: str, seconds: float = 60) -> None:
+    def wait_for(self, text: str, seconds: float = 180) -> None:
         """Wait until it has said something."""
         deadline = time.monotonic() + seconds
         while text not in self.log.read_text():
@@ -217,7 +220,7 @@ class Running:
     def send(self, number: signal.Signals) -> int:
         """Send it a signal, and give its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=180)
 
 
 @pytest.fixture
@@ -242,4 +245,4 @@ def start_gate(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     yield start
     for running in started:
         running.process.terminate()
-        running.process.wait(timeout=60)
+        running.process.wait(timeout=180)

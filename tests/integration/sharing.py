@@ -31,9 +31,11 @@ class Once:
 
 
 @contextmanager
-def company(folder: Path, *, alone: bool) -> Iterator[None]:
-    """Share the machine with the other processes' tests; or have it alone."""
-    with (folder / "door").open("w") as door, (folder / "room").open("w") as room:
+def company(*, alone: bool) -> Iterator[None]:
+    """Share the machine with the tests of this checkout's other processes; or have it alone."""
+    # Any two files that all of them know will do.
+    here = Path(__file__)
+    with here.with_name("conftest.py").open() as door, here.open() as room:
         # Who waits for the room holds the door: nobody who comes later is served first.
         fcntl.flock(door, fcntl.LOCK_EX)
         fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)

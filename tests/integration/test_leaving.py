@@ -102,7 +102,7 @@ def test_two_runs_of_one_checkout_at_once_do_not_touch_each_other(
     start_gate: Start, client: docker.APIClient
 ) -> None:
     both = [start_gate(*WORDS), start_gate(*WORDS)]
-    assert [running.process.wait(timeout=120) for running in both] == [0, 0]
+    assert [running.process.wait(timeout=400) for running in both] == [0, 0]
     for running in both:
         assert left_of(client, run_of(running.log.read_text())) == []
 
@@ -129,7 +129,7 @@ def test_a_start_removes_a_dead_runs_debris_and_leaves_a_look_alike(
     }
     try:
         running = start_gate(*WORDS, "--only", "agent_home_writable")
-        running.process.wait(timeout=120)
+        running.process.wait(timeout=400)
         left = {c["Id"] for c in client.containers(all=True)}
         assert made["hardgate-deadbeef"] not in left
         assert {made["hardgate-1ee71e55"], made["hardgate-deadbeef-not"]} <= left

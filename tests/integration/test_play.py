@@ -117,8 +117,11 @@ def test_a_deadline_ends_the_play_with_its_commands(
 ) -> None:
     del home
     file = tmp_path / "pid"
-    with pytest.raises(PlaybookError, match="its time was over"):
-        play(sleeper, {"pid_file": str(file)}, timeout=4)
+    for seconds in (4, 16, 64):
+        with pytest.raises(PlaybookError, match="its time was over"):
+            play(sleeper, {"pid_file": str(file)}, timeout=seconds)
+        if has_words(file):
+            break  # a deadline before the command began shows nothing
     assert_gone(int(file.read_text()))
 
 
@@ -129,7 +132,7 @@ def test_a_signal_ends_the_play_first_and_reaches_the_caller_then(
     file = tmp_path / "pid"
     threading.Thread(target=interrupt_when, args=(file,), daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
-        play(sleeper, {"pid_file": str(file)}, timeout=30)
+        play(sleeper, {"pid_file": str(file)}, timeout=90)
     assert_gone(int(file.read_text()))
 
 
@@ -137,7 +140,7 @@ def test_the_caller_may_break_it_off(home: Path, tmp_path: Path, sleeper: str) -
     del home
     file = tmp_path / "pid"
     with pytest.raises(PlayInterruptedError, match="it was interrupted"):
-        play(sleeper, {"pid_file": str(file)}, interrupt=lambda: has_words(file), timeout=30)
+        play(sleeper, {"pid_file": str(file)}, interrupt=lambda: has_words(file), timeout=90)
     assert_gone(int(file.read_text()))
 
 
@@ -170,7 +173,7 @@ def test_a_signal_that_nobody_handles_leaves_no_folder(
         assert player.poll() is None
         time.sleep(0.1)
     player.terminate()
-    assert player.wait(timeout=20) == -signal.SIGTERM
+    assert player.wait(timeout=60) == -signal.SIGTERM
     assert list(folder.iterdir()) == []
     assert_gone(int(file.read_text()))
 
@@ -186,7 +189,7 @@ def has_words(file: Path) -> bool:
 
 
 def assert_gone(pid: int) -> None:
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 30
     while Path(f"/proc/{pid}").exists():
         assert time.monotonic() < deadline, f"process {pid} still runs"
         time.sleep(0.1)

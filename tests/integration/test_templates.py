@@ -123,7 +123,7 @@ RUNTIME_DEFECTS = {
 @pytest.mark.parametrize("name", RUNTIME_DEFECTS)
 def test_runtime_is_red_for_one_defect(template: Path, name: str) -> None:
     RUNTIME_DEFECTS[name](template)
-    said = run(template, "hardgate", "runtime", "--ready-timeout", "10", "--platform", "none")
+    said = run(template, "hardgate", "runtime", "--ready-timeout", "40", "--platform", "none")
     assert said.exit_code == 1
     verdicts = said.answer("runtime")["verdicts"]
     missed = {v["name"] for v in verdicts if v["outcome"] == "fail"}

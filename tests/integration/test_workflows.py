@@ -28,6 +28,8 @@ SHARED = "  steps:\n    - shell: bash\n      run: "
 @pytest.fixture(scope="session")
 def act(once: Once, shared: Path) -> str:
     """Find act, or build it by Go; a machine with neither is told, and nothing is shown."""
+    # Two first uses of 'pipx run' at once make one environment, and break each other.
+    once("nox", lambda: output_of(["pipx", "run", "nox", "--version"]))
     found = shutil.which("act")
     if found:
         return found
