@@ -72,6 +72,7 @@ active:
 """
 
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,7 +110,9 @@ class Service:
         self.commands = self.told["commands"]
 
     def succeeds(self, name: str) -> bool:
-        """Ask."""
+        """Ask; before anything is installed, nothing of it is so."""
+        if not shutil.which(self.commands[name][0]):
+            return False
         return bool(self.module.run_command(self.commands[name])[0] == 0)
 
     def must(self, name: str) -> None:
