@@ -309,6 +309,7 @@ def running(world: World, shape: Mapping[str, str]) -> list[Job]:
 @pytest.fixture(scope="module")
 def healed(world: World, running: list[Job]) -> Played:
     """Change by hand what can be, while jobs run, and play the role."""
+    assert not any(job.result for job in running)
     with ThreadPoolExecutor(len(DRIFT)) as pool:
         list(pool.map(lambda name: world.hosts[name].shell(DRIFT[name]), DRIFT))
     return world.play()
