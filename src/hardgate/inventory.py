@@ -19,6 +19,10 @@ class Inventory:
 
     def __post_init__(self) -> None:
         """Refuse a path that is not there: Ansible would warn, and go on with no host."""
+        if self.forks < 1:
+            raise UsageError(
+                f"'--forks {self.forks}' is no number of hosts.", "Work on at least one at once."
+            )
         if not self.path.exists():
             raise UsageError(
                 f"There is no inventory '{self.path}'.",

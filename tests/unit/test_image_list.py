@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hardgate.__main__ import main
 from hardgate.content import CONTRACTS
 from hardgate.errors import ContractError, UsageError
 from hardgate.fleet.image_list import ImageList, load_image_list, parse_image_list
@@ -13,6 +14,7 @@ from tests.unit import fleets
 
 PATH = Path("/etc/fleet/images.yaml")
 TIER = load_tiers(CONTRACTS / "tiers.yaml")[4]
+HOST = CONTRACTS / "runner-host.yaml"
 HOSTS = ("alpha", "beta", "gamma")
 GROUPS = {"all": HOSTS, "web": ("beta", "gamma"), "empty": ()}
 
@@ -147,3 +149,29 @@ def test_an_image_by_a_contract_of_its_own_knows_what_it_lacks(tmp_path: Path) -
 def test_a_contract_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(ContractError, match=r"'/no/such\.yaml' does not exist"):
         read(parse(images("  - reference: a", "    contract: /no/such.yaml")))
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ((), "the following arguments are required"),
+        (("-i", "/no/such"), "the following arguments are required: --images"),
+        (("-i", "/no/such", "--images", "LIST"), "There is no inventory '/no/such'"),
+        (("-i", "/", "--images", "/no/such"), "Image list '/no/such' does not exist"),
+        (("-i", "/", "--images", "LIST", "--contract", "/no/such"), "'/no/such' does not exist"),
+        (("-i", "/", "--images", "LIST", "--contract", str(HOST)), "is a host"),
+        (("-i", "/", "--images", "LIST", "--contract", "https://x.org/c"), "Fetch it to a file"),
+        (("-i", "/", "--images", "LIST", "--contract-sha256", "0" * 64), "was asked for"),
+        (("-i", "/", "--images", "LIST", "--egress", "ftp://x"), "is no egress target"),
+        (("-i", "/", "--images", "LIST", "--forks", "0"), "'--forks 0' is no number of hosts"),
+        (("-i", "/", "--image", "LIST"), "required: --images"),
+    ],
+)
+def test_a_wrong_command_is_exit_2_before_any_host_is_touched(
+    words: tuple[str, ...], wanted: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = tmp_path / "images.yaml"
+    listed.write_text(images("  - reference: a"))
+    code = main(["fleet", *(str(listed) if word == "LIST" else word for word in words)])
+    assert code == 2
+    assert wanted in capsys.readouterr().err

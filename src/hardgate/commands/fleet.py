@@ -9,12 +9,13 @@ from hardgate.commands.gate import read_egress, tier_of
 from hardgate.commands.words import add_loudness, console_of
 from hardgate.content import CONTRACTS
 from hardgate.contract import load_contract
+from hardgate.errors import UsageError
 from hardgate.fleet.fleet import run_fleet
 from hardgate.fleet.image_list import load_image_list
 from hardgate.fleet.request import FleetRequest, read_images
 from hardgate.inventory import Inventory
 from hardgate.playbook import groups_of, hosts_of
-from hardgate.reading.origin import read_pin
+from hardgate.reading.origin import plain_origin, read_pin
 
 ABOUT = (
     "Verify the images of a list on the hosts that run them. Exit codes: 0 all are green by the "
@@ -54,12 +55,17 @@ def _parser() -> Parser:
 
 def read_request(values: argparse.Namespace) -> FleetRequest:
     """Make a request of the words; every mistake is found here, before any host is touched."""
-    file = Path(values.contract or CONTRACTS / "t4.yaml")
-    wanted = load_contract(str(file), sha256=values.contract_sha256)
+    origin = values.contract or str(CONTRACTS / "t4.yaml")
+    if "://" in origin:
+        raise UsageError(
+            f"The fleet's contract is '{plain_origin(origin)}', and its hosts are given a file.",
+            "Fetch it to a file, and name that.",
+        )
+    wanted = load_contract(origin, sha256=values.contract_sha256)
+    read_egress(values.egress, {})
     listed = load_image_list(values.images)
     inventory = Inventory(path=values.inventory, forks=values.forks)
     hosts = hosts_of(inventory)
-    read_egress(values.egress, {})
     named = any(entry.hosts for entry in listed.entries)
     return FleetRequest(
         inventory=inventory,
@@ -67,7 +73,7 @@ def read_request(values: argparse.Namespace) -> FleetRequest:
         images=read_images(
             listed,
             wanted=wanted,
-            wanted_file=file,
+            wanted_file=Path(origin),
             tier=tier_of(4),
             hosts=hosts,
             groups=groups_of(inventory) if named else {},
