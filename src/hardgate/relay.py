@@ -70,6 +70,8 @@ class Relay:
     def _dial(self) -> Stream:
         stream = open_exec(self._client, self._host, DIAL, stdin=True)
         self._open.add(stream)
+        if self._closed.is_set():  # it came too late to be closed with the others
+            self._let_go(stream)
         return stream
 
     def _take(self) -> Stream:

@@ -1,7 +1,6 @@
 """Images on hosts: two machines of ours, one that is gone, a broken image and a stale one."""
 
 import json
-import secrets
 import shutil
 import subprocess
 import sys
@@ -17,18 +16,17 @@ import pytest
 import yaml
 from junitparser import JUnitXml
 
-from hardgate.base import ensure_base
-from hardgate.engine import find_engine
 from hardgate.errors import UsageError
-from hardgate.host_image import ensure_host_image
 from hardgate.inventory import Inventory
 from hardgate.playbook import groups_of, hosts_of
-from hardgate.proxy import proxy_environment
-from tests.integration.conftest import ROOT
+from tests.integration.conftest import ROOT, output_of
 from tests.integration.machine import machine
+from tests.integration.names import unique
 
 SECONDS = 600
 T4 = ROOT / "contracts" / "t4.yaml"
+OF_THE_FLEET = pytest.mark.xdist_group("fleet")
+"""One fleet is run for all that is asked of it."""
 CLOSED = 9
 """A port that nobody listens on."""
 
@@ -40,6 +38,8 @@ class Fleet:
     exit_code: int
     output: str
     folder: Path
+    left: set[Path]
+    """What its gates left in the home of their user."""
     good: str
     broken: str
     old: str
@@ -92,20 +92,20 @@ def write(path: Path, value: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def tags(client: docker.APIClient, reference: str) -> Iterator[dict[str, str]]:
+def tags(
+    client: docker.APIClient, base: str, host_image: str, reference: str
+) -> Iterator[dict[str, str]]:
     """Make the images, under names that nobody else uses."""
-    base = ensure_base(find_engine(), say=print)
-    suffix = secrets.token_hex(3)
-    own = {name: f"hardgate-test/fleet-{name}-{suffix}:1" for name in ("good", "broken", "old")}
+    own = {name: f"{unique(f'hardgate-test/fleet-{name}')}:1" for name in ("good", "broken", "old")}
     for name in ("good", "old"):
         client.tag(reference, own[name].partition(":")[0], "1")
-    subprocess.run(
+    output_of(
         ["docker", "build", "--quiet", "--tag", own["broken"], "-"],
-        input=f"FROM {own['good']}\nRUN rm /usr/bin/sudo\n".encode(),
-        check=True,
+        told=f"FROM {own['good']}\nRUN rm /usr/bin/sudo\n",
     )
-    host = ensure_host_image(client, base, proxy_environment(), print)
-    yield {**own, "base": base, "host": host}
+    # Both hosts are this machine: they find in its cache what each would else put there at once.
+    output_of(["pipx", "run", "nox", "--version"])
+    yield {**own, "base": base, "host": host_image}
     for tag in own.values():
         client.remove_image(tag)
 
@@ -128,7 +128,7 @@ def fleet(
                     client,
                     sockets,
                     tags["host"],
-                    name=f"test-fleet-{name}-{secrets.token_hex(3)}",
+                    name=f"test-fleet-{name}",
                     images=images,
                 )
             )
@@ -149,15 +149,18 @@ def fleet(
         ]
         listed = write(folder / "images.yaml", {"version": 1, "images": images})
         out = folder / "out"
+        before = set(Path("~root").expanduser().glob("hardgate-gate.*"))
         code, output = run_fleet("-i", inventory, "--images", listed, "--out", str(out))
         for here in booted.values():
             assert here.client.containers(all=True) == []
             assert not here.client.volumes()["Volumes"]
     shutil.rmtree(sockets)
+    left = set(Path("~root").expanduser().glob("hardgate-gate.*")) - before
     names = {name: tags[name] for name in ("good", "broken", "old")}
-    return Fleet(exit_code=code, output=output, folder=out, **names)
+    return Fleet(exit_code=code, output=output, folder=out, left=left, **names)
 
 
+@OF_THE_FLEET
 @pytest.mark.slow
 def test_a_fleet_is_as_good_as_the_worst_of_its_gates(fleet: Fleet) -> None:
     assert fleet.exit_code == 1
@@ -175,6 +178,7 @@ def test_a_fleet_is_as_good_as_the_worst_of_its_gates(fleet: Fleet) -> None:
     assert (fleet.folder / "fleet.md").read_text().startswith("# HARDGATE FLEET RED: ")
 
 
+@OF_THE_FLEET
 @pytest.mark.slow
 def test_each_miss_is_told_where_it_was_seen(fleet: Fleet) -> None:
     broken = fleet.marks(fleet.broken, "one")
@@ -185,6 +189,7 @@ def test_each_miss_is_told_where_it_was_seen(fleet: Fleet) -> None:
     assert any("the run's own beacon" in notice for notice in fleet.told["notices"])
 
 
+@OF_THE_FLEET
 @pytest.mark.slow
 def test_what_a_lesser_contract_did_not_ask_is_no_pass(fleet: Fleet) -> None:
     marks = fleet.marks(fleet.old, "two")
@@ -196,6 +201,7 @@ def test_what_a_lesser_contract_did_not_ask_is_no_pass(fleet: Fleet) -> None:
     assert image["contract"]["sha256"] != fleet.told["contract"]["sha256"]
 
 
+@OF_THE_FLEET
 @pytest.mark.slow
 def test_a_host_that_cannot_be_reached_is_an_error_and_no_gap(fleet: Fleet) -> None:
     gone = fleet.standing(fleet.good, "gone")
@@ -206,6 +212,7 @@ def test_a_host_that_cannot_be_reached_is_an_error_and_no_gap(fleet: Fleet) -> N
     assert suites["hardgate fleet: gone"].errors == suites["hardgate fleet: gone"].tests == 18
 
 
+@OF_THE_FLEET
 @pytest.mark.slow
 def test_each_gates_own_reports_are_fetched_and_nothing_stays_there(fleet: Fleet) -> None:
     for one in fleet.told["standings"]:
@@ -215,7 +222,7 @@ def test_each_gates_own_reports_are_fetched_and_nothing_stays_there(fleet: Fleet
         summary = json.loads((fleet.folder / one["reports"] / "summary.json").read_text())
         assert summary["image"]["reference"] == one["image"]
         assert (fleet.folder / one["reports"] / "junit.xml").is_file()
-    assert list(Path("~root").expanduser().glob("hardgate-gate.*")) == []
+    assert fleet.left == set()
 
 
 @pytest.fixture
