@@ -1,0 +1,524 @@
+"""`hardgate runner` on three fresh hosts at once, over SSH: from nothing to a runner that is proved.
+
+Then each capability of a host's contracts is broken by hand, and seen by that capability alone.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from junitparser import JUnitXml
+
+from hardgate.contract import Subject, load_contract
+from hardgate.inventory import Inventory
+from hardgate.observation import Observation
+from hardgate.plan import make_host_plan
+from hardgate.playbook import Event, play
+from hardgate.verdict import Outcome, judge
+from tests.integration.conftest import ROOT
+from tests.integration.runner_hosts import RunnerHosts, gateway, runner_hosts
+from tests.integration.stand_in.forge import Answer, Forge, forge_at
+from tests.integration.stand_in.programs import write_archive, write_program
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("runner-command")]
+
+FORGES = {"one": "gitea", "two": "forgejo", "three": "github"}
+PROGRAM = "/usr/local/lib/hardgate-runner/program"
+REGISTRATION = "/var/lib/hardgate-runner/registration/.runner"
+SUFFICIENT = {"runner_job_seconds": 60, "runner_drain_seconds": 60}
+PREPARED = """
+- name: Make hosts that have an engine and images
+  hosts: all
+  gather_facts: false
+  become: true
+  roles:
+    - role: engine
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """How a command over all hosts ended, and what it left."""
+
+    exit_code: int
+    output: str
+    folder: Path
+
+    def summary(self, host: str) -> dict[str, Any]:
+        """Read a host's own summary."""
+        return dict(json.loads((self.folder / host / "summary.json").read_text()))
+
+    def missed(self, host: str) -> set[str]:
+        """Name what a host did not keep of its contracts."""
+        return {
+            verdict["name"]
+            for contract in self.summary(host)["contracts"]
+            for verdict in contract["verdicts"]
+            if verdict["outcome"] == "fail"
+        }
+
+    def junit(self, host: str) -> JUnitXml:
+        """Read a host's JUnit."""
+        return JUnitXml.fromfile(str(self.folder / host / "junit.xml"))
+
+
+@dataclass(kw_only=True)
+class World:
+    """Hosts and their forge."""
+
+    folder: Path
+    hosts: RunnerHosts
+    forge: Forge
+    variables: dict[str, dict[str, Any]]
+    image: str
+    tokens: list[str] = field(default_factory=list)
+    runs: int = 0
+
+    def inventory(self, **more: object) -> Path:
+        """Write the inventory, with a new token for each host that has none."""
+        told = json.loads(self.hosts.inventory.read_text())
+        for name, entry in told["all"]["hosts"].items():
+            entry.update(self.variables[name] | more)
+        file = self.folder / "inventory.yml"
+        file.write_text(json.dumps(told))
+        file.chmod(0o600)
+        return file
+
+    def give_tokens(self) -> None:
+        """Have the next run find a new token for each host."""
+        for name in FORGES:
+            self.tokens.append(self.forge.issue_token())
+            self.variables[name]["runner_token"] = self.tokens[-1]
+
+    def start(self, *words: str, **more: object) -> "tuple[subprocess.Popen[str], Path]":
+        """Start the command as its users do."""
+        self.runs += 1
+        out = self.folder / f"out{self.runs}"
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "hardgate", "runner", "-i", str(self.inventory(**more))),
+                *("--image", self.image, "--out", str(out), *words),
+            ],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return process, out
+
+    def run(self, *words: str, **more: object) -> Ran:
+        """Run it to its end."""
+        process, out = self.start(*words, **more)
+        output, _ = process.communicate(timeout=900)
+        print(output)
+        return Ran(exit_code=process.returncode, output=output, folder=out)
+
+
+@pytest.fixture(scope="module")
+def world(
+    client: docker.APIClient,
+    reference: str,
+    base: str,
+    host_image: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[World]:
+    """Boot three hosts, and give each an engine with the images that it would make first."""
+    folder = tmp_path_factory.mktemp("runner")
+    image = "hardgate-test/runner-reference:1"
+    client.tag(reference, "hardgate-test/runner-reference", "1", force=True)
+    program, archive = folder / "gitea-runner", folder / "github.tar.gz"
+    write = {"gitea": write_program, "forgejo": write_program, "github": write_archive}
+    files = {"gitea": program, "forgejo": program.with_name("forgejo-runner"), "github": archive}
+    pins = {forge: write[forge](file) for forge, file in files.items()}
+    with (
+        forge_at(gateway(client)) as forge,
+        runner_hosts(client, folder / "hosts", list(FORGES)) as hosts,
+    ):
+        variables = {
+            name: {
+                **SUFFICIENT,
+                "runner_forge": kind,
+                "runner_url": f"{forge.url}/acme/site" if kind == "github" else forge.url,
+                "runner_binary": str(files[kind]),
+                "runner_sha256": pins[kind],
+            }
+            for name, kind in FORGES.items()
+        }
+        made = World(folder=folder, hosts=hosts, forge=forge, variables=variables, image=image)
+        playbook = folder / "prepared.yml"
+        playbook.write_text(PREPARED)
+        play(str(playbook), {}, inventory=Inventory(path=made.inventory()))
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda host: host.load(base, host_image, image), hosts))
+        yield made
+
+
+@pytest.fixture(scope="module")
+def refused(world: World) -> Ran:
+    """Ask more of the third host than it has, before it ever was a runner."""
+    world.variables["three"]["runner_disk_mib"] = 10**9
+    world.give_tokens()
+    ran = world.run()
+    world.variables["three"].pop("runner_disk_mib")
+    return ran
+
+
+def test_a_host_that_misses_the_first_contract_is_not_registered(
+    world: World, refused: Ran
+) -> None:
+    assert refused.exit_code == 1
+    assert refused.missed("three") == {"disk_free"}
+    assert world.forge.registered == 2
+    assert "not so: three" in refused.output.splitlines()[-1]
+    assert (
+        world.hosts["three"].run("root", "systemctl", "is-active", "hardgate-runner.service").status
+    )
+    first, second, *_ = refused.junit("three")
+    assert (first.failures, first.errors) == (1, 0)
+    assert second.errors == second.tests
+
+
+def test_the_others_are_runners_that_are_known_to_work(world: World, refused: Ran) -> None:
+    for name in ("one", "two"):
+        told = refused.summary(name)
+        assert (told["exit_code"], told["gate"]["exit_code"]) == (0, 0)
+        junit = refused.junit(name)
+        assert (junit.tests, junit.failures, junit.errors) == (len(list_of(junit)), 0, 0)
+        world.forge.wait_for_polls(name)
+
+
+def list_of(junit: JUnitXml) -> list[str]:
+    """Name all cases."""
+    return [case.name for suite in junit for case in suite]
+
+
+@pytest.fixture(scope="module")
+def proved(world: World, refused: Ran) -> Ran:
+    """Run it again, and ask of the third host what it has."""
+    assert refused.exit_code == 1
+    return world.run()
+
+
+def test_a_further_run_heals_the_third_and_changes_nothing_on_the_others(
+    world: World, proved: Ran
+) -> None:
+    assert proved.exit_code == 0
+    assert proved.output.splitlines()[-1] == (
+        "HARDGATE RUNNER GREEN: 3 of 3 hosts are runners that are known to work (exit 0)"
+    )
+    assert [proved.summary(name)["changed"] for name in FORGES] == [False, False, True]
+    world.forge.wait_for_polls("three")
+
+
+def test_no_token_is_told_anywhere(world: World, refused: Ran, proved: Ran) -> None:
+    for token in world.tokens:
+        assert token not in refused.output + proved.output
+        for ran in (refused, proved):
+            assert all(token not in file.read_text() for file in ran.folder.rglob("*.*"))
+
+
+LABELLED = (
+    "docker create --name late --label hardgate.run=x --label hardgate.owner=x/1/1/1"
+    " --label hardgate.deadline=1 $(docker images --quiet | head -n 1) true"
+)
+RESTART = "systemctl restart docker.service"
+BREAKS: Mapping[str, tuple[str, str]] = {
+    "engine_reachable_by_runner": (
+        "gpasswd --delete hardgate-runner docker",
+        "usermod --append --groups docker hardgate-runner",
+    ),
+    "engine_only_on_socket": ("chmod 0666 /run/docker.sock", "chmod 0660 /run/docker.sock"),
+    "privileged_container_reaches_host": (
+        "mount -t tmpfs -o ro none /var/tmp",
+        "umount /var/tmp",
+    ),
+    "docker_command_present": ("chmod a-x /usr/bin/docker", "chmod a+x /usr/bin/docker"),
+    "runner_program_pinned": (f"chmod 0777 {PROGRAM}", f"chmod 0755 {PROGRAM}"),
+    "workflow_commands_present": ("chmod a-x /usr/bin/git", "chmod a+x /usr/bin/git"),
+    "runner_user_unprivileged": (
+        "echo 'hardgate-runner ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/runner",
+        "rm /etc/sudoers.d/runner",
+    ),
+    "registration_private": (f"chmod 0644 {REGISTRATION}", f"chmod 0600 {REGISTRATION}"),
+    "service_runs_pinned_program": (
+        "systemctl stop hardgate-runner.service",
+        "systemctl start hardgate-runner.service",
+    ),
+    "service_enabled": (
+        "systemctl disable hardgate-runner.service",
+        "systemctl enable hardgate-runner.service",
+    ),
+    "labels_exact": (
+        "sed -i 's/docker-host/other-host/' /etc/hardgate/runner-facts.json",
+        "sed -i 's/other-host/docker-host/' /etc/hardgate/runner-facts.json",
+    ),
+    "reaper_scheduled": (
+        "systemctl stop hardgate-reap.timer",
+        "systemctl start hardgate-reap.timer",
+    ),
+    "reaper_scoped": (
+        "echo 'docker system prune --force' >>/usr/local/lib/hardgate-runner/reap",
+        "sed -i '$d' /usr/local/lib/hardgate-runner/reap",
+    ),
+    "container_logs_bounded": (
+        f"mv /etc/docker/daemon.json /root; {RESTART}",
+        f"mv /root/daemon.json /etc/docker; {RESTART}",
+    ),
+    "metadata_refused_on_host": (
+        "iptables-save >/root/rules; iptables -F OUTPUT",
+        "iptables-restore /root/rules",
+    ),
+    "metadata_refused_to_containers": (
+        "iptables-save >/root/rules; iptables -F DOCKER-USER; iptables -A DOCKER-USER -j RETURN",
+        "iptables-restore /root/rules",
+    ),
+    "no_debris": (LABELLED, "docker rm late"),
+}
+"""What breaks each capability, and what mends it: on a host of systemd's, as root."""
+
+
+@dataclass(kw_only=True)
+class Looked:
+    """The contracts' probes alone, on all hosts at once."""
+
+    world: World
+    environments: dict[str, dict[str, str]]
+
+    def missed(self, **variables: str) -> dict[str, set[str]]:
+        """Name what each host misses of both contracts; `variables` are asked for otherwise."""
+        seen: dict[str, set[str]] = {name: set() for name in FORGES}
+
+        def hear(event: Event) -> None:
+            data = event.get("event_data", {})
+            told = data.get("res", {}).get("host_contract")
+            if event["event"] != "runner_on_ok" or told is None:
+                return
+            plan = make_host_plan(load_contract(told["contract"], subject=Subject.HOST))
+            found = map(Observation.from_json, told["observations"])
+            verdicts = judge(plan, found)
+            seen[data["host"]] |= {one.name for one in verdicts if one.outcome is Outcome.FAIL}
+            errors = [one for one in verdicts if one.outcome is Outcome.ERROR]
+            assert not errors, errors
+
+        values = {
+            "environments": {name: told | variables for name, told in self.environments.items()},
+            "contracts": str(ROOT / "contracts"),
+        }
+        file = self.world.folder / "probes.yml"
+        file.write_text(PROBES)
+        end = play(
+            str(file), values, on_event=hear, inventory=Inventory(path=self.world.inventory())
+        )
+        assert (end.failed, end.unreachable) == ((), ())
+        return seen
+
+
+PROBES = """
+- name: Probe hosts
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Probe by both contracts
+      ansible.builtin.include_role:
+        name: host_contract
+      loop: [runner-host, runner]
+      vars:
+        host_contract_file: "{{ contracts }}/{{ item }}.yaml"
+        host_contract_environment: "{{ environments[inventory_hostname] }}"
+        host_contract_runner: hardgate-runner
+"""
+TELLING = """
+- name: Tell what the contracts are told
+  hosts: all
+  gather_facts: false
+  become: true
+  roles:
+    - role: runner
+  post_tasks:
+    - name: Tell it
+      ansible.builtin.debug:
+        msg:
+          contracts_environment: "{{ runner_environment }}"
+"""
+
+
+@pytest.fixture(scope="module")
+def looked(world: World, proved: Ran) -> Looked:
+    """Read what the role tells the contracts."""
+    assert proved.exit_code == 0
+    told: dict[str, dict[str, str]] = {}
+
+    def hear(event: Event) -> None:
+        data = event.get("event_data", {})
+        message = data.get("res", {}).get("msg")
+        if event["event"] == "runner_on_ok" and isinstance(message, dict):
+            told[data["host"]] = message.get("contracts_environment", {})
+
+    file = world.folder / "telling.yml"
+    file.write_text(TELLING)
+    end = play(str(file), {}, on_event=hear, inventory=Inventory(path=world.inventory()))
+    assert (end.changed, end.failed) == (0, ())
+    return Looked(world=world, environments=told)
+
+
+def test_hosts_that_nobody_touched_miss_nothing(looked: Looked) -> None:
+    assert looked.missed() == {name: set() for name in FORGES}
+
+
+NAMES = sorted(BREAKS)
+ROUNDS = [NAMES[at : at + len(FORGES)] for at in range(0, len(NAMES), len(FORGES))]
+REGISTRATION_OF_GITHUB = f"{PROGRAM}/.runner"
+
+
+def on_host(name: str, script: str) -> str:
+    """Say it for GitHub's runner, which keeps its registration beside its program."""
+    if FORGES[name] == "github":
+        script = script.replace(f"0755 {PROGRAM}", f"3770 {PROGRAM}")
+        return script.replace(REGISTRATION, REGISTRATION_OF_GITHUB)
+    return script
+
+
+@pytest.mark.parametrize("names", ROUNDS, ids=" ".join)
+def test_what_is_broken_by_hand_is_seen_by_its_capability_alone(
+    world: World, looked: Looked, names: list[str]
+) -> None:
+    """A round breaks another capability on each host."""
+    broken = dict(zip(FORGES, names, strict=False))
+    for at in (0, 1):
+        if at == 1:
+            seen = looked.missed()
+        for host, name in broken.items():
+            world.hosts[host].shell(on_host(host, BREAKS[name][at]))
+    assert seen == {host: {broken[host]} if host in broken else set() for host in FORGES}
+
+
+@pytest.mark.parametrize(
+    ("name", "variables"),
+    [
+        ("disk_free", {"HARDGATE_DISK_MIB": str(10**9)}),
+        ("inodes_free", {"HARDGATE_INODES": str(10**12)}),
+    ],
+)
+def test_more_than_a_host_has_is_missed(
+    looked: Looked, name: str, variables: Mapping[str, str]
+) -> None:
+    assert looked.missed(**variables) == {host: {name} for host in FORGES}
+
+
+def test_a_clock_that_is_not_the_forges_is_missed(world: World, looked: Looked) -> None:
+    world.forge.clock_offset = 3600.0
+    seen = looked.missed()
+    world.forge.clock_offset = 0.0
+    assert seen == {host: {"clock_matches_forge"} for host in FORGES}
+
+
+def test_a_forge_that_is_not_well_is_missed(world: World, looked: Looked) -> None:
+    ill = Answer(status=HTTPStatus.SERVICE_UNAVAILABLE, body={})
+    well = Answer(body={})
+    for pattern in ("/", "/acme/site"):
+        world.forge.add_route("GET", pattern, lambda _: ill)
+    seen = looked.missed()
+    for pattern in ("/", "/acme/site"):
+        world.forge.add_route("GET", pattern, lambda _: well)
+    assert seen == {host: {"forge_reachable"} for host in FORGES}
+
+
+def test_an_engine_of_remapped_users_is_missed(world: World, looked: Looked) -> None:
+    """It is told as what it is, beside what no such engine can."""
+    host = world.hosts["two"]
+    remap = """
+        cp /etc/docker/daemon.json /root
+        python3 - <<'END'
+import json; from pathlib import Path
+file = Path("/etc/docker/daemon.json")
+file.write_text(json.dumps(json.loads(file.read_text()) | {"userns-remap": "default"}))
+END
+    """
+    host.shell(f"{remap}{RESTART}")
+    seen = looked.missed()["two"]
+    host.shell(f"mv /root/daemon.json /etc/docker; {RESTART}")
+    assert "engine_is_rootful" in seen
+    assert seen - {"engine_is_rootful"} <= {
+        "privileged_container_reaches_host",
+        "metadata_refused_to_containers",
+    }
+
+
+def test_every_capability_of_both_contracts_is_broken_here() -> None:
+    contracts = [
+        load_contract(str(ROOT / "contracts" / name), subject=Subject.HOST)
+        for name in ("runner-host.yaml", "runner.yaml")
+    ]
+    names = {one.name for contract in contracts for one in contract.capabilities}
+    others = {"disk_free", "inodes_free", "clock_matches_forge", "forge_reachable"}
+    assert names == set(BREAKS) | others | {"engine_is_rootful"}
+
+
+@pytest.fixture(scope="module")
+def killed(world: World, looked: Looked) -> Ran:
+    """Take the power from a host in the middle of a run, and ask a thing of another's too much."""
+    assert looked
+    world.hosts["one"].shell(f"chmod 0777 {PROGRAM}")
+    process, out = world.start()
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if "Probe the host" in line:
+            world.hosts["three"].kill()
+            break
+    said += process.stdout.read()
+    process.wait(timeout=600)
+    print(said)
+    world.hosts.boot("three")
+    return Ran(exit_code=process.returncode, output=said, folder=out)
+
+
+def test_a_host_that_is_killed_in_the_middle_is_an_error_of_its_own(killed: Ran) -> None:
+    assert killed.exit_code == 3
+    told = killed.summary("three")
+    assert told["exit_code"] == 3
+    assert "could not be reached" in told["error"]["problem"]
+    assert killed.junit("three").errors > 0
+    assert [killed.summary(name)["exit_code"] for name in ("one", "two")] == [0, 0]
+    assert killed.summary("one")["changed"], "what was broken by hand is healed"
+
+
+@pytest.fixture(scope="module")
+def withdrawn(world: World, killed: Ran) -> Ran:
+    """Let a registered runner miss its second contract, by what no role takes away unasked."""
+    assert killed.exit_code == 3
+    world.variables["two"] |= {
+        "runner_api_token": world.forge.api_token,
+        "runner_api_scope": "admin",
+    }
+    world.hosts["two"].shell(f"echo x >{REGISTRATION}.draft")
+    return world.run("--limit", "two")
+
+
+def test_a_runner_that_misses_the_second_contract_is_taken_back(
+    world: World, withdrawn: Ran
+) -> None:
+    assert withdrawn.exit_code == 1
+    assert withdrawn.missed("two") == {"no_debris"}
+    assert withdrawn.summary("two")["withdrawn"]
+    assert [runner.name for runner in world.forge.deleted] == ["two"]
+    told = world.hosts["two"].run(
+        "root",
+        "sh",
+        "-c",
+        "systemctl is-active hardgate-runner.service; systemctl is-enabled hardgate-runner.service;"
+        f" ls {REGISTRATION}",
+    )
+    assert told.output.split()[:2] == ["inactive", "disabled"]
+    assert "No such file" in told.output
