@@ -88,6 +88,18 @@ def doctor(session: nox.Session) -> None:
 
 
 @nox.session
+def runner(session: nox.Session) -> None:
+    """Make hosts self-hosted runners, and prove it (-- -i INVENTORY, or -- --prove URL)."""
+    hardgate(session, "runner", *session.posargs)
+
+
+@nox.session
+def fleet(session: nox.Session) -> None:
+    """Verify many images on many hosts (-- -i INVENTORY --images FILE)."""
+    hardgate(session, "fleet", *session.posargs)
+
+
+@nox.session
 def unit(session: nox.Session) -> None:
     """Run the tests that need no engine."""
     tool(session, "test", "pytest", "tests/unit", *AT_ONCE, *session.posargs)

@@ -1,4 +1,4 @@
-"""`hardgate runner` on three fresh hosts at once, over SSH: from nothing to a runner that is proved.
+"""`hardgate runner` on three fresh hosts at once, over SSH: from nothing to proved runners.
 
 Then each capability of a host's contracts is broken by hand, and seen by that capability alone.
 """

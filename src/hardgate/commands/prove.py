@@ -1,18 +1,13 @@
-"""The words of `hardgate runner --prove URL`."""
+"""The words of `hardgate runner --prove URL`. No command itself."""
 
 import argparse
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from hardgate.command_line import Parser
-from hardgate.commands.words import add_loudness, console_of
 from hardgate.forge.address import Address
 from hardgate.forge.detect import FORGES
 from hardgate.forge.token import VARIABLE, read_token
-from hardgate.prove import ProveRequest, prove
-
-ABOUT = "Let a forge run the workflow on its own runners, and fetch its answers."
+from hardgate.prove import ProveRequest
 
 
 def add_prove_options(parser: argparse.ArgumentParser) -> None:
@@ -42,12 +37,3 @@ def read_prove(values: argparse.Namespace, environ: Mapping[str, str]) -> ProveR
         taken_seconds=values.taken_within,
         seconds=values.ended_within,
     )
-
-
-def main(words: Sequence[str]) -> int:
-    """Prove, by these words alone."""
-    parser = Parser("prove", ABOUT)
-    add_prove_options(parser)
-    add_loudness(parser)
-    values = parser.read(words)
-    return int(prove(read_prove(values, os.environ), console_of(values)))

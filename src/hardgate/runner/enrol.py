@@ -3,6 +3,7 @@
 import secrets
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,18 +146,32 @@ def _close_host(host: HostReport, console: Console) -> None:
     console.line("")
     for one in host.runs:
         if one.exit_code is not ExitCode.HELD and not one.problem:
-            for tone, line in closing(
-                one, console.clean, marks=console.mark_of, verbosity=-1, reports=None
-            ):
+            told = closing(one, console.clean, marks=console.mark_of, verbosity=-1, reports=None)
+            for tone, line in told:
                 console.line(line, tone)
-    for error in filter(None, (host.error, host.trouble)):
-        for part in filter(None, (error.problem, error.remedy, error.evidence)):
-            for line in part.splitlines():
-                console.line(f"    {line}", Tone.UNSURE)
-    if host.said:
-        for told in host.said.verdicts:
-            if told.outcome is not Outcome.PASS:
-                console.line(f"  tier 4: {told.name}: {told.reason}", Tone.BAD)
+    for line in _troubles(host):
+        console.line(f"    {line}", Tone.UNSURE)
+    for line in _misses(host):
+        console.line(f"  {line}", Tone.BAD)
     for notice in host.notices:
         console.note(notice)
     console.line(host_headline(host), tone_of_code(host.exit_code))
+
+
+def _troubles(host: HostReport) -> Iterator[str]:
+    """Yield why nobody could tell, each once."""
+    told = [
+        part
+        for error in (host.error, host.trouble)
+        if error
+        for part in (error.problem, error.remedy, error.evidence)
+    ]
+    for part in dict.fromkeys(filter(None, told)):
+        yield from part.splitlines()
+
+
+def _misses(host: HostReport) -> Iterator[str]:
+    """Yield what the gate there saw not to hold."""
+    for told in host.said.verdicts if host.said else ():
+        if told.outcome is not Outcome.PASS:
+            yield f"tier 4: {told.name}: {told.reason}"
