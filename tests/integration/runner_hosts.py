@@ -98,6 +98,21 @@ class RunnerHost:
             archive.addfile(entry, io.BytesIO(content))
         self.client.put_archive(self.container, folder or "/", packed.getvalue())
 
+    def put_folder(self, path: str, folder: Path) -> None:
+        """Copy a folder there, as root's."""
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            archive.add(folder, path.lstrip("/"), filter=_as_roots)
+        packed.seek(0)
+        self.client.put_archive(self.container, "/", packed)
+
+    def load(self, *images: str) -> None:
+        """Give its engine images of the caller's, as 'docker save' and 'docker load' do."""
+        load = ("docker", "exec", "--interactive", self.container, "docker", "load", "--quiet")
+        with subprocess.Popen(("docker", "save", *images), stdout=subprocess.PIPE) as saving:
+            subprocess.run(load, stdin=saving.stdout, check=True)
+        assert saving.returncode == 0
+
     def kill(self) -> None:
         """Take its power away."""
         self.client.kill(self.container)
@@ -306,6 +321,12 @@ def _answers(host: RunnerHost) -> bool:
             return connection.recv(4) == b"SSH-"
     except OSError:
         return False
+
+
+def _as_roots(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member
 
 
 def _is_up(host: RunnerHost) -> bool:
