@@ -15,6 +15,10 @@ options:
     type: str
     choices: [looked, present, absent, forgotten]
     required: true
+  fresh:
+    description: Register it in any case.
+    type: bool
+    default: false
   registration:
     description: The registration.
     type: dict
@@ -116,6 +120,7 @@ OPTIONS = {
         "choices": ["looked", "present", "absent", "forgotten"],
         "required": True,
     },
+    "fresh": {"type": "bool", "default": False},
     "registration": {"type": "dict", "required": True, "options": REGISTRATION},
     "command": {"type": "dict", "default": {}},
     "token": {"type": "str", "default": "", "no_log": True},
@@ -236,7 +241,7 @@ def main() -> None:
     try:
         if state == "looked":
             told = version(parameters)
-        if state == "present" and why:
+        if state == "present" and (why or module.params["fresh"]):
             changed = forget(parameters)
             run(parameters, command, module.params["token"])
             changed = True
