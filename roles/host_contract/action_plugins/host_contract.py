@@ -48,6 +48,7 @@ def look(values: Values, send: Send) -> dict[str, Any]:
             evidence="\n".join(part for part in said if part),
         )
     seen = tuple(read_observations(told["observations"], Redactor()))
+    worth = exit_code(judge(plan, seen))
     return {
         "host_contract": {
             "contract": values["contract"],
@@ -55,7 +56,8 @@ def look(values: Values, send: Send) -> dict[str, Any]:
             "engine": told["engine"],
             "kernel": told["kernel"],
             "observations": [asdict(one) for one in seen],
-            "held": exit_code(judge(plan, seen)) is ExitCode.HELD,
+            "held": worth is ExitCode.HELD,
+            "missed": worth is ExitCode.BROKEN,
         }
     }
 

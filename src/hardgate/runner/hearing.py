@@ -26,10 +26,12 @@ CONCLUSIONS = frozenset(
         "Refuse a host that does not keep the contract of one",
         "Refuse a runner that does not keep its contract",
         "Refuse a runner on which tier 4 does not hold",
-        "Say that this host is no runner",
+        "Say that this host is not known to work",
     }
 )
 """Tasks that fail for what was seen: the verdicts tell it."""
+UNREGISTERING = "/unregister.yml"
+"""The file of the role's tasks that take a runner back."""
 GATE = "remote_gate"
 """The fact that tells of the gate there."""
 
@@ -93,7 +95,7 @@ class Hearing:
         elif str(data.get("task_action")).endswith("debug") and data.get("role") == "runner":
             message = answer.get("msg", ())
             seen.notices += message if isinstance(message, list) else [str(message)]
-        if data.get("role") == "runner" and "withdraw" in str(data.get("task_path")):
+        if data.get("role") == "runner" and UNREGISTERING in str(data.get("task_path")):
             seen.withdrawn = True
 
     def _fail(self, seen: Seen, error: HardgateError) -> None:
