@@ -89,6 +89,14 @@ id:
   description: Its number at the forge, where the program wrote it down.
   type: str
   returned: always
+url:
+  description: At which forge it was registered when this began; empty where it was not.
+  type: str
+  returned: always
+name:
+  description: By which name.
+  type: str
+  returned: always
 """
 
 import json
@@ -228,13 +236,30 @@ def forget(parameters: Mapping[str, Any]) -> bool:
     return bool(there)
 
 
+def register(parameters: Mapping[str, Any], command: Mapping[str, Any], token: str) -> None:
+    """Register it; where that fails, what it was registered as before is there again."""
+    old = {Path(name): Path(f"{name}.before") for name in parameters["files"]}
+    there = {file: aside for file, aside in old.items() if file.exists()}
+    for file, aside in there.items():
+        file.replace(aside)
+    try:
+        run(parameters, command, token)
+    except RefusedError:
+        for file, aside in there.items():
+            aside.replace(file)
+        raise
+    for aside in there.values():
+        aside.unlink()
+
+
 def main() -> None:
     """Answer to Ansible."""
     module = AnsibleModule(argument_spec=OPTIONS)
     parameters = module.params["registration"]
     state, command = module.params["state"], module.params["command"]
     why = list(reasons(parameters))
-    identity = str(read(Path(parameters["seen"]["file"])).get(parameters["seen"]["id"], ""))
+    keys, known = parameters["seen"], read(Path(parameters["seen"]["file"]))
+    at = {name: str(known.get(keys[name], "")) for name in ("id", "url", "name")}
     there = any(Path(name).exists() for name in parameters["files"])
     changed = False
     told = ""
@@ -242,8 +267,7 @@ def main() -> None:
         if state == "looked":
             told = version(parameters)
         if state == "present" and (why or module.params["fresh"]):
-            changed = forget(parameters)
-            run(parameters, command, module.params["token"])
+            register(parameters, command, module.params["token"])
             changed = True
             why = []
         elif state == "absent" and there:
@@ -262,7 +286,7 @@ def main() -> None:
     missing = [name for name in parameters["files"] if not Path(name).is_file()]
     if state == "present" and missing:
         module.fail_json(msg=f"The runner said that it registered, and left no {missing}.")
-    module.exit_json(changed=changed, reasons=why, registered=there, id=identity, version=told)
+    module.exit_json(changed=changed, reasons=why, registered=there, version=told, **at)
 
 
 if __name__ == "__main__":
