@@ -26,18 +26,23 @@ SHARED = "  steps:\n    - shell: bash\n      run: "
 
 
 @pytest.fixture(scope="session")
-def act(once: Once, shared: Path) -> str:
-    """Find act, or build it by Go; a machine with neither is told, and nothing is shown."""
-    # Two first uses of 'pipx run' at once make one environment, and break each other.
-    once("nox", lambda: output_of(["pipx", "run", "nox", "--version"]))
-    found = shutil.which("act")
-    if found:
-        return found
-    go = shutil.which("go")
-    if not go:
-        pytest.skip("This machine has neither act nor Go: no workflow was run.")
+def found_act(once: Once, shared: Path) -> str:
+    """Find act, or build it by Go; empty on a machine with neither."""
+    found, go = shutil.which("act"), shutil.which("go")
+    if found or not go:
+        return found or ""
     once("act", lambda: output_of(["env", f"GOBIN={shared}", go, "install", ACT]))
     return str(shared / "act")
+
+
+@pytest.fixture(scope="session")
+def act(once: Once, found_act: str) -> str:
+    """Give act, ready; a machine that cannot have it is told, and nothing is shown."""
+    # Two first uses of 'pipx run' at once make one environment, and break each other.
+    once("nox", lambda: output_of(["pipx", "run", "nox", "--version"]))
+    if not found_act:
+        pytest.skip("This machine has neither act nor Go: no workflow was run.")
+    return found_act
 
 
 def stand_in(folder: Path, name: str, script: str) -> Path:
