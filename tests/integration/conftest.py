@@ -91,6 +91,15 @@ def once(shared: Path) -> Once:
     return Once(folder=shared)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a module's tests in one process, in their order, where nobody says otherwise."""
+    for item in items:
+        told = any(item.get_closest_marker(name) for name in ("independent", "xdist_group"))
+        if item.path.is_relative_to(HERE) and not told:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Run a test, with its fixtures, beside others, or alone where it has to be."""

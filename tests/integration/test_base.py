@@ -16,6 +16,8 @@ from hardgate.errors import UsageError
 from hardgate.image import digest_of
 from tests.integration.names import unique
 
+pytestmark = pytest.mark.independent
+
 OURS = unique("hardgate-test/own-base")
 USERS = unique("hardgate-test/users")
 

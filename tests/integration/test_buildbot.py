@@ -30,8 +30,6 @@ from tests.integration.conftest import ROOT
 from tests.integration.test_leaving import wait_until_gone
 from tests.integration.test_templates import git
 
-pytestmark = pytest.mark.xdist_group("buildbot")
-
 CONFIGURATION = ROOT / "docs" / "buildbot" / "master.cfg"
 PACKAGES = ("buildbot==4.3.0", "buildbot-worker==4.3.0", "buildbot-www==4.3.0")
 WORKERS = ("docker-host-1", "docker-host-2")

@@ -18,6 +18,8 @@ from tests.integration.machine import Machine, machine
 from tests.integration.names import unique
 from tests.integration.test_leaving import left_of, run_of, wait_until_gone
 
+pytestmark = pytest.mark.independent
+
 
 @pytest.fixture(scope="module")
 def tags(client: docker.APIClient, base: str, host_image: str, reference: str) -> dict[str, str]:

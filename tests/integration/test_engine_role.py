@@ -21,8 +21,6 @@ from hardgate.owner import Owner, Process
 from hardgate.proxy import proxy_environment
 from tests.integration.names import unique
 
-pytestmark = pytest.mark.xdist_group("fresh-machine")
-
 DOCKERFILE = """
 ARG BASE_IMAGE
 FROM ${BASE_IMAGE}

@@ -8,6 +8,8 @@ import pytest
 
 from tests.integration.conftest import IMAGES, Gate
 
+pytestmark = pytest.mark.independent
+
 EVERY_PROBE = frozenset(
     {
         "agent_uid_1000",

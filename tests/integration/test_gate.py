@@ -9,6 +9,8 @@ import pytest
 from tests.integration.conftest import Gate
 from tests.integration.test_leaving import processes_of
 
+pytestmark = pytest.mark.independent
+
 MakeContract = Callable[..., Path]
 
 

@@ -15,6 +15,8 @@ import pytest
 from hardgate.owner import RUN, Owner, Process
 from tests.integration.conftest import ROOT, Ended, Running
 
+pytestmark = pytest.mark.independent
+
 Start = Callable[..., Running]
 STAGES = (
     "Make the test host's image ready",

@@ -15,6 +15,8 @@ from hardgate.errors import PlaybookError, UsageError
 from hardgate.inventory import Inventory
 from hardgate.playbook import Event, PlayInterruptedError, hosts_of, play, unsafe
 
+pytestmark = pytest.mark.independent
+
 HEAD = "- name: Try\n  hosts: localhost\n  gather_facts: false\n  tasks:\n"
 
 

@@ -31,8 +31,6 @@ from hardgate.workspace import (
 from tests.integration.conftest import ROOT
 from tests.integration.machine import Machine, machine
 
-pytestmark = pytest.mark.xdist_group("second-look")
-
 SHELLS = {
     "dash": "FROM {reference}\n",
     "bash": (

@@ -10,6 +10,8 @@ from hardgate.pipeline.change import Added
 from hardgate.pipeline.kingfisher import find_in_lines
 from tests.scanners.shapes import HARMLESS, SHAPES
 
+pytestmark = pytest.mark.independent
+
 FORMS = ("{}", 'KEY = "{}"', "key: {}")
 
 

@@ -16,6 +16,8 @@ from hardgate.report.console import Console
 from hardgate.tier import Tier
 from tests.integration.conftest import ROOT
 
+pytestmark = pytest.mark.independent
+
 BLIND = (
     '{"version": 1, "agent_uid": 1000, "capabilities": [{"name": "blind", "description": "d", '
     '"severity": "hard", "source": "s", "probe": "exit 0"}]}'

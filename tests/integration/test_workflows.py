@@ -18,6 +18,8 @@ from tests.integration.test_templates import git, run, template
 
 __all__ = ["template"]
 
+pytestmark = pytest.mark.independent
+
 ROOT = Path(__file__).parents[2]
 ACT = "github.com/nektos/act@v0.2.89"
 SECONDS = 1500
