@@ -466,19 +466,19 @@ def test_every_capability_of_both_contracts_is_broken_here() -> None:
 
 @pytest.fixture(scope="module")
 def killed(world: World, looked: Looked) -> Ran:
-    """Take the power from a host in the middle of a run, and ask a thing of another's too much."""
+    """Take the power from a host in the middle of a run that has another one to heal."""
     assert looked
     world.hosts["one"].shell(f"chmod 0777 {PROGRAM}")
-    process, out = world.start()
-    assert process.stdout is not None
+    process, out = world.start("--limit", "one,three")
     said = ""
-    for line in process.stdout:
-        said += line
-        if "Probe the host" in line:
-            world.hosts["three"].kill()
-            break
-    said += process.stdout.read()
-    process.wait(timeout=600)
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said += line
+            if "Probe the host" in line:
+                world.hosts["three"].kill()
+                break
+        said += process.stdout.read()
     print(said)
     world.hosts.boot("three")
     return Ran(exit_code=process.returncode, output=said, folder=out)
@@ -490,7 +490,7 @@ def test_a_host_that_is_killed_in_the_middle_is_an_error_of_its_own(killed: Ran)
     assert told["exit_code"] == 3
     assert "could not be reached" in told["error"]["problem"]
     assert killed.junit("three").errors > 0
-    assert [killed.summary(name)["exit_code"] for name in ("one", "two")] == [0, 0]
+    assert killed.summary("one")["exit_code"] == 0
     assert killed.summary("one")["changed"], "what was broken by hand is healed"
 
 
