@@ -522,3 +522,13 @@ def test_a_runner_that_misses_the_second_contract_is_taken_back(
     )
     assert told.output.split()[:2] == ["inactive", "disabled"]
     assert "No such file" in told.output
+
+
+def test_a_runner_that_is_removed_is_one_no_longer(world: World, withdrawn: Ran) -> None:
+    assert withdrawn.exit_code == 1
+    ran = world.run("--limit", "one", "--remove")
+    assert ran.exit_code == 0
+    assert ran.output.splitlines()[-1] == (
+        "HARDGATE RUNNER GREEN: no runners any more: 1 of 1 host (exit 0)"
+    )
+    assert world.hosts["one"].run("root", "id", "hardgate-runner").status != 0

@@ -64,7 +64,8 @@ def test_a_stopped_fleet_says_so() -> None:
 
 
 def test_the_opening_says_by_what_is_judged() -> None:
-    said = opening(fleets.mixed())
+    mixed = fleets.mixed()
+    said = opening(mixed, mixed.id)
     assert "contract contracts/t4.yaml v1, 10 capabilities; 2 images, 4 hosts" in said
     assert said.endswith(f"sha256:{fleets.WANTED.sha256}")
 

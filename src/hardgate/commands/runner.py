@@ -17,6 +17,7 @@ from hardgate.inventory import Inventory
 from hardgate.plan import make_host_plan, make_plan
 from hardgate.playbook import hosts_of
 from hardgate.prove import prove
+from hardgate.runner.dismiss import dismiss
 from hardgate.runner.enrol import enrol
 from hardgate.runner.request import RunnerRequest
 
@@ -42,7 +43,8 @@ def main(words: Sequence[str]) -> int:
     values = _parser().read(words)
     if values.prove:
         return int(prove(read_prove(values, os.environ), console_of(values)))
-    return int(enrol(read_request(values, os.environ), console_of(values)))
+    request = read_request(values, os.environ)
+    return int((dismiss if values.remove else enrol)(request, console_of(values)))
 
 
 def _parser() -> Parser:
@@ -81,7 +83,6 @@ def read_request(values: argparse.Namespace, environ: Mapping[str, str]) -> Runn
         reference=values.image,
         words=(*(("--image", values.image) if values.image else ()), *words),
         secrets=read_secrets(values.token_file, environ),
-        remove=values.remove,
         out=values.out,
     )
 

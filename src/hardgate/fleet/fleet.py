@@ -2,9 +2,7 @@
 
 import secrets
 import time
-import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,7 @@ from hardgate.fleet.hearing import Hearing
 from hardgate.fleet.request import FleetImage, FleetRequest
 from hardgate.fleet.run import FleetRun
 from hardgate.fleet.standing import Standing, State
-from hardgate.guarded_folder import guarded_folder
-from hardgate.interruption import Interrupted, signals_raised
-from hardgate.owner import Owner, Process
-from hardgate.playbook import play, unsafe
+from hardgate.play_elsewhere import play_elsewhere
 from hardgate.report.closing import Tone
 from hardgate.report.console import Console
 from hardgate.report.fleet.folder import open_fleet_folder, write_reports
@@ -25,11 +20,9 @@ from hardgate.report.fleet.headline import headline, opening
 from hardgate.report.fleet.markdown import STATES
 from hardgate.report.folder import folder_of
 from hardgate.report.plain import one_line
-from hardgate.source import pack_source
 
 PLAYBOOK = "fleet.yml"
-LIFE_SECONDS = 24 * 3600
-"""After these what the run left here is debris, whatever it does."""
+STOPPED = HardgateError("The fleet was stopped before its gate had answered.")
 TONES = {State.GREEN: Tone.GOOD, State.RED: Tone.BAD}
 
 
@@ -37,25 +30,31 @@ def run_fleet(request: FleetRequest, console: Console) -> ExitCode:
     """Verify all images where they run, and write the reports, whatever happens."""
     begun, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     run_id = secrets.token_hex(4)
-    owner = Owner(run=run_id, process=Process.current(), deadline=int(time.time()) + LIFE_SECONDS)
     folder = open_fleet_folder(request.out, run_id)
     _forget(request, folder.path)
-    course = _Course(request=request, console=console)
-    console.line(opening(course.run(run_id, started_at, 0.0)))
-    with signals_raised():
-        try:
-            course.go(owner, folder.path.resolve())
-        except Interrupted as interruption:
-            course.interrupted = interruption.exit_code
-        except HardgateError as error:
-            course.problem = error
-        except Exception as error:
-            course.problem = HardgateError(
-                f"Hardgate itself failed: {type(error).__name__}: {error}.",
-                "Please report it, with the evidence.",
-                evidence=traceback.format_exc(),
-            )
-    run = course.run(run_id, started_at, time.monotonic() - begun)
+    console.line(opening(request, run_id))
+    hearing = Hearing(request, lambda standing: _tell(standing, console))
+    with console.step("Verify the images where they run"):
+        broken = play_elsewhere(
+            PLAYBOOK,
+            lambda source: dict(variables(request, source, folder.path.resolve())),
+            inventory=request.inventory,
+            run_id=run_id,
+            on_event=hearing.hear,
+        )
+    run = FleetRun(
+        id=run_id,
+        started_at=started_at,
+        seconds=time.monotonic() - begun,
+        wanted=request.wanted,
+        host_kind=request.host_kind,
+        hosts=request.hosts,
+        images=request.images,
+        standings=hearing.standings(STOPPED if broken.interrupted else broken.problem),
+        remarks=tuple(hearing.remarks),
+        interrupted=broken.interrupted,
+        problem=broken.problem,
+    )
     write_reports(run, folder, console.redactor)
     _close(run, folder.path, console)
     return run.exit_code
@@ -70,63 +69,15 @@ def _forget(request: FleetRequest, reports: Path) -> None:
                 file.unlink(missing_ok=True)
 
 
-@dataclass(kw_only=True)
-class _Course:
-    """What is known so far."""
-
-    request: FleetRequest
-    console: Console
-    hearing: Hearing = field(init=False)
-    interrupted: ExitCode | None = None
-    problem: HardgateError | None = None
-
-    def __post_init__(self) -> None:
-        self.hearing = Hearing(self.request, self._tell)
-
-    def go(self, owner: Owner, reports: Path) -> None:
-        with (
-            guarded_folder(owner) as folder,
-            self.console.step("Verify the images where they run"),
-        ):
-            source = folder / "source.tar"
-            pack_source(source)
-            play(
-                PLAYBOOK,
-                {key: unsafe(value) for key, value in variables(self.request, source, reports)},
-                inventory=self.request.inventory,
-                on_event=self.hearing.hear,
-                directory=folder,
-            )
-
-    def run(self, run_id: str, started_at: str, seconds: float) -> FleetRun:
-        broken_off = (
-            HardgateError("The fleet was stopped before its gate had answered.")
-            if self.interrupted
-            else None
-        )
-        return FleetRun(
-            id=run_id,
-            started_at=started_at,
-            seconds=seconds,
-            wanted=self.request.wanted,
-            host_kind=self.request.host_kind,
-            hosts=self.request.hosts,
-            images=self.request.images,
-            standings=self.hearing.standings(broken_off or self.problem),
-            remarks=tuple(self.hearing.remarks),
-            interrupted=self.interrupted,
-            problem=self.problem,
-        )
-
-    def _tell(self, standing: Standing) -> None:
-        if self.console.verbosity < 0 and standing.state is State.GREEN:
-            return
-        where = f"{standing.image.reference} on {standing.host}"
-        error = standing.error
-        why = error.problem if error else standing.said.headline if standing.said else ""
-        tone = TONES.get(standing.state, Tone.UNSURE)
-        self.console.line(f"  {STATES[standing.state]}  {one_line(where)}", tone)
-        self.console.say(f"    {why}")
+def _tell(standing: Standing, console: Console) -> None:
+    if console.verbosity < 0 and standing.state is State.GREEN:
+        return
+    where = f"{standing.image.reference} on {standing.host}"
+    error = standing.error
+    why = error.problem if error else standing.said.headline if standing.said else ""
+    tone = TONES.get(standing.state, Tone.UNSURE)
+    console.line(f"  {STATES[standing.state]}  {one_line(where)}", tone)
+    console.say(f"    {why}")
 
 
 def variables(request: FleetRequest, source: Path, reports: Path) -> Iterator[tuple[str, Any]]:

@@ -80,6 +80,7 @@ class Hearing:
 
     def _take(self, seen: Seen, data: Mapping[str, Any]) -> None:
         answer = data.get("res", {})
+        seen.heard = True
         seen.changed = seen.changed or bool(answer.get("changed"))
         if "host_contract" in answer:
             told = answer["host_contract"]

@@ -24,6 +24,4 @@ class RunnerRequest:
     """For its gate."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The role's variables that nobody may see, by name: `runner_token` and its like."""
-    remove: bool = False
-    """Hosts are to be runners no longer."""
     out: Path | None = None

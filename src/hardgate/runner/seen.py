@@ -26,5 +26,7 @@ class Seen:
     """What the roles want the reader to know, such as what the group 'docker' means."""
     withdrawn: bool = False
     """It was a runner for a while, and was taken back."""
+    heard: bool = False
+    """A task ended well there."""
     changed: bool = False
     """A role changed something there."""

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from hardgate.contract import Contract
 from hardgate.errors import ExitCode
+from hardgate.fleet.request import FleetRequest
 from hardgate.fleet.run import FleetRun, names
 from hardgate.fleet.standing import Standing, State
 from hardgate.report.headline import NAMED, colour_word, count
@@ -14,12 +15,12 @@ DIGITS = 12
 """Of a sha256, where a person reads it."""
 
 
-def opening(run: FleetRun) -> str:
+def opening(asked: FleetRequest | FleetRun, run_id: str) -> str:
     """Say by what is judged, and where. The hash comes last, for a terminal may break the line."""
     return one_line(
-        f"hardgate fleet: contract {contract_words(run.wanted)}; "
-        f"{count(len(run.images), 'image')}, {count(len(run.hosts), 'host')}; "
-        f"{run.host_kind} test hosts; run {run.id}; sha256:{run.wanted.sha256}"
+        f"hardgate fleet: contract {contract_words(asked.wanted)}; "
+        f"{count(len(asked.images), 'image')}, {count(len(asked.hosts), 'host')}; "
+        f"{asked.host_kind} test hosts; run {run_id}; sha256:{asked.wanted.sha256}"
     )
 
 

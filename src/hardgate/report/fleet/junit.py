@@ -36,7 +36,7 @@ def junit(run: FleetRun, redactor: Redactor) -> bytes:
     red = any(case.kind in {"failure", "error"} for suite in suites for case in suite.cases)
     if run.problem or (run.exit_code is not ExitCode.HELD and not red):
         suites.append(_whole_run(run, clean))
-    title = f"{headline(run)} {opening(run)}"
+    title = f"{headline(run)} {opening(run, run.id)}"
     return write_suites(suites, title=redactor.text(one_line(title)))
 
 

@@ -49,7 +49,7 @@ def _lines(run: FleetRun, say: Say) -> Iterator[str]:
     yield f"# {say(headline(run))}"
     yield from (
         "",
-        say(opening(run)),
+        say(opening(run, run.id)),
         "",
         *_contracts(run, say),
         "",
