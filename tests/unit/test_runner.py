@@ -251,12 +251,12 @@ def test_observations_are_kept_by_contract_and_without_secrets() -> None:
 
 
 def test_the_first_trouble_is_kept_and_conclusions_are_no_trouble() -> None:
-    failing = {"task_action": "ansible.builtin.assert", "res": {"msg": "It is so."}}
+    failing: dict[str, Any] = {"task_action": "ansible.builtin.assert", "res": {"msg": "It is so."}}
     concluded = event(
         "runner_on_failed", task="Refuse a runner that does not keep its contract", **failing
     )
     assert hear(concluded).seen["one"].error is None
-    again = {"task_action": "fail", "res": {"msg": "It is otherwise."}}
+    again: dict[str, Any] = {"task_action": "fail", "res": {"msg": "It is otherwise."}}
     one = hear(
         event("runner_on_failed", task="Install", **failing),
         event("runner_on_failed", task="Later", **again),
