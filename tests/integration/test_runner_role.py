@@ -254,14 +254,40 @@ def test_a_second_playing_changes_nothing(
     assert world.on_all(SHAPE) == shape
 
 
+@pytest.fixture(scope="module")
+def refused(world: World, shape: Mapping[str, str]) -> Played:
+    """Ask for what cannot be had, on two of them, and for another label on the third."""
+    assert shape
+    kept = {name: dict(values) for name, values in world.variables.items()}
+    for values in world.variables.values():
+        del values["runner_token"]
+    world.variables["forgejo"]["runner_sha256"] = "0" * 64
+    world.variables["github"]["runner_labels"] = ["docker-host", "more"]
+    world.variables["gitea"]["runner_labels"] = ["docker-host:host", "more:host"]
+    played = world.play()
+    world.variables.update(kept)
+    return played
+
+
 def test_a_program_with_another_hash_is_refused_and_the_old_one_stays(
-    world: World, shape: Mapping[str, str]
+    world: World, refused: Played, shape: Mapping[str, str]
 ) -> None:
-    played = world.play("forgejo", runner_sha256="0" * 64)
-    assert played.status != 0
-    assert "is pinned; nothing was installed" in " ".join(played.output.split())
+    assert refused.count("forgejo", "failed") == 1
+    assert "is pinned; nothing was installed" in " ".join(refused.output.split())
     assert world.on_all(SHAPE, "forgejo")["forgejo"] == shape["forgejo"]
     world.forge.wait_for_polls("forgejo")
+
+
+def test_labels_that_need_another_registration_need_a_token(world: World, refused: Played) -> None:
+    assert refused.count("github", "failed") == 1
+    assert "there is no token" in " ".join(refused.output.split())
+    world.forge.wait_for_polls("github")
+
+
+def test_labels_that_are_declared_at_the_start_do_not(world: World, refused: Played) -> None:
+    assert refused.count("gitea", "failed") == 0
+    world.forge.wait_for_polls("gitea")
+    assert "more" in world.forge.runner("gitea").labels
 
 
 DRIFT = {
@@ -302,9 +328,9 @@ DRIFT = {
 
 
 @pytest.fixture(scope="module")
-def running(world: World, shape: Mapping[str, str]) -> list[Job]:
-    """Have a job run on the hosts that will have to be started anew."""
-    assert shape
+def running(world: World, refused: Played) -> list[Job]:
+    """Have a job run on each host; all will have to be started anew."""
+    assert refused
     jobs = [world.forge.queue("echo begun; sleep 15; echo ended") for _ in FORGES]
     return [job.wait_until_taken() for job in jobs]
 
@@ -342,30 +368,27 @@ def test_no_job_was_ended_for_it(running: list[Job], healed: Played) -> None:
     ] * len(running)
 
 
-def test_other_labels_are_declared_or_registered_anew(world: World, healed: Played) -> None:
+@pytest.fixture(scope="module")
+def changed(world: World, healed: Played) -> Played:
+    """Have GitHub's with another label, and Gitea's for one job only."""
     assert healed.status == 0
-    for name in ("gitea", "github"):
-        host = ["docker-host:host", "more:host"] if name == "gitea" else ["docker-host", "more"]
-        world.variables[name]["runner_labels"] = host
-        del world.variables[name]["runner_token"]
-    refused = world.play("gitea", "github")
-    assert "there is no token" in " ".join(refused.output.split())
-    assert refused.count("gitea", "failed") == 0
-    assert refused.count("github", "failed") == 1
-    world.give_tokens("github")
-    assert world.play("github").status == 0
-    for name in ("gitea", "github"):
-        world.forge.wait_for_polls(name)
-        assert "more" in world.forge.runner(name).labels
-
-
-def test_an_ephemeral_runner_ends_after_one_job_and_is_not_started_again(
-    world: World, healed: Played
-) -> None:
-    assert healed.status == 0
+    world.variables["github"]["runner_labels"] = ["docker-host", "more"]
     world.variables["gitea"] |= {"runner_ephemeral": True, "runner_labels": ["once:host"]}
-    world.give_tokens("gitea")
-    assert world.play("gitea").status == 0
+    world.give_tokens("github", "gitea")
+    return world.play("github", "gitea")
+
+
+def test_other_labels_are_registered_and_said_aloud(world: World, changed: Played) -> None:
+    assert changed.status == 0
+    assert "github is registered anew: labels is" in " ".join(changed.output.split())
+    world.forge.wait_for_polls("github")
+    assert "more" in world.forge.runner("github").labels
+
+
+def test_an_ephemeral_runner_ends_after_one_job_and_then_needs_a_new_token(
+    world: World, changed: Played
+) -> None:
+    assert changed.status == 0
     world.forge.queue("true", label="once").wait()
     host = world.hosts["gitea"]
     host.shell("while systemctl is-active --quiet hardgate-runner; do sleep 0.1; done")
@@ -421,8 +444,8 @@ def test_the_metadata_service_is_kept_from_jobs_after_the_engine_was_started_ane
     assert "Connection refused" in refused.output
 
 
-def test_removal_leaves_nothing_and_says_so(world: World, healed: Played) -> None:
-    assert healed.status == 0
+def test_removal_leaves_nothing_and_says_so(world: World, changed: Played) -> None:
+    assert changed.status == 0
     world.variables["github"]["runner_remove_token"] = world.forge.issue_token("remove")
     started = time.monotonic()
     played = world.play(runner_state="absent")
