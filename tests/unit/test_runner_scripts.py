@@ -33,7 +33,7 @@ def leave_no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("process", [ME, GONE, ELSEWHERE, INSIDE])
-@pytest.mark.parametrize("deadline", [NOW - 60, NOW + 600])
+@pytest.mark.parametrize("deadline", [NOW - 60, NOW + 600], ids=["over", "ahead"])
 @pytest.mark.parametrize("keep", [True, False])
 def test_the_hosts_reaper_condemns_what_hardgates_own_does(
     process: Process, deadline: int, keep: bool
