@@ -132,9 +132,14 @@ def test_a_signal_ends_the_play_first_and_reaches_the_caller_then(
 ) -> None:
     del home
     file = tmp_path / "pid"
+    # What a shell started in the background was told to ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=interrupt_when, args=(file,), daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        play(sleeper, {"pid_file": str(file)}, timeout=90)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            play(sleeper, {"pid_file": str(file)}, timeout=90)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert_gone(int(file.read_text()))
 
 
