@@ -14,6 +14,7 @@ from hardgate.plan import Plan
 from hardgate.report.headline import colour_word
 from hardgate.report.summary import SCHEMA_VERSION
 from hardgate.verdict import Kind, Outcome
+from hardgate.verdict import exit_code as added_up
 
 T = TypeVar("T")
 NOT_TRUSTED = "Look at the reports and at the hardgate of that host, and run the fleet again."
@@ -136,7 +137,7 @@ def _doubts(said: Said, summary: Mapping[str, Any], status: Any, asked: Asked) -
         yield f"Its summary says {_shown(summary.get('outcome'))} and exit {code}."
     yield from _foreign(summary, asked)
     yield from _odd_verdicts(said, asked.plan)
-    worth = _worth(said.verdicts)
+    worth = added_up(said.verdicts)
     if said.exit_code in {ExitCode.HELD, ExitCode.BROKEN} and said.exit_code is not worth:
         yield f"Its summary says exit {code}, and its verdicts come to {int(worth)}."
     if said.exit_code is ExitCode.HELD and (said.problem or not said.digest or not said.engine):
@@ -187,17 +188,6 @@ def _misfits(noun: str, planned: Sequence[str], said: Said, kind: Kind) -> Itera
     for name in told:
         if name not in planned:
             yield f"It has a verdict of a {noun} {_shown(name)}, which was not planned."
-
-
-def _worth(verdicts: Sequence[Told]) -> ExitCode:
-    """Add the verdicts up, as every gate does."""
-    hard = [told for told in verdicts if told.severity is Severity.HARD]
-    if any(told.outcome is Outcome.FAIL for told in hard):
-        return ExitCode.BROKEN
-    looked = any(told.kind is Kind.CAPABILITY for told in hard)
-    if not looked or any(told.outcome is Outcome.ERROR for told in hard):
-        return ExitCode.UNKNOWN
-    return ExitCode.HELD
 
 
 def _get(table: Mapping[str, Any], key: str, kind: type[T] | tuple[type[T], ...]) -> T:

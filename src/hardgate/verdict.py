@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 from hardgate.contract import Capability, Severity
 from hardgate.diagnose.miss import Miss
@@ -81,7 +82,23 @@ def judge(
     )
 
 
-def exit_code(verdicts: Iterable[Verdict], *, partial: bool = False) -> ExitCode:
+class Weighed(Protocol):
+    """What counts of a verdict, also of one that was given elsewhere."""
+
+    @property
+    def kind(self) -> Kind:
+        """What was promised."""
+
+    @property
+    def severity(self) -> Severity:
+        """What a miss costs."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is known of it."""
+
+
+def exit_code(verdicts: Iterable[Weighed], *, partial: bool = False) -> ExitCode:
     """Say what the run is worth. Nothing verified is never 0; an advisory miss never counts."""
     hard = [verdict for verdict in verdicts if verdict.severity is Severity.HARD]
     if any(verdict.outcome is Outcome.FAIL for verdict in hard):

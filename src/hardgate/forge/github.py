@@ -24,9 +24,7 @@ class GitHub:
     @classmethod
     def at(cls, address: Address, token: str) -> "GitHub":
         """Open the API."""
-        api = (
-            PUBLIC if address.host in {"github.com", "www.github.com"} else f"{address.base}/api/v3"
-        )
+        api = PUBLIC if address.host in HOSTS else f"{address.base}/api/v3"
         return cls(address=address, wire=Wire(api, f"Bearer {token}"))
 
     def default_branch(self) -> str:

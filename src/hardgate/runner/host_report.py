@@ -101,11 +101,8 @@ def _run(plan: Plan, seen: Seen, why_not: str, run_id: str, started_at: str, sec
 
 def _read_gate(seen: Seen, request: RunnerRequest) -> tuple[Said | None, HardgateError | None]:
     if seen.gate is None:
-        return None, HardgateError(
-            _why_not(seen, "The gate was not run there.")
-            if seen.error is None
-            else seen.error.problem
-        )
+        why = seen.error.problem if seen.error else "The gate was not run there."
+        return None, HardgateError(why)
     asked = Asked(reference=request.reference, plan=request.gate_plan, host_kind=DIRECT)
     try:
         return read_said(seen.gate.get("summary"), seen.gate.get("exit_code"), asked), None
