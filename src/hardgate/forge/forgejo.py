@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from hardgate.forge import repository
 from hardgate.forge.address import Address
 from hardgate.forge.forge import (
     EVENT,
@@ -46,13 +47,11 @@ class Forgejo:
 
     def default_branch(self) -> str:
         """Name it."""
-        told = self.wire.get(f"{self.address.path}")
-        return str(field(told, "default_branch", str, "the repository"))
+        return repository.default_branch(self.wire, self.address.path)
 
     def commit_of(self, branch: str) -> str:
         """Give the commit that a branch is at."""
-        told = self.wire.get(f"{self.address.path}/branches/{quote(branch)}")
-        return str(field(field(told, "commit", dict, "a branch"), "id", str, "a branch"))
+        return repository.commit_of(self.wire, self.address.path, branch)
 
     def dispatched(self, commit: str) -> tuple[RemoteRun, ...]:
         """List the dispatched runs of a commit."""

@@ -9,7 +9,7 @@ needs no login as long as the repository is public.
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from hardgate.forge import actions
+from hardgate.forge import actions, repository
 from hardgate.forge.address import Address
 from hardgate.forge.forge import RemoteArtifact, RemoteJob, RemoteRun, field
 from hardgate.forge.wire import RefusedError, Wire
@@ -38,13 +38,11 @@ class Gitea:
 
     def default_branch(self) -> str:
         """Name it."""
-        told = self.wire.get(f"{self.address.path}")
-        return str(field(told, "default_branch", str, "the repository"))
+        return repository.default_branch(self.wire, self.address.path)
 
     def commit_of(self, branch: str) -> str:
         """Give the commit that a branch is at."""
-        told = self.wire.get(f"{self.address.path}/branches/{quote(branch)}")
-        return str(field(field(told, "commit", dict, "a branch"), "id", str, "a branch"))
+        return repository.commit_of(self.wire, self.address.path, branch)
 
     def dispatched(self, commit: str) -> tuple[RemoteRun, ...]:
         """List the dispatched runs of a commit."""

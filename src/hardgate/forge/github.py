@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from hardgate.forge import actions
+from hardgate.forge import actions, repository
 from hardgate.forge.address import Address
 from hardgate.forge.forge import RemoteArtifact, RemoteJob, RemoteRun, field
 from hardgate.forge.wire import Wire
@@ -29,13 +29,11 @@ class GitHub:
 
     def default_branch(self) -> str:
         """Name it."""
-        told = self.wire.get(f"{self.address.path}")
-        return str(field(told, "default_branch", str, "the repository"))
+        return repository.default_branch(self.wire, self.address.path)
 
     def commit_of(self, branch: str) -> str:
         """Give the commit that a branch is at."""
-        told = self.wire.get(f"{self.address.path}/branches/{quote(branch)}")
-        return str(field(field(told, "commit", dict, "a branch"), "sha", str, "a branch"))
+        return repository.commit_of(self.wire, self.address.path, branch, key="sha")
 
     def dispatched(self, commit: str) -> tuple[RemoteRun, ...]:
         """List the dispatched runs of a commit."""
