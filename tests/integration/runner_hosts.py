@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -230,8 +231,20 @@ def runner_hosts(
 
 def gateway(client: docker.APIClient) -> str:
     """Give the address by which the hosts reach this machine."""
-    config = client.inspect_network("bridge")["IPAM"]["Config"]
-    return str(config[0]["Gateway"])
+    return read_gateway(client.inspect_network("bridge"))
+
+
+def read_gateway(network: Mapping[str, Any]) -> str:
+    """Read a bridge's own IPv4 address from what `inspect_network` returns.
+
+    Engine 20.10 names no gateway from its first start to its second: it chose the subnet itself
+    then, and gave the bridge the subnet's first address.
+    """
+    for config in network["IPAM"]["Config"]:
+        subnet = ip_network(config["Subnet"], strict=False)
+        if subnet.version == 4:
+            return str(config.get("Gateway") or subnet[1])
+    raise ValueError(f"The network '{network['Name']}' has no IPv4 subnet.")
 
 
 def have_ssh() -> None:
