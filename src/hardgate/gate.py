@@ -18,6 +18,7 @@ from requests.exceptions import RequestException
 
 from hardgate import beacon, debris, image, platform_double, workspace
 from hardgate.base import ensure_base
+from hardgate.diagnosis import attach_diagnoses
 from hardgate.engine import Engine, connect, find_engine
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.findings import Findings
@@ -292,7 +293,8 @@ def _conclude(
     error, interrupted = findings.error, findings.interrupted
     problem = f"The run was broken off by {interrupted}." if interrupted else ""
     problem = problem or (error.problem if error else "")
-    verdicts = judge(request.plan, findings.observations, problem)
+    judged = judge(request.plan, findings.observations, problem)
+    verdicts = attach_diagnoses(request.plan, judged, findings.observations)
     code = exit_code(verdicts, partial=request.plan.partial)
     if error is not None and code is ExitCode.HELD:
         code = ExitCode.UNKNOWN

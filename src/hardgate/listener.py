@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from hardgate import workspace
+from hardgate.diagnosis import attach_diagnoses
 from hardgate.errors import HardgateError
 from hardgate.findings import Findings
 from hardgate.lookout import TestHost
@@ -101,7 +102,8 @@ class Listener:
         # Redacted before anything is concluded from it: a conclusion may quote half a secret.
         observation = Observation.from_json(self._console.redactor.value(dict(data)))
         self._findings.observations.append(observation)
-        for verdict in judge(self._plan.only(observation.name), self._findings.observations):
+        plan, observations = self._plan.only(observation.name), self._findings.observations
+        for verdict in attach_diagnoses(plan, judge(plan, observations), observations):
             self._console.verdict(verdict)
 
     def _fail(self, answer: Mapping[str, Any]) -> None:

@@ -3,24 +3,19 @@
 Never silent: every report of a run that used it says so.
 """
 
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import docker
 
 from hardgate.beside import start_beside
 from hardgate.host import TOOLS
 from hardgate.owner import Owner
-from hardgate.pipeline.template import files_in
 
 LIFE_SECONDS = 4 * 3600
 URL, ID = "PLATFORM_URL", "WORKSPACE_ID"
-LARGEST = 256 * 1024
 NOTICE = "The workspace was given hardgate's own platform double to register with, not a platform."
-_NAMES_IT = re.compile(rf"\b{URL}\b".encode())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,17 +24,6 @@ class Double:
 
     environment: Mapping[str, str]
     token: str
-
-
-def wants_platform(context: Path) -> bool:
-    """Tell by the template's own files, its tests left out, whether it asks for a platform."""
-    for file in files_in(context):
-        inside = file.relative_to(context)
-        if inside.parts[0] in {"tests", "test", "docs"} or file.suffix in {".md", ".rst"}:
-            continue
-        if file.stat().st_size <= LARGEST and _NAMES_IT.search(file.read_bytes()):
-            return True
-    return False
 
 
 def open_double(

@@ -6,8 +6,6 @@ from enum import Enum
 from typing import Protocol
 
 from hardgate.contract import Capability, Severity
-from hardgate.diagnose.miss import Miss
-from hardgate.diagnosis import Diagnosis
 from hardgate.errors import ExitCode
 from hardgate.guard import Answer, Guard
 from hardgate.observation import Execution, Observation
@@ -29,6 +27,40 @@ class Kind(Enum):
 
     CAPABILITY = "capability"
     GUARD = "guard"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """Why, and what to do."""
+
+    cause: str
+    """A rule's id."""
+    subject: str
+    """Misses of one cause and one subject are one."""
+    sentence: str
+    remedy: str
+    """Empty where nothing general can be said; the contract's hint stands in then."""
+    quotes: tuple[str, ...]
+    """The lines of evidence that it rests on."""
+    general: bool = False
+    """It says what failed, and not why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What a miss showed when it was looked at again and from outside, and what follows from it."""
+
+    trace: str = ""
+    """The commands as `sh -x` traced them, with what they wrote on stderr."""
+    exit_status: int | None = None
+    flaky: bool = False
+    """The second run passed. The verdict stays a failure."""
+    note: str = ""
+    """What keeps the trace from being the whole story; empty where nothing does."""
+    reason: Reason | None = None
+    """Why, where the evidence says so; it quotes what it rests on."""
+    looked_twice: bool = True
+    """There was a second run; False where the reason rests on the first and on the surroundings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +96,7 @@ class Verdict:
 def judge(
     plan: Plan, observations: Iterable[Observation], problem: str = ""
 ) -> tuple[Verdict, ...]:
-    """Give one verdict for each planned capability and guard, in the plan's order.
+    """Give one verdict for each planned capability and guard, in the plan's order; none diagnosed.
 
     `problem` says why an observation that is missing never came, where that is known.
     """
@@ -136,7 +168,6 @@ def _judge_guard(guard: Guard, context: _Context) -> Verdict:
         reason=reason,
         hint="" if outcome is Outcome.PASS else guard.hint,
         observation=observation,
-        diagnosis=_diagnose(observation, outcome, context),
     )
 
 
@@ -163,20 +194,7 @@ def _judge_capability(capability: Capability, context: _Context) -> Verdict:
         reason=reason,
         hint="" if outcome is Outcome.PASS else capability.hint,
         observation=observation,
-        diagnosis=_diagnose(observation, outcome, context, script=capability.probe),
     )
-
-
-def _diagnose(
-    observation: Observation, outcome: Outcome, context: _Context, *, script: str = ""
-) -> Diagnosis | None:
-    """Look for the reason of a miss; what is concluded here changes no outcome."""
-    if outcome is not Outcome.FAIL:
-        return None
-    uid = context.plan.contract.agent_uid
-    if uid is None:  # The rules know workspaces; what a host's probe says is all there is.
-        return Diagnosis.of_rerun(observation)
-    return Diagnosis.of(Miss(observation=observation, script=script, uid=uid, others=context.seen))
 
 
 def _judge_execution(execution: Execution | None) -> tuple[Outcome, str]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from hardgate.contract import Subject, load_contract
+from hardgate.diagnosis import attach_diagnoses
 from hardgate.errors import PlaybookError
 from hardgate.observation import Observation
 from hardgate.plan import make_host_plan
@@ -74,7 +75,8 @@ def look(folder: Path, probes: Mapping[str, Mapping[str, Any]], url: str) -> Ite
     yield next(one["msg"] for one in seen if "held:" in str(one.get("msg")))
     plan = make_host_plan(load_contract(str(file), subject=Subject.HOST))
     observations = [Observation.from_json(one) for one in told["observations"]]
-    yield {verdict.name: verdict for verdict in judge(plan, observations)}
+    verdicts = attach_diagnoses(plan, judge(plan, observations), observations)
+    yield {verdict.name: verdict for verdict in verdicts}
 
 
 def test_a_host_is_probed_as_its_contract_says_and_judged_here(tmp_path: Path) -> None:

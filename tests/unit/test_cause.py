@@ -3,11 +3,9 @@
 from dataclasses import replace
 
 from hardgate.diagnose.cause import root_causes
-from hardgate.diagnose.reason import Reason
-from hardgate.diagnosis import Diagnosis
 from hardgate.report.headline import headline
 from hardgate.report.summary import summary
-from hardgate.verdict import Outcome, Verdict
+from hardgate.verdict import Diagnosis, Outcome, Reason, Verdict
 from tests.unit import runs
 from tests.unit.test_console import tell
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from hardgate.contract_fields import ProbeUser
+from hardgate.diagnosis import attach_diagnoses
 from hardgate.errors import ExitCode, UsageError
 from hardgate.host_probe import host_probes, probe_variables, read_observations
 from hardgate.plan import make_host_plan
@@ -57,7 +58,7 @@ def test_no_secret_is_left_in_what_is_judged() -> None:
         | {"rerun": {"exit_status": 1, "stderr": f"+ curl -H 'X: {runs.TOKEN}'"}},
     ]
     seen = list(read_observations(told, Redactor().with_values([runs.TOKEN])))
-    verdict = judge(PLAN, seen)[1]
+    verdict = attach_diagnoses(PLAN, judge(PLAN, seen), seen)[1]
     assert verdict.outcome is Outcome.FAIL
     assert MASK in verdict.reason
     assert verdict.diagnosis is not None
@@ -84,6 +85,7 @@ def test_the_rules_about_workspaces_say_nothing_of_a_host() -> None:
         answer("engine_only_on_socket"),
         answer("disk_free", exit_status=127) | {"rerun": {"exit_status": 127, "stderr": said}},
     ]
-    verdict = judge(PLAN, read_observations(told, Redactor()))[1]
+    seen = tuple(read_observations(told, Redactor()))
+    verdict = attach_diagnoses(PLAN, judge(PLAN, seen), seen)[1]
     assert verdict.diagnosis is not None
     assert (verdict.diagnosis.trace, verdict.diagnosis.reason) == (said, None)

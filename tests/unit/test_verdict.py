@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from hardgate.contract import Capability, Contract, Severity
+from hardgate.diagnosis import attach_diagnoses
 from hardgate.errors import ExitCode
 from hardgate.guard import Guard
 from hardgate.observation import Execution, Observation
@@ -131,7 +132,11 @@ def test_an_execution_is_judged(observation: Observation, outcome: Outcome, reas
 )
 def test_a_second_look_is_evidence_and_changes_no_verdict(again: int | None, flaky: bool) -> None:
     trace = Execution(exit_status=again, stderr="+ [ 1 = 0 ]", problem="cut short")
-    verdict = judge_a(replace(ran(1), rerun=trace))
+    observation = replace(ran(1), rerun=trace)
+    undiagnosed = judge_a(observation)
+    assert undiagnosed.diagnosis is None
+    (verdict,) = attach_diagnoses(PLAN, [undiagnosed], [observation])
+    assert replace(verdict, diagnosis=None) == undiagnosed
     assert verdict.outcome is Outcome.FAIL
     assert verdict.reason == "Its probe exited 1, without a word."
     assert verdict.diagnosis is not None
@@ -142,7 +147,9 @@ def test_a_second_look_is_evidence_and_changes_no_verdict(again: int | None, fla
 
 @pytest.mark.parametrize("status", [0, None])
 def test_only_a_failure_has_a_diagnosis(status: int | None) -> None:
-    assert judge_a(replace(ran(status), rerun=Execution(exit_status=0))).diagnosis is None
+    observation = replace(ran(status), rerun=Execution(exit_status=0))
+    verdicts = judge(PLAN, [observation])
+    assert attach_diagnoses(PLAN, verdicts, [observation]) == verdicts
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from hardgate.contract import Contract
 from hardgate.errors import UsageError
 from hardgate.gate import GateRequest, run_gate
 from hardgate.pipeline.policy import read_policy, refuse_direct
+from hardgate.pipeline.template import wants_platform
 from hardgate.pipeline.trust import trust_here
 from hardgate.plan import make_plan
-from hardgate.platform_double import URL, wants_platform
+from hardgate.platform_double import URL
 from hardgate.tier import Tier, load_tiers
 from hardgate.workspace import CONFIGS, TOKEN
 

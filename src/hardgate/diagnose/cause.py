@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hardgate.contract import Severity
-from hardgate.diagnose.reason import Reason
-from hardgate.verdict import Kind, Outcome, Verdict
+from hardgate.verdict import Kind, Outcome, Reason, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

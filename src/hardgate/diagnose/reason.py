@@ -8,7 +8,7 @@ them in `finders/`; neither knows the name of a capability.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hardgate.diagnose.clue import Clue
 from hardgate.diagnose.finders import (
@@ -29,6 +29,7 @@ from hardgate.diagnose.finders import (
 from hardgate.diagnose.miss import Miss
 from hardgate.diagnose.rules import Rule, load_rules
 from hardgate.diagnose.step import Step
+from hardgate.verdict import Reason
 
 Finder = Callable[[Miss, Step], Iterator[Clue]]
 
@@ -52,23 +53,6 @@ WHOLE: tuple[Callable[[Miss], Iterator[Clue]], ...] = (
 )
 _AND_OR = re.compile(r" (?:-a|-o|&&|\|\|) ")
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reason:
-    """Why, and what to do."""
-
-    cause: str
-    """A rule's id."""
-    subject: str
-    """Misses of one cause and one subject are one."""
-    sentence: str
-    remedy: str
-    """Empty where nothing general can be said; the contract's hint stands in then."""
-    quotes: tuple[str, ...]
-    """The lines of evidence that it rests on."""
-    general: bool = False
-    """It says what failed, and not why."""
 
 
 def find_reason(miss: Miss) -> Reason | None:

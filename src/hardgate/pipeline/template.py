@@ -1,5 +1,6 @@
-"""A template's repository: where its parts are. Looks at names alone, and reads nothing."""
+"""A template's repository: where its parts are. Reads no more than what tells one from another."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,10 @@ FORGES = (".github", ".gitea", ".forgejo")
 LEFT_OUT = frozenset(
     {".git", ".nox", ".venv", "venv", "node_modules", "reports", "__pycache__", ".tox"}
 )
+
+
+MAX_SEARCHED_BYTES = 256 * 1024
+_NAMES_PLATFORM = re.compile(rb"\bPLATFORM_URL\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +95,17 @@ def files_in(folder: Path) -> Iterator[Path]:
             yield from files_in(entry)
         elif entry.is_file():
             yield entry
+
+
+def wants_platform(context: Path) -> bool:
+    """Tell by the template's own files, its tests left out, whether it asks for a platform."""
+    for file in files_in(context):
+        inside = file.relative_to(context)
+        if inside.parts[0] in {"tests", "test", "docs"} or file.suffix in {".md", ".rst"}:
+            continue
+        if file.stat().st_size <= MAX_SEARCHED_BYTES and _NAMES_PLATFORM.search(file.read_bytes()):
+            return True
+    return False
 
 
 def is_shell(file: Path) -> bool:

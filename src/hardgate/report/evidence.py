@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from hardgate.diagnose.cause import Cause, root_causes
-from hardgate.diagnosis import thrown_away
+from hardgate.diagnosis import list_discarded_lines
 from hardgate.report.plain import duration, one_line, tail
 from hardgate.run import Run
 from hardgate.verdict import Outcome, Verdict
@@ -24,7 +24,7 @@ def sections(verdict: Verdict, clean: Clean) -> Iterator[Section]:
                 yield title + (", cut" if execution.truncated else ""), clean(text)
     if diagnosis and diagnosis.looked_twice:
         yield _second_look(verdict), clean(diagnosis.trace) or "(no trace)"
-        if thrown := thrown_away(verdict.observation):
+        if thrown := list_discarded_lines(verdict.observation):
             yield "what the probe threw away", clean(thrown)
 
 

@@ -11,13 +11,12 @@ from typing import Any
 
 from hardgate import __version__
 from hardgate.diagnose.cause import Cause, root_causes
-from hardgate.diagnose.reason import Reason
 from hardgate.redact import Redactor
 from hardgate.report.headline import colour_word, headline, not_looked_at
 from hardgate.report.replace import replace_file
 from hardgate.run import Host, Image, Run
 from hardgate.tier import Tier
-from hardgate.verdict import Verdict
+from hardgate.verdict import Reason, Verdict
 
 SCHEMA_VERSION = 1
 SCHEMA = Path(__file__).with_name("summary.schema.json")

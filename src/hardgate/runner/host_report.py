@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hardgate.diagnosis import attach_diagnoses
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.observation import Observation
 from hardgate.plan import Plan
@@ -84,7 +85,8 @@ def _why_not(seen: Seen, before: str) -> str:
 
 def _run(plan: Plan, seen: Seen, why_not: str, run_id: str, started_at: str, seconds: float) -> Run:
     found: list[Observation] | None = seen.observations.get(plan.group)
-    verdicts = judge(plan, found or (), "" if found else why_not)
+    judged = judge(plan, found or (), "" if found else why_not)
+    verdicts = attach_diagnoses(plan, judged, found or ())
     engine, kernel = seen.engine, seen.kernel
     return Run(
         id=run_id,
