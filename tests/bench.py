@@ -18,10 +18,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hardgate.content import CONTRACTS
-from hardgate.contract import load_contract
-from hardgate.engine import find_engine
-from hardgate.playbook import play
+from hardgate.ansible.play import play
+from hardgate.engine.client import find_engine
+from hardgate.model.contract import load_contract
+from hardgate.resources import CONTRACTS
 
 ROOT = Path(__file__).parents[1]
 HOST_UP = "Start the test host's engine"

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import docker
 
-from hardgate.engine import find_engine
-from hardgate.redact import Redactor
+from hardgate.engine.client import find_engine
+from hardgate.redaction import Redactor
 from tests.diagnosis.scenario import Case, Ended, Scenario, load_scenarios, run
 
 ROOT = Path(__file__).parents[2]

@@ -15,10 +15,10 @@ import docker
 import pytest
 from junitparser import JUnitXml
 
-from hardgate.base import ensure_base
-from hardgate.engine import find_engine
-from hardgate.host_image import ensure_host_image
-from hardgate.proxy import proxy_environment
+from hardgate.engine.base_image import ensure_base
+from hardgate.engine.client import find_engine
+from hardgate.engine.proxy import proxy_environment
+from hardgate.host.image import ensure_host_image
 from tests.integration.sharing import Once, company, shared_folder
 
 ROOT = Path(__file__).parents[2]

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import docker
 
-from hardgate import debris
-from hardgate.engine import connect
-from hardgate.host import (
+from hardgate.engine import reaper
+from hardgate.engine.client import connect
+from hardgate.engine.ownership import Owner, Process
+from hardgate.host.engine_relay import Relay
+from hardgate.host.observer import Lookout
+from hardgate.host.test_host import (
     TOOLS,
     HostRequest,
     Lifeline,
@@ -18,9 +21,6 @@ from hardgate.host import (
     create_host,
     wait_until_held,
 )
-from hardgate.lookout import Lookout
-from hardgate.owner import Owner, Process
-from hardgate.relay import Relay
 from tests.integration.names import unique
 
 UNIFIED = """
@@ -85,4 +85,4 @@ def machine(
             yield Machine(url=relay.url, client=inner, lookout=lookout)
         lifeline.close()
     finally:
-        debris.remove_run(client, name)
+        reaper.remove_run(client, name)

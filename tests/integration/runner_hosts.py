@@ -27,14 +27,14 @@ import pytest
 from docker.errors import APIError
 from docker.types import Mount
 
-from hardgate import debris
-from hardgate.base import ensure_base
-from hardgate.capabilities import find_lacking, lacking_here
-from hardgate.engine import find_engine
-from hardgate.host import privileged_config
-from hardgate.host_image import FILES
-from hardgate.owner import Owner, Process
-from hardgate.proxy import proxy_environment
+from hardgate.engine import reaper
+from hardgate.engine.base_image import ensure_base
+from hardgate.engine.capabilities import find_lacking, lacking_here
+from hardgate.engine.client import find_engine
+from hardgate.engine.ownership import Owner, Process
+from hardgate.engine.proxy import proxy_environment
+from hardgate.host.image import FILES
+from hardgate.host.test_host import privileged_config
 
 CONTEXT = Path(__file__).parent / "runner_host"
 TAG = "hardgate-test/runner-host:1"
@@ -206,7 +206,7 @@ def runner_hosts(
 ) -> Iterator[RunnerHosts]:
     """Boot fresh hosts, all at once, and take them down. Those that are bare have no systemd."""
     have_ssh()
-    debris.reap(client)
+    reaper.reap(client)
     image = runner_host_image(client)
     process, now = Process.current(), int(time.time())
     owner = Owner(run=f"hosts-{process.pid}-{now}", process=process, deadline=now + SECONDS)
@@ -226,7 +226,7 @@ def runner_hosts(
         together.start()
         yield together
     finally:
-        debris.remove_run(client, owner.run)
+        reaper.remove_run(client, owner.run)
 
 
 def gateway(client: docker.APIClient) -> str:

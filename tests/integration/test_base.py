@@ -9,11 +9,11 @@ from pathlib import Path
 import docker
 import pytest
 
-from hardgate import base
-from hardgate.base import ensure_base
-from hardgate.engine import Engine, find_engine
+from hardgate.engine import base_image
+from hardgate.engine.base_image import ensure_base
+from hardgate.engine.client import Engine, find_engine
+from hardgate.engine.image import digest_of
 from hardgate.errors import UsageError
-from hardgate.image import digest_of
 from tests.integration.names import unique
 
 pytestmark = pytest.mark.independent
@@ -25,7 +25,7 @@ USERS = unique("hardgate-test/users")
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """Give the caller's engine; the bases made on it have a name of these tests, and go."""
-    monkeypatch.setattr(base, "REPOSITORY", OURS)
+    monkeypatch.setattr(base_image, "REPOSITORY", OURS)
     engine = find_engine()
     yield engine
     client = engine.client()

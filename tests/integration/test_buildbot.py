@@ -25,7 +25,7 @@ import docker
 import pytest
 from junitparser import JUnitXml
 
-from hardgate.owner import RUN
+from hardgate.engine.ownership import RUN
 from tests.integration.conftest import ROOT
 from tests.integration.test_leaving import wait_until_gone
 from tests.integration.test_templates import git

@@ -13,12 +13,12 @@ from pathlib import Path
 import docker
 import pytest
 
-from hardgate import debris
-from hardgate.host import HostRequest, Lifeline, create_host, wait_until_held
-from hardgate.host_image import FILES
-from hardgate.lookout import Lookout
-from hardgate.owner import Owner, Process
-from hardgate.proxy import proxy_environment
+from hardgate.engine import reaper
+from hardgate.engine.ownership import Owner, Process
+from hardgate.engine.proxy import proxy_environment
+from hardgate.host.image import FILES
+from hardgate.host.observer import Lookout
+from hardgate.host.test_host import HostRequest, Lifeline, create_host, wait_until_held
 from tests.integration.names import unique
 
 DOCKERFILE = """
@@ -42,7 +42,7 @@ ENTRYPOINT ["tini", "-g", "--"]
 """
 TAG = "hardgate-test/fresh-machine:1"
 SECONDS = 1800
-PLAY = "from hardgate.playbook import play; print('changed', play('engine.yml', {}).changed)"
+PLAY = "from hardgate.ansible.play import play; print('changed', play('engine.yml', {}).changed)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +137,7 @@ def booted(client: docker.APIClient, image: str) -> Iterator[Fresh]:
         yield Fresh(client=client, container=container)
         lifeline.close()
     finally:
-        debris.remove_run(client, name)
+        reaper.remove_run(client, name)
 
 
 @pytest.fixture(scope="module")

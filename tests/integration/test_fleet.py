@@ -16,9 +16,9 @@ import pytest
 import yaml
 from junitparser import JUnitXml
 
+from hardgate.ansible.inventory import Inventory
+from hardgate.ansible.play import groups_of, hosts_of
 from hardgate.errors import UsageError
-from hardgate.inventory import Inventory
-from hardgate.playbook import groups_of, hosts_of
 from tests.integration.conftest import ROOT, output_of
 from tests.integration.machine import machine
 from tests.integration.names import unique

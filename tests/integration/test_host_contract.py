@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from hardgate.contract import Subject, load_contract
-from hardgate.diagnosis import attach_diagnoses
+from hardgate.ansible.play import play, unsafe
+from hardgate.diagnosis.diagnose import attach_diagnoses
 from hardgate.errors import PlaybookError
-from hardgate.observation import Observation
-from hardgate.plan import make_host_plan
-from hardgate.playbook import play, unsafe
-from hardgate.verdict import Outcome, Verdict, judge
+from hardgate.model.contract import Subject, load_contract
+from hardgate.model.observation import Observation
+from hardgate.model.plan import make_host_plan
+from hardgate.model.verdict import Outcome, Verdict, judge
 
 OTHER = "nobody"
 PLAY = """\

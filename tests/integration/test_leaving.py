@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from hardgate.owner import RUN, Owner, Process
+from hardgate.engine.ownership import RUN, Owner, Process
 from tests.integration.conftest import ROOT, Ended, Running
 
 pytestmark = pytest.mark.independent

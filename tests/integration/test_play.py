@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from hardgate.ansible.inventory import Inventory
+from hardgate.ansible.play import Event, PlayInterruptedError, hosts_of, play, unsafe
 from hardgate.errors import PlaybookError, UsageError
-from hardgate.inventory import Inventory
-from hardgate.playbook import Event, PlayInterruptedError, hosts_of, play, unsafe
 
 pytestmark = pytest.mark.independent
 
@@ -172,7 +172,7 @@ def test_a_signal_that_nobody_handles_leaves_no_folder(
     file, folder = tmp_path / "pid", tmp_path / "folder"
     folder.mkdir()
     script = (
-        "import sys; from pathlib import Path; from hardgate.playbook import play;"
+        "import sys; from pathlib import Path; from hardgate.ansible.play import play;"
         "play(sys.argv[1], {'pid_file': sys.argv[2]}, directory=Path(sys.argv[3]))"
     )
     player = subprocess.Popen([sys.executable, "-c", script, sleeper, str(file), str(folder)])

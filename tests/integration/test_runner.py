@@ -22,12 +22,12 @@ import docker
 import pytest
 from junitparser import JUnitXml
 
-from hardgate.contract import Subject, load_contract
-from hardgate.inventory import Inventory
-from hardgate.observation import Observation
-from hardgate.plan import make_host_plan
-from hardgate.playbook import Event, play
-from hardgate.verdict import Outcome, judge
+from hardgate.ansible.inventory import Inventory
+from hardgate.ansible.play import Event, play
+from hardgate.model.contract import Subject, load_contract
+from hardgate.model.observation import Observation
+from hardgate.model.plan import make_host_plan
+from hardgate.model.verdict import Outcome, judge
 from tests.integration.conftest import ROOT
 from tests.integration.runner_hosts import RunnerHosts, gateway, runner_hosts
 from tests.integration.stand_in.forge import Answer, Forge, forge_at

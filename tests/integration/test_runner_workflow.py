@@ -18,8 +18,8 @@ import docker
 import pytest
 import yaml
 
-from hardgate.owner import RUN
-from hardgate.proxy import proxy_environment
+from hardgate.engine.ownership import RUN
+from hardgate.engine.proxy import proxy_environment
 from tests.integration.conftest import ROOT
 from tests.integration.runner_hosts import Ran, RunnerHost, gateway, runner_hosts
 from tests.integration.stand_in.programs import write_program

@@ -11,15 +11,13 @@ from typing import Any
 import docker
 import pytest
 
-from hardgate.diagnose.second_look import CUT, ENDED, MISLED, NOT_ATTACHED, TIMED_OUT
-from hardgate.engine import connect
-from hardgate.lookout import Lookout
-from hardgate.observation import Observation
-from hardgate.observe import observe
-from hardgate.owner import Owner, Process
-from hardgate.probe import Probe, Setting
-from hardgate.tier import load_tiers
-from hardgate.workspace import (
+from hardgate.diagnosis.evidence.collect import observe
+from hardgate.diagnosis.evidence.traced_rerun import CUT, ENDED, MISLED, NOT_ATTACHED, TIMED_OUT
+from hardgate.engine.client import connect
+from hardgate.engine.ownership import Owner, Process
+from hardgate.host.observer import Lookout
+from hardgate.host.probe import Probe, Setting
+from hardgate.host.workspace import (
     Workspace,
     WorkspaceRequest,
     create,
@@ -28,6 +26,8 @@ from hardgate.workspace import (
     start,
     wait_until_ready,
 )
+from hardgate.model.observation import Observation
+from hardgate.model.tier import load_tiers
 from tests.integration.conftest import ROOT
 from tests.integration.machine import Machine, machine
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.pipeline.change import Added
+from hardgate.pipeline.git_change import Added
 from hardgate.pipeline.kingfisher import find_in_lines
 from tests.scanners.shapes import HARMLESS, SHAPES
 

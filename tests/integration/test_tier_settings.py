@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from hardgate.commands.gate import make_parser, read_request
+from hardgate.cli.gate import make_parser, read_request
 from hardgate.errors import ExitCode
-from hardgate.gate import run_gate
+from hardgate.gate.run import run_gate
+from hardgate.model.tier import Tier
 from hardgate.report.console import Console
-from hardgate.tier import Tier
 from tests.integration.conftest import ROOT
 
 pytestmark = pytest.mark.independent

@@ -6,17 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hardgate.contract import Contract
 from hardgate.errors import HardgateError
-from hardgate.fleet.request import FleetImage
-from hardgate.fleet.run import FleetRun
-from hardgate.fleet.staleness import why_stale
-from hardgate.fleet.standing import Standing
-from hardgate.plan import Plan, make_plan
-from hardgate.report.summary import summary
-from hardgate.run import Image, Run
-from hardgate.said import Asked, read_said
-from hardgate.verdict import Kind, Verdict
+from hardgate.model.contract import Contract
+from hardgate.model.plan import Plan, make_plan
+from hardgate.model.run import Image, Run
+from hardgate.model.verdict import Kind, Verdict
+from hardgate.remote.fleet.request import FleetImage
+from hardgate.remote.fleet.result import FleetRun
+from hardgate.remote.fleet.staleness import why_stale
+from hardgate.remote.fleet.status import Standing
+from hardgate.remote.gate_summary import Asked, read_said
+from hardgate.report.summary_json import summary
 from tests.unit import runs
 
 WANTED = runs.CONTRACT

@@ -15,9 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from hardgate.pipeline.answer import OF_AN_IMAGE, SESSIONS, answer_of, to_bytes
-from hardgate.pipeline.point import Point
-from hardgate.verdict import Outcome
+from hardgate.model.verdict import Outcome
+from hardgate.pipeline.check import Point
+from hardgate.pipeline.session_result import OF_AN_IMAGE, SESSIONS, answer_of, to_bytes
 
 COMMIT = "5f0c1d9e8b7a6958473625140f0e0d0c0b0a0908"
 TOKEN = "tok-3n-of-a-test-0123456789"

@@ -3,14 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from hardgate.contract import Capability, Contract, Severity, Subject
 from hardgate.errors import ExitCode
-from hardgate.guard import GUARDS
-from hardgate.observation import Execution, Observation
-from hardgate.plan import Plan, make_host_plan
-from hardgate.run import Host, Image, Run
-from hardgate.tier import Tier
-from hardgate.verdict import Diagnosis, Kind, Outcome, Verdict
+from hardgate.model.contract import Capability, Contract, Severity, Subject
+from hardgate.model.guard import GUARDS
+from hardgate.model.observation import Execution, Observation
+from hardgate.model.plan import Plan, make_host_plan
+from hardgate.model.run import Host, Image, Run
+from hardgate.model.tier import Tier
+from hardgate.model.verdict import Diagnosis, Kind, Outcome, Verdict
 
 TOKEN = "wkspc/7Yq-+Zr5Tn&2mB4x_kQ9'd\"L=="
 """Has a character for each way of quoting."""

@@ -11,16 +11,16 @@ from typing import Any
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
-from hardgate.action import Action
-from hardgate.engine import shared_client
+from hardgate.ansible.action import Action
+from hardgate.ansible.task_result import Values
+from hardgate.diagnosis.evidence.collect import observe
+from hardgate.engine.client import shared_client
 from hardgate.errors import HardgateError
-from hardgate.facts import Scene, gather
-from hardgate.lookout import Lookout, TestHost
-from hardgate.observation import Observation
-from hardgate.observe import observe
-from hardgate.probe import Probe, Setting
-from hardgate.task import Values
-from hardgate.workspace import Workspace
+from hardgate.host.guard_facts import Scene, gather
+from hardgate.host.observer import Lookout, TestHost
+from hardgate.host.probe import Probe, Setting
+from hardgate.host.workspace import Workspace
+from hardgate.model.observation import Observation
 
 
 def look(values: Values) -> Observation:

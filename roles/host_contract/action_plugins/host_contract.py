@@ -11,13 +11,13 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from hardgate.contract import Subject, load_contract
+from hardgate.ansible.task_result import answer
 from hardgate.errors import ExitCode, HardgateError
-from hardgate.host_probe import host_probes, probe_variables, read_observations
-from hardgate.plan import make_host_plan
-from hardgate.redact import Redactor
-from hardgate.task import answer
-from hardgate.verdict import exit_code, judge
+from hardgate.model.contract import Subject, load_contract
+from hardgate.model.plan import make_host_plan
+from hardgate.model.verdict import exit_code, judge
+from hardgate.redaction import Redactor
+from hardgate.remote.host_probes import host_probes, probe_variables, read_observations
 
 Values = Mapping[str, Any]
 Send = Callable[[str, dict[str, Any]], dict[str, Any]]

@@ -17,7 +17,7 @@ description:
   - It takes root, but for scripts of the user that it runs as anyway.
 options:
   probes:
-    description: The scripts (hardgate.host_probe), in order.
+    description: The scripts (hardgate.remote.host_probes), in order.
     type: list
     elements: dict
     required: true

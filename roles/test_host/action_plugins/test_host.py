@@ -1,4 +1,4 @@
-"""Makes a test host ready, a step for each task. Thin: `hardgate.host` does the work.
+"""Makes a test host ready, a step for each task. Thin: `hardgate.host.test_host` does the work.
 
 Runs in hardgate's own interpreter, on the machine of the gate; knows nothing of other targets.
 """
@@ -10,10 +10,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hardgate.action import Action
-from hardgate.engine import shared_client
+from hardgate.ansible.action import Action
+from hardgate.ansible.task_result import Step, Values, take_step
+from hardgate.engine.client import shared_client
+from hardgate.engine.ownership import Owner
 from hardgate.errors import HostError
-from hardgate.host import (
+from hardgate.host.observer import Lookout, TestHost
+from hardgate.host.test_host import (
     HostRequest,
     boot_engine,
     create_host,
@@ -22,9 +25,6 @@ from hardgate.host import (
     take_image,
     wait_until_held,
 )
-from hardgate.lookout import Lookout, TestHost
-from hardgate.owner import Owner
-from hardgate.task import Step, Values, take_step
 
 
 def create(values: Values) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Brings a workspace up and down, a step for each task. Thin: `hardgate.workspace` does the work.
+"""Brings a workspace up and down, a step for each task. Thin.
+
+`hardgate.host.workspace` does the work.
 
 Runs in hardgate's own interpreter, on the machine of the gate; knows nothing of other targets.
 """
@@ -6,12 +8,12 @@ Runs in hardgate's own interpreter, on the machine of the gate; knows nothing of
 from collections.abc import Mapping
 from typing import Any
 
-from hardgate import restart, workspace
-from hardgate.action import Action
-from hardgate.engine import shared_client
-from hardgate.lookout import Lookout, TestHost
-from hardgate.task import Step, Values, take_step
-from hardgate.workspace import Workspace, WorkspaceRequest
+from hardgate.ansible.action import Action
+from hardgate.ansible.task_result import Step, Values, take_step
+from hardgate.engine.client import shared_client
+from hardgate.host import restart, workspace
+from hardgate.host.observer import Lookout, TestHost
+from hardgate.host.workspace import Workspace, WorkspaceRequest
 
 
 def create(values: Values) -> dict[str, Any]:

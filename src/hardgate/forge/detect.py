@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
-from hardgate.forge.address import Address
-from hardgate.forge.forge import Forge
+from hardgate.forge.api import Forge
 from hardgate.forge.forgejo import Forgejo
 from hardgate.forge.gitea import Gitea
 from hardgate.forge.github import HOSTS, GitHub
-from hardgate.forge.wire import ForgeError, UnreachableError, Wire
+from hardgate.forge.http import ForgeError, UnreachableError, Wire
+from hardgate.forge.repository_url import Address
 
 FORGES: Mapping[str, Callable[[Address, str], Forge]] = {
     "gitea": Gitea.at,

@@ -9,17 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from hardgate.forge import repository
-from hardgate.forge.address import Address
-from hardgate.forge.forge import (
-    EVENT,
-    PAGES,
-    RemoteArtifact,
-    RemoteJob,
-    RemoteRun,
-    State,
-    field,
-)
-from hardgate.forge.wire import ForgeError, RefusedError, Wire
+from hardgate.forge.api import EVENT, PAGES, RemoteArtifact, RemoteJob, RemoteRun, State, field
+from hardgate.forge.http import ForgeError, RefusedError, Wire
+from hardgate.forge.repository_url import Address
 
 _STATES = {
     "waiting": State.WAITING,

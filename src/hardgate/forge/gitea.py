@@ -9,10 +9,10 @@ needs no login as long as the repository is public.
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from hardgate.forge import actions, repository
-from hardgate.forge.address import Address
-from hardgate.forge.forge import RemoteArtifact, RemoteJob, RemoteRun, field
-from hardgate.forge.wire import RefusedError, Wire
+from hardgate.forge import actions_api, repository
+from hardgate.forge.api import RemoteArtifact, RemoteJob, RemoteRun, field
+from hardgate.forge.http import RefusedError, Wire
+from hardgate.forge.repository_url import Address
 
 STARTERS = ("answers-static", "answers-adapter", "answers-secrets", "answers-t4")
 """What the starter's jobs upload."""
@@ -47,7 +47,7 @@ class Gitea:
     def dispatched(self, commit: str) -> tuple[RemoteRun, ...]:
         """List the dispatched runs of a commit."""
         try:
-            return actions.dispatched(self.wire, self.address.path, commit)
+            return actions_api.dispatched(self.wire, self.address.path, commit)
         except RefusedError as error:
             if error.status != _NOT_FOUND:
                 raise
@@ -65,11 +65,11 @@ class Gitea:
 
     def run(self, number: int) -> RemoteRun:
         """Look at a run."""
-        return actions.run_of(self.wire.get(f"{self.address.path}/actions/runs/{number}"))
+        return actions_api.run_of(self.wire.get(f"{self.address.path}/actions/runs/{number}"))
 
     def jobs(self, run: RemoteRun) -> tuple[RemoteJob, ...]:
         """List its jobs."""
-        return actions.jobs(self.wire, self.address.path, run)
+        return actions_api.jobs(self.wire, self.address.path, run)
 
     def artifacts(self, run: RemoteRun) -> tuple[RemoteArtifact, ...]:
         """List what it left; where nothing is listed, name what the starter uploads."""
@@ -79,7 +79,7 @@ class Gitea:
                 name=field(told, "name", str, "an artifact"),
                 url=f"{self.wire.api}{base}/artifacts/{field(told, 'id', int, 'an artifact')}/zip",
             )
-            for told in actions.pages(self.wire, f"{base}/runs/{run.id}/artifacts", "artifacts")
+            for told in actions_api.pages(self.wire, f"{base}/runs/{run.id}/artifacts", "artifacts")
             if not told.get("expired")
         )
         # Its number in a browser's address is not its id before 1.26, and the host may differ.

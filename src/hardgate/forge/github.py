@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from hardgate.forge import actions, repository
-from hardgate.forge.address import Address
-from hardgate.forge.forge import RemoteArtifact, RemoteJob, RemoteRun, field
-from hardgate.forge.wire import Wire
+from hardgate.forge import actions_api, repository
+from hardgate.forge.api import RemoteArtifact, RemoteJob, RemoteRun, field
+from hardgate.forge.http import Wire
+from hardgate.forge.repository_url import Address
 
 PUBLIC = "https://api.github.com"
 HOSTS = frozenset({"github.com", "www.github.com"})
@@ -37,7 +37,7 @@ class GitHub:
 
     def dispatched(self, commit: str) -> tuple[RemoteRun, ...]:
         """List the dispatched runs of a commit."""
-        return actions.dispatched(self.wire, self.address.path, commit)
+        return actions_api.dispatched(self.wire, self.address.path, commit)
 
     def dispatch(self, workflow: str, branch: str) -> int | None:
         """Ask for a run; since 2026 GitHub tells its id where it is asked to."""
@@ -47,11 +47,11 @@ class GitHub:
 
     def run(self, number: int) -> RemoteRun:
         """Look at a run."""
-        return actions.run_of(self.wire.get(f"{self.address.path}/actions/runs/{number}"))
+        return actions_api.run_of(self.wire.get(f"{self.address.path}/actions/runs/{number}"))
 
     def jobs(self, run: RemoteRun) -> tuple[RemoteJob, ...]:
         """List its jobs."""
-        return actions.jobs(self.wire, self.address.path, run)
+        return actions_api.jobs(self.wire, self.address.path, run)
 
     def artifacts(self, run: RemoteRun) -> tuple[RemoteArtifact, ...]:
         """List what it left."""
@@ -61,7 +61,7 @@ class GitHub:
                 name=field(told, "name", str, "an artifact"),
                 url=f"{self.wire.api}{base}/artifacts/{field(told, 'id', int, 'an artifact')}/zip",
             )
-            for told in actions.pages(self.wire, f"{base}/runs/{run.id}/artifacts", "artifacts")
+            for told in actions_api.pages(self.wire, f"{base}/runs/{run.id}/artifacts", "artifacts")
             if not told.get("expired")
         )
 

@@ -2,8 +2,8 @@
 
 from urllib.parse import quote
 
-from hardgate.forge.forge import field
-from hardgate.forge.wire import Wire
+from hardgate.forge.api import field
+from hardgate.forge.http import Wire
 
 
 def default_branch(wire: Wire, path: str) -> str:

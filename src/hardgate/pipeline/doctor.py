@@ -6,16 +6,16 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hardgate.contract import Severity
-from hardgate.engine import find_engine
+from hardgate.engine.client import find_engine
+from hardgate.engine.image import has_buildx
 from hardgate.errors import HardgateError
-from hardgate.image import has_buildx
-from hardgate.pipeline.adapter import REQUIREMENTS
-from hardgate.pipeline.point import Point
+from hardgate.model.contract import Severity
+from hardgate.model.verdict import Outcome
+from hardgate.pipeline.adapter_tests import REQUIREMENTS
+from hardgate.pipeline.check import Point
 from hardgate.pipeline.policy import read_policy
 from hardgate.pipeline.template import Template
 from hardgate.pipeline.trust import trust_here
-from hardgate.verdict import Outcome
 
 PROGRAMS = ("hadolint", "shellcheck", "zizmor", "check-jsonschema", "kingfisher")
 DISK_GIB = 5

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hardgate import command
+from hardgate import process
 from hardgate.errors import HardgateError
-from hardgate.pipeline.change import Added
+from hardgate.pipeline.git_change import Added
 
 RULES = Path(__file__).with_name("secret_rules.yml")
 SECONDS = 600
@@ -99,10 +99,10 @@ def _ask(folder: Path) -> Iterator[tuple[Mapping[str, Any], str, str]]:
             yield {**row["finding"], "path": path}, str(rule["id"]), str(told)
 
 
-def _run(folder: Path) -> command.Finished:
+def _run(folder: Path) -> process.Finished:
     beside = Path(sys.executable).with_name("kingfisher")
     try:
-        return command.run(
+        return process.run(
             [
                 *(str(beside) if beside.exists() else "kingfisher", "scan", str(folder)),
                 *("--no-validate", "--no-update-check", "--no-ignore", "--redact", "--no-dedup"),
@@ -112,7 +112,7 @@ def _run(folder: Path) -> command.Finished:
             cwd=folder,
             timeout=SECONDS,
         )
-    except command.CommandMissingError as error:
+    except process.CommandMissingError as error:
         raise HardgateError(
             "There is no 'kingfisher' here.", "Install hardgate with it: 'hardgate[pipeline]'."
         ) from error

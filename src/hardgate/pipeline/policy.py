@@ -11,11 +11,11 @@ from pathlib import Path
 
 from hardgate.errors import UsageError
 from hardgate.pipeline.trust import Trust
-from hardgate.reading.document import Node, Refusal, Scalar, naming, read_document
-from hardgate.reading.field import Field, read_table
-from hardgate.reading.lists import read_listing
-from hardgate.reading.origin import SHA256_DIGITS
-from hardgate.reading.shape import Flag, Name
+from hardgate.schema.document import Node, Refusal, Scalar, naming, read_document
+from hardgate.schema.fields import Field, read_table
+from hardgate.schema.lists import read_listing
+from hardgate.schema.source import SHA256_DIGITS
+from hardgate.schema.types import Flag, Name
 
 POLICY = Path("/etc/hardgate/policy.yaml")
 """On the runner. The path is fixed: a variable or a flag could name a file of the change's own."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from hardgate import command
+from hardgate import process
 from hardgate.errors import UsageError
 
 ADAPTERS = ("adapter.py", "adapter/__init__.py", "src/adapter.py", "src/adapter/__init__.py")
@@ -80,8 +80,8 @@ class Template:
 def top_of(folder: Path) -> Path:
     """Give the top of the repository that a folder lies in; itself outside git."""
     try:
-        seen = command.run(["git", "-C", str(folder), "rev-parse", "--show-toplevel"], timeout=20)
-    except command.CommandMissingError:
+        seen = process.run(["git", "-C", str(folder), "rev-parse", "--show-toplevel"], timeout=20)
+    except process.CommandMissingError:
         return folder.resolve()
     return Path(seen.stdout.strip()).resolve() if seen.status == 0 else folder.resolve()
 

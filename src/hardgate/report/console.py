@@ -13,15 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from hardgate.contract import Severity
-from hardgate.plan import Plan
-from hardgate.redact import Redactor
-from hardgate.report.closing import EVERYTHING, Tone, closing, gutter, title
-from hardgate.report.evidence import sections
+from hardgate.model.contract import Severity
+from hardgate.model.plan import Plan
+from hardgate.model.run import Run
+from hardgate.model.verdict import Outcome, Verdict
+from hardgate.redaction import Redactor
+from hardgate.report.details import sections
 from hardgate.report.headline import opening
-from hardgate.report.plain import duration, one_line, plain
-from hardgate.run import Run
-from hardgate.verdict import Outcome, Verdict
+from hardgate.report.terminal_summary import EVERYTHING, Tone, closing, gutter, title
+from hardgate.text.plain import duration, one_line, plain
 
 _MARKS = {"held": "✓", "missed": "✗", "advisory": "!", "unknown": "?", "running": "…"}
 _ASCII_MARKS = {"held": "+", "missed": "x", "advisory": "!", "unknown": "?", "running": "..."}

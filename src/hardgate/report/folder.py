@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from hardgate.errors import HardgateError, UsageError
-from hardgate.redact import Redactor
-from hardgate.redacting_stream import PATIENCE, RedactingStream
+from hardgate.model.run import Run
+from hardgate.redaction import Redactor
+from hardgate.report.atomic_write import replace_file
 from hardgate.report.junit import write_junit
-from hardgate.report.replace import replace_file
-from hardgate.report.summary import write_summary
-from hardgate.run import Run
+from hardgate.report.log import PATIENCE, RedactingStream
+from hardgate.report.summary_json import write_summary
 
 BUILD_LOG = "build.log"
 WORKSPACE_LOG = "workspace.log"

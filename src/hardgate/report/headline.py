@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from typing import assert_never
 
-from hardgate.contract import Severity
-from hardgate.diagnose.cause import root_causes
+from hardgate.diagnosis.root_cause import root_causes
 from hardgate.errors import ExitCode
-from hardgate.plan import Plan
-from hardgate.report.plain import one_line
-from hardgate.run import Host, Run
-from hardgate.verdict import Kind, Outcome, Verdict
+from hardgate.model.contract import Severity
+from hardgate.model.plan import Plan
+from hardgate.model.run import Host, Run
+from hardgate.model.verdict import Kind, Outcome, Verdict
+from hardgate.text.plain import one_line
 
 NAMED = 5
 """Names that a headline lists before it counts the rest."""

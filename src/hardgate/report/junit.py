@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hardgate import __version__
-from hardgate.contract import Severity
 from hardgate.errors import ExitCode
-from hardgate.redact import Redactor
-from hardgate.report.evidence import Clean, body
+from hardgate.model.contract import Severity
+from hardgate.model.run import Run
+from hardgate.model.verdict import Kind, Outcome, Verdict
+from hardgate.redaction import Redactor
+from hardgate.report.atomic_write import replace_file
+from hardgate.report.details import Clean, body
 from hardgate.report.headline import headline, not_looked_at, opening, place, scope
-from hardgate.report.plain import one_line, plain
-from hardgate.report.replace import replace_file
-from hardgate.report.suite import Case, Suite
-from hardgate.run import Run
-from hardgate.verdict import Kind, Outcome, Verdict
+from hardgate.report.junit_xml import Case, Suite
+from hardgate.text.plain import one_line, plain
 
 WHOLE_RUN = "the_gate_finished"
 """The case that stands for the run itself, where its exit code says more than its verdicts."""

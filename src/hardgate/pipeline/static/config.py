@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hardgate.reading.document import Listing, Node, Refusal, Scalar, Table, read_document
-from hardgate.reading.field import Field, table_schema
-from hardgate.reading.shape import Flag, Name, Shape, Text, Whole
-from hardgate.typo import guess
+from hardgate.schema.document import Listing, Node, Refusal, Scalar, Table, read_document
+from hardgate.schema.fields import Field, table_schema
+from hardgate.schema.types import Flag, Name, Shape, Text, Whole
+from hardgate.text.typo import guess
 
 MAX_PORT = 65535
 HIGHEST_TIER = 4

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from hardgate.contract import Contract, Severity, load_contract
 from hardgate.errors import ContractError, HardgateError
-from hardgate.pipeline.inquiry import untold
-from hardgate.pipeline.point import Point
+from hardgate.model.contract import Contract, Severity, load_contract
+from hardgate.model.tier import load_tiers
+from hardgate.model.verdict import Outcome
+from hardgate.pipeline.check import Point
+from hardgate.pipeline.session import untold
 from hardgate.pipeline.static import dockerfile_rules, entrypoint_rules, linters, workflow_rules
 from hardgate.pipeline.static.config import read_config
 from hardgate.pipeline.static.dockerfile import Dockerfile, read_stage
@@ -17,9 +19,7 @@ from hardgate.pipeline.static.finding import Finding
 from hardgate.pipeline.static.rule import rules
 from hardgate.pipeline.static.workflow import Workflow, read_workflow
 from hardgate.pipeline.template import Template, is_shell
-from hardgate.reading.document import Refusal
-from hardgate.tier import load_tiers
-from hardgate.verdict import Outcome
+from hardgate.schema.document import Refusal
 
 Look = Callable[[], Iterable[Finding]]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hardgate.contract import Severity
+from hardgate.model.contract import Severity
 
 
 @dataclass(frozen=True, kw_only=True)

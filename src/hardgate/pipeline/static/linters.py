@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hardgate import command
+from hardgate import process
 from hardgate.errors import HardgateError
 from hardgate.pipeline.static.finding import Finding
 from hardgate.pipeline.static.rule import linters
@@ -108,12 +108,12 @@ def _ask(program: str, *words: str) -> str:
     """Run a linter of our own environment; one that does not answer is nobody's pass."""
     beside = Path(sys.executable).with_name(program)
     try:
-        seen = command.run(
+        seen = process.run(
             [str(beside) if beside.exists() else program, *words],
             env={**os.environ, "ZIZMOR_OFFLINE": "true", "NO_COLOR": "1"},
             timeout=SECONDS,
         )
-    except command.CommandMissingError as error:
+    except process.CommandMissingError as error:
         raise HardgateError(
             f"There is no '{program}' here.", "Install hardgate with it: 'hardgate[pipeline]'."
         ) from error

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from hardgate.contract import Severity
+from hardgate.model.contract import Severity
 from hardgate.pipeline.static.finding import Finding
 
 RULES = Path(__file__).with_name("rules.yaml")

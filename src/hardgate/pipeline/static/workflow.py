@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from hardgate.reading.document import Listing, Node, Refusal, Scalar, Table, read_document
+from hardgate.schema.document import Listing, Node, Refusal, Scalar, Table, read_document
 
 _EXPRESSION = re.compile(r"^\s*\$\{\{(.*)\}\}\s*$", re.DOTALL)
 _ALWAYS = re.compile(r"always\(\)|!\s*cancelled\(\)|failure\(\)")

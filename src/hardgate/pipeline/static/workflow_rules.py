@@ -8,7 +8,7 @@ from hardgate.pipeline.static.finding import Finding
 from hardgate.pipeline.static.rule import rules
 from hardgate.pipeline.static.shell import Command, chain_before, read_commands, swallows
 from hardgate.pipeline.static.workflow import Job, Step, Workflow, is_never, text
-from hardgate.reading.document import Node, Scalar, Table
+from hardgate.schema.document import Node, Scalar, Table
 
 _PINNED = re.compile(r"[^@\s]+@[0-9a-f]{40}|docker://[^@\s]+@sha256:[0-9a-f]{64}|\./.*")
 _EVENT = re.compile(r"\b(github|gitea|forge|forgejo)\.event_name\b")

@@ -1,0 +1,1 @@
+"""Plays by ansible-runner, and what they report."""

@@ -1,0 +1,86 @@
+"""`hardgate fleet`: many images on many hosts, by Ansible's own inventory, forks and SSH."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from hardgate.ansible.inventory import Inventory
+from hardgate.ansible.play import groups_of, hosts_of
+from hardgate.cli.gate import read_egress, tier_of
+from hardgate.cli.options import add_loudness, console_of
+from hardgate.cli.parser import Parser
+from hardgate.errors import UsageError
+from hardgate.model.contract import load_contract
+from hardgate.remote.fleet.image_list import load_image_list
+from hardgate.remote.fleet.request import FleetRequest, read_images
+from hardgate.remote.fleet.verify import run_fleet
+from hardgate.resources import CONTRACTS
+from hardgate.schema.source import plain_origin, read_pin
+
+ABOUT = (
+    "Verify the images of a list on the hosts that run them. Exit codes: 0 all are green by the "
+    "fleet's contract, 1 one is red or stale, 2 the command or a file is wrong, 3 nobody could "
+    "tell of one."
+)
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the fleet."""
+    values = _parser().read(words)
+    return int(run_fleet(read_request(values), console_of(values)))
+
+
+def _parser() -> Parser:
+    parser = Parser("fleet", ABOUT)
+    parser.add_argument(
+        "-i", "--inventory", type=Path, required=True, metavar="INVENTORY", help="as Ansible's"
+    )
+    parser.add_argument(
+        "--images", type=Path, required=True, metavar="FILE", help="what runs where: docs/fleet.md"
+    )
+    parser.add_argument(
+        "--contract", metavar="FILE", help="the fleet's (default: hardgate's own t4.yaml)"
+    )
+    parser.add_argument("--contract-sha256", type=read_pin, metavar="HEX", help="pin its bytes")
+    parser.add_argument("--host", choices=("nested", "direct"), default="nested")
+    parser.add_argument(
+        "--egress", action="append", default=[], metavar="URL|beacon", help="for each gate"
+    )
+    parser.add_argument("--user", default="root", metavar="NAME", help="who runs the gates there")
+    parser.add_argument("--forks", type=int, default=5, metavar="N", help="hosts at once")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: reports/fleet/RUN")
+    add_loudness(parser)
+    return parser
+
+
+def read_request(values: argparse.Namespace) -> FleetRequest:
+    """Make a request of the words; every mistake is found here, before any host is touched."""
+    origin = values.contract or str(CONTRACTS / "t4.yaml")
+    if "://" in origin:
+        raise UsageError(
+            f"The fleet's contract is '{plain_origin(origin)}', and its hosts are given a file.",
+            "Fetch it to a file, and name that.",
+        )
+    wanted = load_contract(origin, sha256=values.contract_sha256)
+    read_egress(values.egress, {})
+    listed = load_image_list(values.images)
+    inventory = Inventory(path=values.inventory, forks=values.forks)
+    hosts = hosts_of(inventory)
+    named = any(entry.hosts for entry in listed.entries)
+    return FleetRequest(
+        inventory=inventory,
+        wanted=wanted,
+        images=read_images(
+            listed,
+            wanted=wanted,
+            wanted_file=Path(origin),
+            tier=tier_of(4),
+            hosts=hosts,
+            groups=groups_of(inventory) if named else {},
+        ),
+        hosts=hosts,
+        host_kind=values.host,
+        user=values.user,
+        words=tuple(word for target in values.egress for word in ("--egress", target)),
+        out=values.out,
+    )

@@ -1,0 +1,225 @@
+"""`hardgate gate`: the words of the command line, made into a request."""
+
+import argparse
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hardgate.cli.build import add_build_options, read_build
+from hardgate.cli.options import add_contract_options, add_loudness, console_of, contract_of
+from hardgate.cli.parser import Parser
+from hardgate.errors import UsageError
+from hardgate.gate.run import GateRequest, run_gate
+from hardgate.host.platform_stub import URL
+from hardgate.host.workspace import CONFIGS, TOKEN
+from hardgate.model.contract import Contract
+from hardgate.model.plan import make_plan
+from hardgate.model.tier import Tier, load_tiers
+from hardgate.pipeline.policy import read_policy, refuse_direct
+from hardgate.pipeline.template import wants_platform
+from hardgate.pipeline.trust import trust_here
+from hardgate.resources import CONTRACTS
+
+BEACON = "beacon"
+EGRESS_VARIABLE = "MOLECULE_T4_EGRESS_TARGETS"
+SHORTEST_SECRET = 6
+
+
+ABOUT = "Build an image, verify it against its contract, and report."
+
+
+def make_parser(name: str = "gate", about: str = ABOUT, *, base: str = "--base") -> Parser:
+    """Describe the command line; `hardgate runtime` takes the same words.
+
+    `base` is what the option for a base's file is called.
+    """
+    parser = Parser(name, about)
+    add_build_options(parser, base=base)
+    parser.add_argument("--image", metavar="REF", help="verify this image; nothing is built")
+    _add_plan_options(parser)
+    _add_workspace_options(parser)
+    group = parser.add_argument_group("the run")
+    group.add_argument("--out", type=Path, metavar="DIR", help="default: reports/tN/RUN")
+    group.add_argument("--keep", action="store_true", help="leave host and workspace running")
+    add_loudness(group)
+    return parser
+
+
+def _add_plan_options(parser: Parser) -> None:
+    group = parser.add_argument_group("the contract")
+    add_contract_options(group)
+    group.add_argument("--tier", type=int, default=4, metavar="N", help="1 to 4 (default: 4)")
+    group.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="repeatable; exit is 3 then"
+    )
+    group.add_argument(
+        "--egress", action="append", default=[], metavar="URL|beacon", help="repeatable"
+    )
+    group.add_argument("--probe-timeout", type=_seconds, default=60.0, metavar="S")
+
+
+def _add_workspace_options(parser: Parser) -> None:
+    group = parser.add_argument_group("host and workspace")
+    group.add_argument("--host", choices=("nested", "direct"), default="nested")
+    group.add_argument("--volume", action="append", default=[], metavar="PATH", help="repeatable")
+    group.add_argument("--env", action="append", default=[], metavar="K=V", help="repeatable")
+    group.add_argument("--env-file", action="append", default=[], type=Path, metavar="FILE")
+    group.add_argument("--config", metavar="DIR", help="copied into /configs")
+    group.add_argument(
+        "--platform",
+        choices=("auto", "double", "none"),
+        default="auto",
+        help="what it registers with (default: a double, where the template asks for one)",
+    )
+    group.add_argument("--ready-timeout", type=_seconds, default=60.0, metavar="S")
+
+
+def _seconds(text: str) -> float:
+    longest = 3600
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 < seconds <= longest:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds up to {longest}")
+    return seconds
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the gate."""
+    values = make_parser().read(words)
+    request = read_request(values, os.environ)
+    return int(run_gate(request, console_of(values)))
+
+
+def read_request(values: argparse.Namespace, environ: Mapping[str, str]) -> GateRequest:
+    """Make a request of the words; every mistake is found here, before any engine is touched."""
+    if values.image and (values.context or values.dockerfile or values.build_arg):
+        raise UsageError("'--image' builds nothing.", "Leave the options of the build out.")
+    policy = read_policy()
+    refuse_direct(values.host, trust_here(runner=policy.there), policy)
+    contract = contract_of(values)
+    targets, beacon = read_egress(values.egress, environ)
+    environment = _read_environment(values.env, values.env_file, environ)
+    build = None if values.image else read_build(values)
+    arguments = dict(build.arguments) if build else {}
+    return GateRequest(
+        plan=make_plan(contract, tier_of(values.tier), values.only, beacon=beacon),
+        build=build,
+        reference=values.image or "",
+        host=values.host,
+        egress=targets,
+        environment=environment,
+        volumes=_read_volumes(values.volume, tier_of(values.tier)),
+        config=_read_config(values.config, contract),
+        ready_seconds=values.ready_timeout,
+        probe_seconds=values.probe_timeout,
+        out=values.out,
+        keep=values.keep,
+        base=values.base,
+        refresh_base=values.refresh_base,
+        platform=_read_platform(values, environment),
+        secrets=tuple(secret_values(environment | arguments)),
+    )
+
+
+def tier_of(number: int) -> Tier:
+    """Find a tier; raises UsageError where there is none."""
+    tiers = load_tiers(CONTRACTS / "tiers.yaml")
+    if number not in tiers:
+        raise UsageError(
+            f"There is no tier {number}.", f"Use one of {', '.join(map(str, sorted(tiers)))}."
+        )
+    return tiers[number]
+
+
+def _read_platform(values: argparse.Namespace, environment: Mapping[str, str]) -> bool:
+    """Say whether the workspace is given a platform's double: never in place of a real one."""
+    if values.platform != "auto":
+        return bool(values.platform == "double")
+    given = bool(values.image) or URL in environment
+    return not given and wants_platform(Path(values.context or "."))
+
+
+def read_egress(asked: Sequence[str], environ: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
+    """Give the targets, and whether the beacon is asked for; raises UsageError."""
+    targets = [target for target in asked if target != BEACON]
+    targets = targets or environ.get(EGRESS_VARIABLE, "").split()
+    for target in targets:
+        parts = urlsplit(target)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UsageError(f"'{target}' is no egress target.", "Use an https URL, or 'beacon'.")
+        if parts.password:
+            raise UsageError(
+                f"The egress target at '{parts.hostname}' holds a password.",
+                "Every probe of the image could read it: name a target that needs none.",
+            )
+    return tuple(targets), BEACON in asked
+
+
+def _read_environment(
+    pairs: Iterable[str], files: Iterable[Path], environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Read --env-file, then --env, as Docker does: a bare K takes the caller's value."""
+    lines = [(f"--env {pair}", pair) for pair in pairs]
+    for file in files:
+        try:
+            text = file.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"'--env-file {file}' cannot be read: {error}.") from error
+        told = [
+            (f"{file} line {number}", line.strip())
+            for number, line in enumerate(text.splitlines(), start=1)
+            if line.strip() and not line.lstrip().startswith("#")
+        ]
+        lines = [*told, *lines]
+    environment = {}
+    for where, pair in lines:
+        key, equals, value = pair.partition("=")
+        if not key or " " in key:
+            raise UsageError(
+                f"{where.partition('=')[0]}: that is no pair.", "Write it as KEY=VALUE."
+            )
+        if equals or key in environ:
+            environment[key] = value if equals else environ[key]
+    return environment
+
+
+def secret_values(pairs: Mapping[str, str]) -> Iterable[str]:
+    """Pick what by its name is a secret, so that no report shows it."""
+    words = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "KEY", "CREDENTIAL", "AUTH")
+    for key, value in pairs.items():
+        if len(value) >= SHORTEST_SECRET and any(word in key.upper() for word in words):
+            yield value
+
+
+def _read_volumes(paths: Sequence[str], tier: Tier) -> tuple[str, ...]:
+    for path in paths:
+        if not path.startswith("/") or ".." in path.split("/") or ":" in path or path == "/":
+            raise UsageError(
+                f"'--volume {path}' is no path in the workspace.",
+                "Name an absolute one, such as /agent-home.",
+            )
+        taken = [inside for _, inside in tier.binds]
+        if path.rstrip("/") in taken:
+            raise UsageError(f"Tier {tier.number} binds '{path}' already.", "Leave it out.")
+    wanted = dict.fromkeys(path.rstrip("/") for path in paths)
+    return tuple(path for path in wanted if path not in tier.volumes)
+
+
+def _read_config(folder: str | None, contract: Contract) -> str:
+    """Refuse what a probe asserts: the gate must not be made to prepare it."""
+    if not folder:
+        return ""
+    if not Path(folder).is_dir():
+        raise UsageError(f"'--config {folder}' is no folder.", "Name one to copy into /configs.")
+    for file in Path(folder).rglob("*"):
+        inside = f"{CONFIGS}/{file.relative_to(folder)}"
+        promised = any(inside in capability.probe for capability in contract.capabilities)
+        if file.is_file() and (promised or file.name == TOKEN):
+            raise UsageError(
+                f"'--config {folder}' holds '{file.relative_to(folder)}', which a probe asserts.",
+                "Remove it: the workspace has to make that itself.",
+            )
+    return str(Path(folder).resolve())

@@ -1,0 +1,59 @@
+"""Words that several commands take, and what is read from them. No command itself."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from hardgate.model.contract import Contract, Subject, load_contract
+from hardgate.pipeline.session import Inquiry
+from hardgate.report.console import Console
+from hardgate.resources import CONTRACTS
+from hardgate.schema.source import read_pin
+
+
+def add_contract_options(parser: argparse._ActionsContainer) -> None:
+    """Add what names a contract; a pin that is none, or empty, ends the command at once."""
+    parser.add_argument("--contract", metavar="FILE|URL", help="default: hardgate's own t4.yaml")
+    parser.add_argument("--contract-sha256", type=read_pin, metavar="HEX", help="pin its bytes")
+
+
+def contract_of(
+    values: argparse.Namespace, subject: Subject | None = Subject.WORKSPACE
+) -> Contract:
+    """Load the contract that applies."""
+    origin = values.contract or str(CONTRACTS / "t4.yaml")
+    return load_contract(origin, sha256=values.contract_sha256, subject=subject)
+
+
+def add_template_options(parser: argparse.ArgumentParser) -> None:
+    """Add what every session of a template is told."""
+    group = parser.add_argument_group("the template")
+    group.add_argument("--context", metavar="DIR", default=".", help="default: .")
+    group.add_argument("--dockerfile", metavar="FILE", help="default: Dockerfile in the context")
+    add_contract_options(group)
+    run = parser.add_argument_group("the run")
+    run.add_argument("--out", type=Path, metavar="DIR", help="default: reports/SESSION/RUN")
+    add_loudness(run)
+
+
+def add_loudness(parser: argparse._ActionsContainer) -> None:
+    """Add how much is told on the terminal."""
+    loudness = parser.add_mutually_exclusive_group()
+    loudness.add_argument("-q", "--quiet", action="store_true", help="misses and the last line")
+    loudness.add_argument("-v", "--verbose", action="store_true", help="all that was seen")
+
+
+def console_of(values: argparse.Namespace) -> Console:
+    """Give the terminal, as loud as was asked for."""
+    return Console(sys.stdout, verbosity=1 if values.verbose else -1 if values.quiet else 0)
+
+
+def inquiry_of(values: argparse.Namespace, session: str, root: Path, contract: str) -> Inquiry:
+    """Make an inquiry of the words; `contract` is the sha256 of the one that applies."""
+    return Inquiry(
+        session=session,
+        root=root,
+        contract=contract,
+        out=values.out,
+        console=console_of(values),
+    )

@@ -1,0 +1,39 @@
+"""The words of `hardgate runner --prove URL`. No command itself."""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from hardgate.forge.detect import FORGES
+from hardgate.forge.prove import ProveRequest
+from hardgate.forge.repository_url import Address
+from hardgate.forge.token import VARIABLE, read_token
+
+
+def add_prove_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options; `--prove` itself names the repository."""
+    group = parser.add_argument_group("a forge's own word")
+    group.add_argument(
+        "--prove", metavar="URL", help=f"of a repository; the token comes from {VARIABLE}"
+    )
+    group.add_argument("--forge", choices=sorted(FORGES), default="", help="default: found out")
+    group.add_argument("--token-file", type=Path, metavar="FILE", help=f"instead of {VARIABLE}")
+    group.add_argument("--workflow", default="gate.yml", metavar="FILE", help="default: gate.yml")
+    group.add_argument("--branch", default="", metavar="NAME", help="default: the forge's")
+    group.add_argument("--out", type=Path, metavar="DIR", help="default: reports/prove/RUN")
+    group.add_argument("--taken-within", type=float, default=600.0, metavar="S")
+    group.add_argument("--ended-within", type=float, default=7200.0, metavar="S")
+
+
+def read_prove(values: argparse.Namespace, environ: Mapping[str, str]) -> ProveRequest:
+    """Make a request of the words; a wrong one is found here, and so is a token that is missing."""
+    return ProveRequest(
+        address=Address.parse(values.prove),
+        token=read_token(environ, values.token_file),
+        forge=values.forge,
+        workflow=values.workflow,
+        branch=values.branch,
+        out=values.out,
+        taken_seconds=values.taken_within,
+        seconds=values.ended_within,
+    )

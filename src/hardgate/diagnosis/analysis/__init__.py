@@ -1,0 +1,1 @@
+"""Correlates the evidence of a failed probe."""

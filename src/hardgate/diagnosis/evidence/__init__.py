@@ -1,0 +1,1 @@
+"""Collects the evidence of a failed probe."""

@@ -1,0 +1,1 @@
+"""Docker Engine: client, exec, images, ownership and cleanup."""

@@ -1,0 +1,142 @@
+"""One script, run once in a container: bounded, timed, and believed only as far as it goes."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException
+from requests.exceptions import RequestException
+
+from hardgate.engine.exec_stream import Stream, open_exec
+from hardgate.model.observation import Execution
+
+OUTPUT_LIMIT = 64 * 1024
+"""Bytes of each of stdout and stderr that are kept; the rest is read and dropped."""
+SETTLE_SECONDS = 10.0
+"""How long the engine may take, after the end of the stream, to say how it ended."""
+
+TROUBLE = (DockerException, RequestException, OSError)
+"""What an engine that is gone, or that refuses, comes to."""
+
+EndProcess = Callable[[int], None]
+"""Ends a process and all that descends from it, given its pid on the engine's machine."""
+
+
+def execute(
+    client: docker.APIClient,
+    container: str,
+    command: Sequence[str],
+    *,
+    timeout: float,
+    end_process: EndProcess,
+    user: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Execution:
+    """Run a command, and say what came of it; trouble is a `problem`, never an exception.
+
+    `timeout` is in seconds. A command that is still running then is ended by `end_process`.
+    """
+    begun = time.monotonic()
+    try:
+        stream = open_exec(client, container, command, user=user, environment=environment)
+    except TROUBLE as error:
+        return Execution(exit_status=None, problem=f"The engine could not run it: {words(error)}")
+    return finish(client, stream, begun=begun, timeout=timeout, end_process=end_process)
+
+
+def finish(
+    client: docker.APIClient,
+    stream: Stream,
+    *,
+    begun: float,
+    timeout: float,
+    end_process: EndProcess,
+    already: Iterable[tuple[int, bytes]] = (),
+) -> Execution:
+    """Read a started command to its end, as `execute` does; `already` was read of it before."""
+    deadline = begun + timeout
+    output = _Output()
+    for channel, data in already:
+        output.add(channel, data)
+    try:
+        # A script may close its output and go on: it ends when the engine says so.
+        timed_out = _drain(stream, output, deadline) or _outlives(client, stream, deadline)
+        if timed_out:
+            _end(client, stream.exec_id, end_process)
+            # What is still in the pipe would keep the engine from seeing the end.
+            _drain(stream, output, time.monotonic() + SETTLE_SECONDS)
+        status, problem = _settle(client, stream.exec_id)
+    except TROUBLE as error:
+        status, timed_out, problem = None, False, f"The engine could not run it: {words(error)}"
+    finally:
+        stream.close()
+    return Execution(
+        exit_status=status,
+        stdout=output.text(Stream.STDOUT),
+        stderr=output.text(Stream.STDERR),
+        truncated=output.truncated,
+        seconds=round(time.monotonic() - begun, 3),
+        timed_out=timed_out,
+        problem="" if timed_out else problem,
+    )
+
+
+class _Output:
+    """What was written, up to the limit."""
+
+    def __init__(self) -> None:
+        self._kept = {Stream.STDOUT: bytearray(), Stream.STDERR: bytearray()}
+        self.truncated = False
+
+    def add(self, channel: int, data: bytes) -> None:
+        kept = self._kept[channel]
+        room = OUTPUT_LIMIT - len(kept)
+        kept += data[:room]
+        self.truncated |= len(data) > room
+
+    def text(self, channel: int) -> str:
+        return self._kept[channel].decode(errors="replace")
+
+
+def _drain(stream: Stream, output: _Output, deadline: float) -> bool:
+    """Read to the end of the stream; True where the deadline came first."""
+    try:
+        for channel, data in stream.frames(deadline):
+            output.add(channel, data)
+    except TimeoutError:
+        return True
+    return False
+
+
+def _outlives(client: docker.APIClient, stream: Stream, deadline: float) -> bool:
+    """Wait for a process whose output has ended; True where the deadline came first."""
+    while client.exec_inspect(stream.exec_id)["Running"]:
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _end(client: docker.APIClient, exec_id: str, end_process: EndProcess) -> None:
+    state = client.exec_inspect(exec_id)
+    if state["Running"] and state["Pid"]:
+        end_process(state["Pid"])
+
+
+def _settle(client: docker.APIClient, exec_id: str) -> tuple[int | None, str]:
+    """Ask how it ended, until the engine says a number."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        state: dict[str, Any] = client.exec_inspect(exec_id)
+        status = state["ExitCode"]
+        if not state["Running"] and isinstance(status, int):
+            return status, ""
+        if time.monotonic() > deadline:
+            return None, "Its output ended, and the engine did not say how it ended."
+        time.sleep(0.02)
+
+
+def words(error: Exception) -> str:
+    """Give the engine's own words, where it was the engine that refused."""
+    return str(error.explanation or error) if isinstance(error, APIError) else str(error)

@@ -1,0 +1,23 @@
+"""A run's private folder, for runs that hold nothing else on this machine."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hardgate.engine import watchdog
+from hardgate.engine.ownership import Owner
+from hardgate.engine.reaper import make_private_folder
+
+
+@contextmanager
+def guarded_folder(owner: Owner) -> Iterator[Path]:
+    """Give the folder (0700); it goes with the run, also where that is killed."""
+    folder = make_private_folder(owner)
+    posted = watchdog.post(folder, owner.run, "")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        posted.stdin.close()  # type: ignore[union-attr]  # it was opened as a pipe
+        posted.wait()

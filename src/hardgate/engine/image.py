@@ -1,0 +1,244 @@
+"""The image under test: built on the caller's own engine, or found there; known by its digest."""
+
+import hashlib
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound
+
+from hardgate import process
+from hardgate.engine.client import Engine
+from hardgate.engine.proxy import proxy_environment
+from hardgate.errors import BuildError, UsageError
+from hardgate.model.run import Image
+
+BASE_ARGUMENT = "BASE_IMAGE"
+EVIDENCE_LINES = 20
+WriteLine = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """What to build, and from what."""
+
+    context: Path
+    dockerfile: Path
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    secrets: Sequence[str] = ()
+    """As `docker buildx build --secret` takes them."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """For the build's own processes: where the engine is, and proxies."""
+    tag: str
+    """Holds this context's last image, and so its build cache."""
+
+    def wants_base(self) -> bool:
+        """Tell whether the Dockerfile leaves its base to the builder, and the caller does too."""
+        if BASE_ARGUMENT in self.arguments:
+            return False
+        text = self.dockerfile.read_text(errors="replace")
+        return re.search(rf"^\s*ARG\s+{BASE_ARGUMENT}\b", text, re.MULTILINE | re.I) is not None
+
+
+def make_request(
+    context: str,
+    dockerfile: str | None,
+    arguments: Iterable[str],
+    secrets: Sequence[str],
+    environment: Mapping[str, str],
+) -> BuildRequest:
+    """Read the command line's words; a missing file or a bad pair is a UsageError."""
+    folder = Path(context)
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder '{context}'.", "Name a build context by --context.")
+    file = Path(dockerfile) if dockerfile else folder / "Dockerfile"
+    if dockerfile and not file.is_file() and (folder / dockerfile).is_file():
+        file = folder / dockerfile
+    if not file.is_file():
+        raise UsageError(
+            f"There is no file '{file}'.",
+            "Name the folder that holds it by --context, or the file itself by --dockerfile.",
+        )
+    return BuildRequest(
+        context=folder,
+        dockerfile=file,
+        arguments=dict(_pair(argument, environment) for argument in arguments),
+        secrets=secrets,
+        environment=environment,
+        tag=_tag(folder, file),
+    )
+
+
+def _tag(context: Path, dockerfile: Path) -> str:
+    place = f"{context.resolve()}\0{dockerfile.resolve()}"
+    return f"hardgate/workspace:{hashlib.sha256(place.encode()).hexdigest()[:16]}"
+
+
+def _pair(argument: str, environment: Mapping[str, str]) -> tuple[str, str]:
+    """Split K=V; a bare K takes its value from the environment, as Docker does."""
+    key, equals, value = argument.partition("=")
+    if not key or not (equals or key in environment):
+        raise UsageError(f"'--build-arg {argument}' is no pair.", "Write it as KEY=VALUE.")
+    return key, value if equals else environment[key]
+
+
+def has_buildx(environment: Mapping[str, str]) -> bool:
+    """Tell whether the machine's 'docker' command can build with buildx."""
+    try:
+        return process.run(["docker", "buildx", "version"], env=environment, timeout=20).status == 0
+    except process.CommandMissingError:
+        return False
+
+
+def build(
+    client: docker.APIClient, request: BuildRequest, *, buildx: bool, write: WriteLine
+) -> Image:
+    """Build, on the caller's engine; a failure brings the end of the builder's words."""
+    before = digest_of(client, request.tag)
+    if request.secrets and not buildx:
+        raise UsageError(
+            "'--secret' needs buildx, and this machine's 'docker' command has none.",
+            "Install the package 'docker-buildx' (or docker-buildx-plugin), or leave it out.",
+        )
+    (_build_with_buildx if buildx else build_with_classic)(client, request, write)
+    digest = digest_of(client, request.tag)
+    if digest is None:
+        raise BuildError(f"The build ended well, and left no image '{request.tag}'.")
+    let_go(client, before, digest)
+    return Image(
+        reference=str(request.context), digest=digest, source_commit=commit_of(request.context)
+    )
+
+
+def build_for(
+    engine: Engine, request: BuildRequest, base: str, *, buildx: bool, write: WriteLine
+) -> Image:
+    """Build on the caller's engine, with its proxies, and from `base` where that is left open."""
+    arguments = {**proxy_environment(), **request.arguments}
+    if request.wants_base():
+        arguments[BASE_ARGUMENT] = base
+    environment = {**request.environment, **engine.environment}
+    request = replace(request, arguments=arguments, environment=environment)
+    return build(engine.client(), request, buildx=buildx, write=write)
+
+
+def digest_of(client: docker.APIClient, reference: str) -> str | None:
+    """Give the id of an image that the engine has; None where it has none."""
+    try:
+        return str(client.inspect_image(reference)["Id"])
+    except ImageNotFound:
+        return None
+
+
+def let_go(client: docker.APIClient, before: str | None, now: str) -> None:
+    """Remove the image that this one replaced, where nobody else has a name or a use for it."""
+    if before in {None, now}:
+        return
+    try:
+        if not client.inspect_image(before)["RepoTags"]:
+            client.remove_image(before)
+    except APIError:
+        # In use, or gone already: somebody else's, either way.
+        return
+
+
+class _Log:
+    """Hands a builder's words on, and keeps their end for whoever has to understand a failure."""
+
+    def __init__(self, write: WriteLine) -> None:
+        self._write = write
+        self._end: deque[str] = deque(maxlen=EVIDENCE_LINES)
+
+    def add(self, text: str) -> None:
+        for line in text.splitlines():
+            self._end.append(line)
+            self._write(line)
+
+    def error(self, problem: str) -> BuildError:
+        return BuildError(
+            problem, "The end of the build's log is below.", evidence="\n".join(self._end)
+        )
+
+
+def build_with_classic(client: docker.APIClient, request: BuildRequest, write: WriteLine) -> None:
+    """Build with the engine's own builder."""
+    log = _Log(write)
+    try:
+        events = client.build(
+            path=str(request.context),
+            dockerfile=str(request.dockerfile.resolve()),
+            tag=request.tag,
+            buildargs=dict(request.arguments),
+            rm=True,
+            forcerm=True,  # without it a failed RUN leaves its container behind
+            decode=True,
+        )
+        for event in events:
+            log.add(str(event.get("stream", "")))
+            if "error" in event:
+                log.add(str(event["error"]))
+                raise log.error("The image could not be built.")
+    except (DockerException, OSError, ValueError) as error:
+        log.add(str(error.explanation if isinstance(error, APIError) else error))
+        raise log.error("The build could not go on.") from error
+
+
+def _build_with_buildx(client: docker.APIClient, request: BuildRequest, write: WriteLine) -> None:
+    del client  # the command finds the same engine by request.environment
+    log = _Log(write)
+    arguments = [f"--build-arg={key}" for key in request.arguments]
+    finished = process.run(
+        [
+            *("docker", "buildx", "build", "--load", "--progress=plain"),
+            f"--tag={request.tag}",
+            f"--file={request.dockerfile}",
+            *arguments,
+            *(f"--secret={secret}" for secret in request.secrets),
+            str(request.context),
+        ],
+        # A bare --build-arg takes its value from here: the value is in no process list.
+        env={**request.environment, **request.arguments},
+        on_line=log.add,
+    )
+    if finished.status != 0:
+        raise log.error("The image could not be built.")
+
+
+def find(client: docker.APIClient, reference: str) -> Image:
+    """Find an image that the caller's engine has, or can pull."""
+    digest = digest_of(client, reference)
+    if digest is None:
+        try:
+            client.pull(reference)
+        except APIError as error:
+            raise BuildError(
+                f"The engine has no image '{reference}', and could not pull it.",
+                "Build it first, or name another by --image.",
+                evidence=str(error.explanation or error),
+            ) from error
+        digest = digest_of(client, reference)
+    if digest is None:
+        raise BuildError(f"The engine pulled '{reference}', and has no such image.")
+    return Image(reference=reference, digest=digest)
+
+
+def layers(client: docker.APIClient, digest: str) -> tuple[str, ...]:
+    """Give the image's layers by their diff ids, the lowest first."""
+    return tuple(client.inspect_image(digest)["RootFS"].get("Layers") or ())
+
+
+def commit_of(folder: Path) -> str:
+    """Give the commit that a folder is checked out from, `-dirty` where it has changes."""
+    try:
+        commit = process.run(["git", "-C", str(folder), "rev-parse", "HEAD"], timeout=20)
+        changes = process.run(
+            ["git", "-C", str(folder), "status", "--porcelain", "--", "."], timeout=60
+        )
+    except process.CommandMissingError:
+        return ""
+    if commit.status != 0:
+        return ""
+    return commit.stdout.strip() + ("-dirty" if changes.stdout.strip() else "")

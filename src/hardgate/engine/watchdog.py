@@ -1,0 +1,77 @@
+"""The second net: outlives a gate that was killed, and removes what it left.
+
+A process of its own session. Its standard input is a pipe that only the gate holds: end of file
+means that the gate is gone, however. A gate that ended well has removed its folder by then, and
+there is nothing left to do.
+
+    python -m hardgate.engine.watchdog FOLDER RUN ENGINE_URL
+
+A run that has nothing on an engine of ours names none.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+TRIES = 20
+PAUSE_SECONDS = 1.0
+
+
+def post(folder: Path, run: str, engine_url: str) -> "subprocess.Popen[bytes]":
+    """Start a warden; closing its `stdin` dismisses it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "hardgate.engine.watchdog", str(folder), run, engine_url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+    )
+
+
+def main(folder: Path, run: str, engine_url: str) -> None:
+    """Wait for the end of input, then remove what is left."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    os.read(0, 1)
+    if not folder.exists():
+        return
+    for pid in _processes_in(folder):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    if engine_url:
+        _remove_containers(run, engine_url)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _processes_in(folder: Path) -> Iterator[int]:
+    """Find the play's processes: their environment names the run's private folder."""
+    wanted = os.fsencode(folder)
+    for entry in Path("/proc").glob("[0-9]*"):
+        if int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            if wanted in (entry / "environ").read_bytes():
+                yield int(entry.name)
+
+
+def _remove_containers(run: str, engine_url: str) -> None:
+    # Only now: a warden that is never needed should cost next to nothing.
+    from hardgate.engine.client import connect  # noqa: PLC0415
+    from hardgate.engine.reaper import remove_run  # noqa: PLC0415
+
+    for _ in range(TRIES):
+        with contextlib.suppress(Exception):
+            remove_run(connect(engine_url), run)
+            return
+        time.sleep(PAUSE_SECONDS)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

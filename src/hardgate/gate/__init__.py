@@ -1,0 +1,1 @@
+"""One verification run, from request to verdict, by an Ansible play."""

@@ -1,0 +1,23 @@
+"""What is known of a run so far: the one thing in it that changes."""
+
+from dataclasses import dataclass, field
+
+from hardgate.errors import HardgateError
+from hardgate.host.workspace import Workspace
+from hardgate.interruption import Interrupted
+from hardgate.model.observation import Observation
+from hardgate.model.run import Host, Image
+
+
+@dataclass(kw_only=True)
+class Findings:
+    """Filled in as the run goes on, by the gate and by the listener to its play."""
+
+    image: Image | None = None
+    host: Host | None = None
+    workspace: Workspace | None = None
+    observations: list[Observation] = field(default_factory=list)
+    adaptations: list[str] = field(default_factory=list)
+    error: HardgateError | None = None
+    interrupted: Interrupted | None = None
+    kept: tuple[str, ...] = ()

@@ -1,0 +1,51 @@
+"""The run's own HTTPS beacon, outside the test host: reached where there is no internet.
+
+Asked for by `--egress beacon`, and never silent: a verdict that rests on it says so.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import trustme
+
+from hardgate.engine.ownership import Owner
+from hardgate.engine.tar import archive_file
+from hardgate.host.sidecar import start_beside
+from hardgate.host.test_host import TOOLS
+
+LIFE_SECONDS = 4 * 3600
+"""Ends it where nobody does."""
+NOTICE = "Egress was looked at by the run's own beacon, not the internet."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beacon:
+    """Where it answers, and by what it is to be believed."""
+
+    url: str
+    ca: str
+    """Certificates in PEM: the beacon's own, and the gate's machine's."""
+
+
+def light(client: docker.APIClient, image: str, owner: Owner) -> Beacon:
+    """Start the beacon on the caller's engine; it goes with the run, by its labels."""
+    command = [f"{TOOLS}/serve-beacon", str(LIFE_SECONDS)]
+    created, address = start_beside(client, image, owner, "beacon", command)
+    authority = trustme.CA()
+    certificate = authority.issue_cert(address)
+    chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
+    client.put_archive(
+        created,
+        "/run",
+        archive_file("beacon.pem", certificate.private_key_pem.bytes() + chain, mode=0o600),
+    )
+    return Beacon(url=f"https://{address}/", ca=_bundle() + authority.cert_pem.bytes().decode())
+
+
+def _bundle() -> str:
+    """Give what this machine itself believes, so that other targets still can be reached."""
+    for path in ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"):
+        if Path(path).is_file():
+            return Path(path).read_text()
+    return ""

@@ -1,0 +1,121 @@
+"""The test host's engine, reached through the caller's: a private Unix socket, relayed.
+
+Each connection becomes `docker system dial-stdio`, run in the host by an exec of the outer
+engine. That works wherever the outer engine's API is reached: in a CI job's container, with a
+remote DOCKER_HOST, on a desktop. A spare stream is dialled ahead, so that a caller seldom waits.
+"""
+
+import contextlib
+import socket
+import threading
+from pathlib import Path
+
+import docker
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+
+from hardgate.engine.exec_stream import Stream, open_exec
+
+DIAL = ("docker", "system", "dial-stdio")
+CHUNK = 65536
+
+
+class Relay:
+    """A Unix socket at `path`, as long as the `with` lasts."""
+
+    def __init__(self, client: docker.APIClient, host: str, path: Path) -> None:
+        """Relay to the engine inside the container `host`, over the outer engine's `client`."""
+        self._client = client
+        self._host = host
+        self._path = path
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._spare: list[Stream] = []
+        self._wanted = threading.Event()
+        self._open: set[Stream] = set()
+        self._closed = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """Give the address for a client of the test host's engine."""
+        return f"unix://{self._path}"
+
+    def __enter__(self) -> "Relay":
+        """Listen."""
+        self._listener.bind(str(self._path))
+        self._path.chmod(0o600)
+        self._listener.listen()
+        for work in (self._serve, self._dial_ahead):
+            threading.Thread(target=work, daemon=True, name=f"relay{work.__name__}").start()
+        return self
+
+    def __exit__(self, *_ended: object) -> None:
+        """Close every connection, and take the socket away."""
+        self._closed.set()
+        self._wanted.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for stream in tuple(self._open):
+            stream.close()
+        self._path.unlink(missing_ok=True)
+
+    def _dial_ahead(self) -> None:
+        """Keep one stream in store, from the first connection on: the engine answers by then."""
+        while self._wanted.wait() and not self._closed.is_set():
+            self._wanted.clear()
+            # Without one in store, the next connection dials for itself, and is told what is wrong.
+            with contextlib.suppress(DockerException, RequestException, OSError):
+                self._spare.append(self._dial())
+
+    def _dial(self) -> Stream:
+        stream = open_exec(self._client, self._host, DIAL, stdin=True)
+        self._open.add(stream)
+        if self._closed.is_set():  # it came too late to be closed with the others
+            self._let_go(stream)
+        return stream
+
+    def _take(self) -> Stream:
+        """Take the one in store, unless it has come to its end meanwhile."""
+        with contextlib.suppress(IndexError):
+            stream = self._spare.pop()
+            if stream.is_idle():
+                return stream
+            self._let_go(stream)
+        return self._dial()
+
+    def _let_go(self, stream: Stream) -> None:
+        stream.close()
+        self._open.discard(stream)
+
+    def _serve(self) -> None:
+        while not self._closed.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._carry, args=(connection,), daemon=True).start()
+
+    def _carry(self, connection: socket.socket) -> None:
+        try:
+            stream = self._take()
+        except (DockerException, RequestException, OSError):
+            connection.close()
+            return
+        self._wanted.set()
+        forward = threading.Thread(target=_forward, args=(connection, stream), daemon=True)
+        forward.start()
+        with connection, contextlib.suppress(OSError):
+            for channel, data in stream.frames():
+                if channel == Stream.STDOUT:
+                    connection.sendall(data)
+            # Closing alone says nothing to the peer while the other thread reads here.
+            connection.shutdown(socket.SHUT_RDWR)
+        self._let_go(stream)
+
+
+def _forward(connection: socket.socket, stream: Stream) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        while data := connection.recv(CHUNK):
+            stream.send(data)
+    with contextlib.suppress(OSError, ValueError):
+        stream.end_input()

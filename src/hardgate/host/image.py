@@ -1,0 +1,51 @@
+"""The test host's own image: built once on the caller's engine, and known by what went into it."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import docker
+
+from hardgate.engine.image import (
+    BASE_ARGUMENT,
+    BuildRequest,
+    WriteLine,
+    build_with_classic,
+    digest_of,
+)
+from hardgate.errors import BuildError, HostError
+from hardgate.resources import ROLES
+
+FILES = ROLES / "test_host" / "files"
+REPOSITORY = "hardgate/test-host"
+
+
+def ensure_host_image(
+    client: docker.APIClient, base: str, proxies: Mapping[str, str], write: WriteLine
+) -> str:
+    """Give the image's tag; build it where this engine has none from this base and these files."""
+    tag = f"{REPOSITORY}:{_fingerprint(FILES, digest_of(client, base) or base)}"
+    if digest_of(client, tag) is not None:
+        return tag
+    request = BuildRequest(
+        context=FILES,
+        dockerfile=FILES / "Dockerfile",
+        arguments={BASE_ARGUMENT: base, **proxies},
+        tag=tag,
+    )
+    try:
+        build_with_classic(client, request, write)
+    except BuildError as error:
+        raise HostError(
+            f"The test host's own image could not be built: {error.problem}",
+            "It needs the distribution's packages: look at the network and the proxies.",
+            evidence=error.evidence,
+        ) from error
+    return tag
+
+
+def _fingerprint(folder: Path, base: str) -> str:
+    seen = hashlib.sha256(base.encode())
+    for file in sorted(filter(Path.is_file, folder.iterdir())):
+        seen.update(file.name.encode() + b"\0" + file.read_bytes())
+    return seen.hexdigest()[:16]

@@ -1,0 +1,46 @@
+"""A helper of ours beside the test host, on the caller's engine: a server that the run needs."""
+
+from collections.abc import Mapping, Sequence
+
+import docker
+from docker.errors import APIError
+
+from hardgate.engine.ownership import Owner
+from hardgate.errors import HostError
+from hardgate.host.test_host import ROLE
+
+
+def start_beside(
+    client: docker.APIClient,
+    image: str,
+    owner: Owner,
+    role: str,
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+) -> tuple[str, str]:
+    """Start one, and give its id and address; it goes with the run, by its labels."""
+    created = str(
+        client.create_container(
+            image,
+            list(command),
+            name=f"hardgate-{owner.run}-{role}",
+            labels=owner.labels | {ROLE: role},
+            environment=dict(environment or {}),
+            host_config=client.create_host_config(auto_remove=True, mem_limit="64m", pids_limit=32),
+        )["Id"]
+    )
+    try:
+        client.start(created)
+        networks: Mapping[str, Mapping[str, str]] = client.inspect_container(created)[
+            "NetworkSettings"
+        ]["Networks"]
+    except APIError as error:
+        raise HostError(
+            f"The run's own {role} could not be started.", evidence=str(error.explanation or error)
+        ) from error
+    address = next((net["IPAddress"] for net in networks.values() if net["IPAddress"]), "")
+    if not address:
+        raise HostError(
+            f"The run's own {role} has no address.", "Is there a default bridge network?"
+        )
+    return created, address

@@ -1,0 +1,350 @@
+"""The test host: made ready on the caller's engine, reached from outside, gone with its run."""
+
+import ipaddress
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
+from docker.types import Mount
+
+from hardgate.engine.capabilities import find_lacking, lacking_here
+from hardgate.engine.ownership import Owner
+from hardgate.errors import HostError
+from hardgate.host.observer import Lookout, TestHost
+from hardgate.model.run import Host
+
+TOOLS = "/usr/local/lib/hardgate"
+MEMORY_MIB = 6144
+"""Bounds all that runs in a nested host; above the largest tier's, so that this one counts."""
+PIDS = 8192
+POOLS = ("10.213.0.0/16", "10.214.0.0/16", "192.168.213.0/24", "172.30.213.0/24")
+"""Candidates for the nested engine's bridge: the first that the outer engine does not use."""
+BOOT_SECONDS = 60.0
+SHARE = "/run/hardgate"
+NONCE = "nonce"
+SOCKET = "engine.sock"
+REMOVAL_UNDER_WAY = 409
+"""The engine's answer to whoever removes what is being removed."""
+NOT_SHOWN = 3
+"""What `adopt-image` exits with where the outer engine's store does not show every layer."""
+ROLE = "hardgate.role"
+NAMELESS_API = (1, 41)
+"""Engines up to this API (20.10) know the capabilities up to AUDIT_READ."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostRequest:
+    """What a test host is to be."""
+
+    kind: str
+    image: str
+    owner: Owner
+    seconds: int
+    """Its life at the most, while the gate lives."""
+    keep_seconds: int
+    """Its life at the most, once it is kept."""
+    environment: Mapping[str, str]
+    """The machine's proxies."""
+    share: str = ""
+    """A private folder of the gate's machine, for a socket that both sides see; may be empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreatedHost:
+    """A container that waits to be started and held."""
+
+    container: str
+    lacking: tuple[str, ...]
+    """Capabilities that the outer engine cannot grant."""
+
+
+def create_host(client: docker.APIClient, request: HostRequest) -> CreatedHost:
+    """Create the host's container, with every capability that the engine can grant."""
+    try:
+        container = _create(client, request, lacking=frozenset())
+    except APIError as error:
+        if "bind source path does not exist" not in str(error.explanation):
+            raise
+        # The gate's folder is not on the engine's machine: there is nothing to share.
+        request = replace(request, share="")
+        container = _create(client, request, lacking=frozenset())
+    trial = _refusal(client, container)
+    if not trial:
+        return CreatedHost(container=container, lacking=())
+    _remove(client, container)
+    if "caps" not in trial or request.kind == "direct":
+        raise HostError("The engine cannot start a privileged container.", evidence=trial)
+    lacking = find_lacking(lambda left_out: _starts(client, request, left_out), lacking_here())
+    if lacking is None:
+        raise HostError(
+            "The engine cannot start a privileged container, whatever is left out.",
+            "Run the gate on a machine that may, or ask for '--host direct' on a CI machine.",
+            evidence=trial,
+        )
+    container = _create(client, request, lacking=lacking)
+    trial = _refusal(client, container)
+    if trial:
+        _remove(client, container)
+        raise HostError("The engine cannot start the test host.", evidence=trial)
+    return CreatedHost(container=container, lacking=tuple(sorted(lacking)))
+
+
+def _starts(client: docker.APIClient, request: HostRequest, lacking: frozenset[str]) -> bool:
+    container = _create(client, request, lacking=lacking)
+    refused = _refusal(client, container)
+    _remove(client, container)
+    return not refused
+
+
+def _refusal(client: docker.APIClient, container: str) -> str:
+    """Start a container; give the engine's words where it refuses."""
+    try:
+        client.start(container)
+    except APIError as error:
+        return str(error.explanation or error)
+    return ""
+
+
+def _remove(client: docker.APIClient, container: str) -> None:
+    """Remove a container, and wait until its name is free: its own AutoRemove may be at it."""
+    deadline = time.monotonic() + BOOT_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            client.remove_container(container, v=True, force=True)
+        except NotFound:
+            return
+        except APIError as error:
+            if error.status_code != REMOVAL_UNDER_WAY:
+                raise
+        time.sleep(0.02)
+
+
+def _create(client: docker.APIClient, request: HostRequest, *, lacking: frozenset[str]) -> str:
+    settings = (
+        _direct_settings() if request.kind == "direct" else _nested_settings(client, request.share)
+    )
+    host_config = privileged_config(client, lacking=lacking, auto_remove=True, **settings)
+    created = client.create_container(
+        request.image,
+        [
+            f"{TOOLS}/host-init",
+            request.kind,
+            str(request.seconds),
+            str(request.keep_seconds),
+            request.owner.run,
+        ],
+        name=f"hardgate-{request.owner.run}",
+        hostname=f"hardgate-{request.owner.run}",
+        labels=request.owner.labels | {ROLE: "host"},
+        environment=dict(request.environment),
+        stdin_open=True,
+        host_config=host_config,
+    )
+    return str(created["Id"])
+
+
+def privileged_config(
+    client: docker.APIClient, *, lacking: frozenset[str], **settings: Any
+) -> dict[str, Any]:
+    """Give a container's host settings with every privilege but the capabilities that lack."""
+    if not lacking:
+        return dict(client.create_host_config(privileged=True, **settings))
+    config = client.create_host_config(
+        cap_add=["ALL"],
+        cap_drop=sorted(lacking - _unknown(client)),
+        security_opt=["seccomp=unconfined", "apparmor=unconfined"],
+        device_cgroup_rules=["a *:* rwm"],
+        **settings,
+    )
+    # The command line's 'systempaths=unconfined'; the API has it in these two.
+    return dict(config) | {"MaskedPaths": [], "ReadonlyPaths": []}
+
+
+def _unknown(client: docker.APIClient) -> frozenset[str]:
+    """Name the capabilities that are newer than the engine, which refuses their names."""
+    api = tuple(int(part) for part in client.version()["ApiVersion"].split("."))
+    return frozenset({"PERFMON", "BPF", "CHECKPOINT_RESTORE"} if api <= NAMELESS_API else ())
+
+
+def _nested_settings(client: docker.APIClient, share: str) -> dict[str, Any]:
+    info = client.info()
+    bound = min(MEMORY_MIB, int(info["MemTotal"] / 2**20 * 0.9))
+    return {
+        "mem_limit": f"{bound}m",
+        "pids_limit": PIDS,
+        "mounts": [
+            Mount("/var/lib/docker", None, type="volume"),
+            *_shelf(info),
+            *([Mount(SHARE, share, type="bind")] if share else []),
+        ],
+    }
+
+
+def _shelf(info: Mapping[str, Any]) -> Iterable[Mount]:
+    """Show the host the outer engine's image store, until its image is taken over."""
+    if not can_adopt(info):
+        return
+    root = info["DockerRootDir"]
+    for source, name in (("overlay2", "overlay2"), ("image/overlay2", "image")):
+        mount = Mount(f"/run/shelf/{name}", f"{root}/{source}", type="bind", read_only=True)
+        # Recursive, it would hold the mounts of everybody's running containers.
+        mount["BindOptions"] = {"NonRecursive": True}
+        yield mount
+
+
+def can_adopt(info: Mapping[str, Any]) -> bool:
+    """Tell whether an engine keeps its images in the layout that `adopt-image` takes over."""
+    status = dict(info.get("DriverStatus") or ())
+    return info["Driver"] == "overlay2" and "driver-type" not in status
+
+
+def _direct_settings() -> dict[str, Any]:
+    return {
+        "pid_mode": "host",
+        "network_mode": "none",
+        "mounts": [
+            Mount("/host", "/", type="bind"),
+            Mount("/var/run/docker.sock", "/var/run/docker.sock", type="bind"),
+        ],
+    }
+
+
+class Lifeline:
+    """The host's standard input, held by the gate: when the gate ends, however, so does the host.
+
+    A connection of its own, for it lives as long as the run.
+    """
+
+    def __init__(self, client: docker.APIClient, container: str) -> None:
+        """Take hold, and say so: a host that nobody holds ends by itself."""
+        self._hijacked = client.attach_socket(container, params={"stdin": 1, "stream": 1})
+        self._socket = getattr(self._hijacked, "_sock", self._hijacked)
+        self._socket.sendall(b"held\n")
+
+    def keep(self) -> None:
+        """Let the host outlive the gate."""
+        self._socket.sendall(b"keep\n")
+
+    def close(self) -> None:
+        """Let go."""
+        self._hijacked._response.close()
+        self._socket.close()
+
+
+def wait_until_held(lookout: Lookout, seconds: float = BOOT_SECONDS) -> None:
+    """Wait until the host has prepared itself and the gate holds it."""
+    deadline = time.monotonic() + seconds
+    while lookout.run("test", "-f", "/run/hardgate-ready").exit_status != 0:
+        if time.monotonic() > deadline:
+            raise HostError(
+                "The test host did not come up.",
+                "Look at its log, and at what the engine says of it (docker info).",
+                evidence=_log(lookout),
+            )
+        time.sleep(0.05)
+
+
+def shorten(host: TestHost, share: str) -> TestHost:
+    """Reach the host's engine by a socket in the shared folder, where both sides see the same one.
+
+    They do not where the gate is in a container or the engine on another machine. The relay's
+    address is kept then, and for a user who could not open the socket, which is root's.
+    """
+    if host.kind != "nested" or not share or os.geteuid() != 0:
+        return host
+    seen = Lookout.at(host).read_file(f"{SHARE}/{NONCE}")
+    if seen is None or seen != Path(share, NONCE).read_text():
+        return host
+    return replace(host, engine_url=f"unix://{share}/{SOCKET}")
+
+
+def _log(lookout: Lookout) -> str:
+    try:
+        log: bytes = lookout.client.logs(lookout.container, tail=40)
+    except APIError as error:
+        return str(error.explanation or error)
+    return log.decode(errors="replace")
+
+
+def take_image(lookout: Lookout, digest: str, layers: Sequence[str]) -> bool:
+    """Let the host, its engine not yet started, have an image of the outer engine.
+
+    False where the outer engine's store is not to be had; the image is to be loaded then.
+    """
+    seen = lookout.run(f"{TOOLS}/adopt-image", digest, *layers)
+    # Whatever came of it: no workspace is ever started beside the machine's own image store.
+    # Lazily, for what still runs in it (a layer being mounted) may keep it busy for a moment.
+    lookout.ask("sh", "-c", "for m in /run/shelf/*; do ! mountpoint -q $m || umount -l $m; done")
+    if seen.exit_status not in {0, NOT_SHOWN}:
+        raise HostError(
+            "The image could not be taken over from the outer engine's store.",
+            evidence=seen.problem or seen.stderr,
+        )
+    return seen.exit_status == 0
+
+
+ENGINE_FORMAT = "{{.Driver}} {{.ServerVersion}} {{.KernelVersion}}"
+
+
+def boot_engine(lookout: Lookout, seconds: float = BOOT_SECONDS) -> Host:
+    """Start the host's engine, and wait until it answers, with overlay2."""
+    bridge, pool = _addresses(lookout.client)
+    created = lookout.client.exec_create(
+        lookout.container,
+        [f"{TOOLS}/host-engine", "--bip", bridge, "--default-address-pool", pool],
+    )
+    lookout.client.exec_start(created["Id"], detach=True)
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = lookout.run("docker", "info", "--format", ENGINE_FORMAT)
+        if seen.exit_status == 0 and seen.stdout.strip():
+            break
+        if time.monotonic() > deadline or not lookout.client.exec_inspect(created["Id"])["Running"]:
+            raise HostError(
+                "The test host's engine did not come up.",
+                "Its log's end is below.",
+                evidence=lookout.run("tail", "-n", "30", "/run/dockerd.log").stdout,
+            )
+        time.sleep(0.05)
+    driver, version, kernel = seen.stdout.split()
+    if driver != "overlay2":
+        raise HostError(
+            f"The test host's engine came up with '{driver}', not overlay2.",
+            "Its disk must be a volume on a file system that overlay2 can use.",
+        )
+    return Host(kind="nested", engine=version, kernel=kernel)
+
+
+def _addresses(client: docker.APIClient) -> tuple[str, str]:
+    """Choose a bridge address and a pool that no network of the outer engine uses."""
+    used = [
+        ipaddress.IPv4Network(config["Subnet"], strict=False)
+        for network in client.networks()
+        for config in (network["IPAM"].get("Config") or ())
+        if config.get("Subnet") and ":" not in config["Subnet"]
+    ]
+    for pool in map(ipaddress.IPv4Network, POOLS):
+        if not any(pool.overlaps(taken) for taken in used):
+            bridge, rest = pool.subnets(prefixlen_diff=1)
+            address = f"{bridge.network_address + 1}/{bridge.prefixlen}"
+            return address, f"base={rest},size={min(rest.prefixlen + 4, 28)}"
+    raise HostError(
+        f"The engine's networks cover all of {', '.join(POOLS)}.",
+        "Remove a network that is no longer used.",
+    )
+
+
+def load_image(outer: docker.APIClient, inner: docker.APIClient, image: str) -> str:
+    """Copy an image whole from engine to engine; give its config digest, as the host has it."""
+    for event in inner.load_image(outer.get_image(image), quiet=True):
+        if "error" in event:
+            raise HostError("The test host could not load the image.", evidence=event["error"])
+        for word in event.get("stream", "").split():
+            if word.startswith("sha256:"):
+                return str(word)
+    raise HostError("The test host loaded an image and did not say which.")

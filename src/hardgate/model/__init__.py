@@ -1,0 +1,1 @@
+"""Values and pure judges: contract, tier, plan, observation, verdict."""

@@ -1,0 +1,237 @@
+"""What the gate looks at itself, from outside the workspace.
+
+A guard is planned, observed and judged like a probe, so that none is a side channel. What is seen
+arrives as facts (JSON values, gathered by `hardgate.host.guard_facts`); here they are only judged.
+A judge answers True (held), False (the image did it) or None (nobody could tell), and one line of
+reason.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hardgate.model.contract import Contract
+from hardgate.model.tier import Tier
+
+Facts = Mapping[str, Any]
+Answer = tuple[bool | None, str]
+
+KNOWN_INITS = frozenset(
+    {
+        "tini",
+        "tini-static",
+        "docker-init",
+        "dumb-init",
+        "s6-svscan",
+        "s6-supervise",
+        "s6-fdholderd",
+        "s6-ipcserverd",
+        "s6-linux-init-s",  # s6-linux-init-shutdownd: the kernel keeps 15 characters
+    }
+)
+"""Programs that may stay root, because all they do is start, hand on and reap."""
+
+BROUGHT_SIGNALS = {1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 9: "SIGKILL", 15: "SIGTERM"}
+"""Those that somebody sends. A program brings all others (SIGSEGV, SIGABRT …) upon itself."""
+
+HARMLESS_WARNINGS = ("Memory limited without swap", "requested image's platform")
+"""What an engine says beside a setting that it keeps."""
+
+HONEST_EXIT_STATUS = 37
+"""What `workspace_shell_is_honest` asks the shell to exit with: no shell's own status."""
+
+
+def _always(tier: Tier) -> bool:
+    del tier
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """One look from outside."""
+
+    name: str
+    description: str
+    """What must hold, and why it is looked at."""
+    hint: str
+    judge: Callable[[Facts, Tier, Contract], Answer]
+    applies_to: Callable[[Tier], bool] = _always
+    late: bool = False
+    """It ends the workspace, so a play of its own looks, after all others."""
+
+
+def judge_settings(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+    """Facts: `inspect` (the engine's answer), `warnings` (of its create answer), `cpus` (its own)
+    and `volumes` (paths of all fresh volumes that were asked for).
+
+    A discarded limit explains a limit that differs, and nothing else.
+    """
+    del contract
+    inspect, cpus = facts["inspect"], facts["cpus"]
+    differences = tier.differences(inspect, cpus=cpus, extra_volumes=facts.get("volumes", ()))
+    discarded = [
+        warning
+        for warning in facts["warnings"]
+        if not any(harmless in warning for harmless in HARMLESS_WARNINGS)
+    ]
+    limits = tier.limit_differences(inspect, cpus=cpus) if discarded else ()
+    if set(differences) - set(limits):
+        return False, " ".join(differences)
+    if discarded:
+        return None, f"The engine discarded a setting: {' '.join(discarded)}"
+    return True, " ".join(facts["warnings"])
+
+
+def judge_readiness(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+    """Facts: `ready` (bool), `seconds` (waited), `missing` (a sentence on what did not come)."""
+    del tier, contract
+    return bool(facts["ready"]), "" if facts["ready"] else str(facts["missing"])
+
+
+def judge_continuity(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+    """Facts: `before` and `after`, each None (gone) or id, started_at, restart_count, running,
+    exit_status and oom_killed.
+    """
+    del tier, contract
+    before, after = facts["before"], facts["after"]
+    if before is None or after is None:
+        return None, "The workspace was removed by somebody else while the gate looked at it."
+    if not after["running"]:
+        return _judge_end(after)
+    for key, word in (
+        ("id", "is another container"),
+        ("started_at", "was started anew"),
+        ("restart_count", "was restarted"),
+    ):
+        if before[key] != after[key]:
+            return False, f"The workspace {word} since the gate started it."
+    # The engine sets it for any process of the container, and the workspace lives on.
+    return True, "A process in it was killed for lack of memory." if after["oom_killed"] else ""
+
+
+def _judge_end(state: Mapping[str, Any]) -> Answer:
+    if state["oom_killed"]:
+        return False, "The workspace was killed for lack of memory."
+    status = state["exit_status"]
+    signal = BROUGHT_SIGNALS.get(status - 128)
+    if signal:
+        return None, f"The workspace was ended by {signal}; nobody saw by whom."
+    return False, f"The workspace ended by itself, with exit status {status}."
+
+
+def judge_workload(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+    """Facts: `init` (pid) and `processes` (pid, ppid, uid, command), as the host sees them."""
+    del tier
+    if not any(process["pid"] == facts["init"] for process in facts["processes"]):
+        return None, "The workspace's init is not among the processes that the host sees."
+    workload = list(workload_of(facts["processes"], facts["init"]))
+    if not workload:
+        return False, "The workspace's init has started no workload."
+    wrong = [process for process in workload if process["uid"] != contract.agent_uid]
+    return not wrong, ", ".join(
+        f"'{process['command']}' runs as uid {process['uid']}, not {contract.agent_uid}"
+        for process in wrong
+    )
+
+
+def workload_of(processes: list[dict[str, Any]], init: int) -> Iterator[dict[str, Any]]:
+    """Yield init, or what a known init started in its place."""
+    for process in processes:
+        if process["pid"] != init or process["command"].endswith("<defunct>"):
+            continue
+        if process["command"] not in KNOWN_INITS:
+            yield process
+            continue
+        for child in processes:
+            if child["ppid"] == init:
+                yield from workload_of(processes, child["pid"])
+
+
+def judge_shell(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+    """Facts: `exit_status` (of `exit 37`), `nonce` (sent) and `answer` (what came back)."""
+    del tier, contract
+    if facts["exit_status"] is None:
+        return None, "The engine did not say how the shell ended."
+    if facts["exit_status"] != HONEST_EXIT_STATUS:
+        return False, (
+            f"The image's 'sh' was told to exit {HONEST_EXIT_STATUS}, and exited "
+            f"{facts['exit_status']}: no exit status of a probe can be believed."
+        )
+    if facts["answer"] != facts["nonce"]:
+        return False, "The image's 'sh' did not print what it was told to print."
+    return True, ""
+
+
+def judge_host_writes(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+    """Facts: `claimed` (the workspace says that it wrote), `said` (its words), `path` (on the
+    host), `nonce` (what it was told to write) and `seen` (what the host has there, or None).
+    """
+    del tier, contract
+    if not facts["claimed"]:
+        return False, f"The workspace could not write to the host's disk: {facts['said']}"
+    if facts["seen"] != facts["nonce"]:
+        return False, (
+            f"The workspace says that it wrote '{facts['path']}' on the host, "
+            "and the host has no such file."
+        )
+    return True, ""
+
+
+def judge_pid_namespace(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+    """Facts: `workspace` and `host`, the PID namespaces' inode numbers as the host sees them."""
+    del contract
+    if not facts["workspace"] or not facts["host"]:
+        return None, "The PID namespaces could not be read on the host's side."
+    if tier.pid_host and facts["workspace"] != facts["host"]:
+        return False, "The workspace has a PID namespace of its own, not the host's."
+    if not tier.pid_host and facts["workspace"] == facts["host"]:
+        return False, f"The workspace is in the host's PID namespace; tier {tier.number} is not."
+    return True, ""
+
+
+GUARDS: tuple[Guard, ...] = (
+    Guard(
+        name="workspace_settings_match_tier",
+        description="The engine runs the workspace under exactly the settings of its tier.",
+        hint="Compare contracts/tiers.yaml with what the engine can do (docker info).",
+        judge=judge_settings,
+    ),
+    Guard(
+        name="workspace_became_ready",
+        description="The workspace's own entrypoint brings it up before the deadline.",
+        hint="Read workspace.log; a slow start wants --ready-timeout.",
+        judge=judge_readiness,
+    ),
+    Guard(
+        name="workload_runs_as_agent_uid",
+        description="What the entrypoint left running belongs to the agent, seen from the host.",
+        hint="End the entrypoint with 'exec setpriv' or 'exec gosu', and root is gone for good.",
+        judge=judge_workload,
+    ),
+    Guard(
+        name="workspace_shell_is_honest",
+        description="The image's 'sh' passes exit statuses and output on unchanged.",
+        hint="Look at what /bin/sh is in the image, and at ENV and BASH_ENV.",
+        judge=judge_shell,
+    ),
+    Guard(
+        name="pid_namespace_matches_tier",
+        description="The workspace's PID namespace is the host's where the tier says so.",
+        hint="Without pid=host, probes that enter PID 1 enter the workspace's own, and pass.",
+        judge=judge_pid_namespace,
+    ),
+    Guard(
+        name="host_writes_are_real",
+        description="What the workspace claims to have written to the host, the host has.",
+        hint="Is /host the host's disk, or a folder in the image?",
+        judge=judge_host_writes,
+        applies_to=lambda tier: any(source == "/" for source, _ in tier.binds),
+    ),
+    Guard(
+        name="workspace_kept_running",
+        description="It is the same container from the first probe to the last, never restarted.",
+        hint="Read workspace.log for what ended it.",
+        judge=judge_continuity,
+    ),
+)
+"""In the order of the report."""

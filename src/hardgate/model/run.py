@@ -1,0 +1,62 @@
+"""One run of the gate, as the reports tell it: values only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hardgate.errors import ExitCode
+from hardgate.model.plan import Plan
+from hardgate.model.verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """The image under test."""
+
+    reference: str
+    """What it was asked for as: a tag, or the folder that it was built from."""
+    digest: str
+    """Its config digest (`sha256:…`): the identity from build to report."""
+    source_commit: str = ""
+    """The commit of its context, with `-dirty` where it has changes; empty outside git."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """The machine that the workspace believed it was on, or that is itself the subject."""
+
+    kind: str
+    """`nested` or `direct`; `subject` where the host itself was looked at."""
+    engine: str = ""
+    """Version of the engine that ran the workspace."""
+    kernel: str = ""
+    name: str = ""
+    """As the inventory has it, where the host is the subject."""
+    adaptations: tuple[str, ...] = ()
+    """Sentences on what this machine could not give, and what was done instead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Everything a report may say."""
+
+    id: str
+    started_at: str
+    """ISO 8601, UTC, to the second."""
+    seconds: float
+    plan: Plan
+    image: Image | None
+    """None where there never was one."""
+    host: Host | None
+    verdicts: tuple[Verdict, ...]
+    exit_code: ExitCode
+    problem: str = ""
+    """Why nothing, or not everything, could be looked at; empty where it could."""
+    remedy: str = ""
+    evidence: str = ""
+    """What was seen of the problem, such as the end of a build's log."""
+    notices: tuple[str, ...] = ()
+    """Sentences that the reader must not miss, such as a beacon in place of the internet."""
+    steps: Mapping[str, float] = field(default_factory=dict)
+    """Seconds that each step took, in order."""
+    kept: tuple[str, ...] = ()
+    """With --keep: how to enter, repeat and remove; a line each."""

@@ -1,0 +1,218 @@
+"""From observations to verdicts. Total: every planned name gets exactly one."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from hardgate.errors import ExitCode
+from hardgate.model.contract import Capability, Severity
+from hardgate.model.guard import Answer, Guard
+from hardgate.model.observation import Execution, Observation
+from hardgate.model.plan import Plan
+
+
+class Outcome(Enum):
+    """What is known of a promise."""
+
+    PASS = "pass"  # noqa: S105 - an outcome, not a word to get in by
+    FAIL = "fail"
+    """Seen not to hold: the image did it."""
+    ERROR = "error"
+    """Nobody could tell."""
+
+
+class Kind(Enum):
+    """What was promised: by the contract, or by the gate itself."""
+
+    CAPABILITY = "capability"
+    GUARD = "guard"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """Why, and what to do."""
+
+    cause: str
+    """A rule's id."""
+    subject: str
+    """Misses of one cause and one subject are one."""
+    sentence: str
+    remedy: str
+    """Empty where nothing general can be said; the contract's hint stands in then."""
+    quotes: tuple[str, ...]
+    """The lines of evidence that it rests on."""
+    general: bool = False
+    """It says what failed, and not why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What a miss showed when it was looked at again and from outside, and what follows from it."""
+
+    trace: str = ""
+    """The commands as `sh -x` traced them, with what they wrote on stderr."""
+    exit_status: int | None = None
+    flaky: bool = False
+    """The second run passed. The verdict stays a failure."""
+    note: str = ""
+    """What keeps the trace from being the whole story; empty where nothing does."""
+    reason: Reason | None = None
+    """Why, where the evidence says so; it quotes what it rests on."""
+    looked_twice: bool = True
+    """There was a second run; False where the reason rests on the first and on the surroundings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What is known of one planned capability or guard, beside what was seen."""
+
+    name: str
+    kind: Kind
+    severity: Severity
+    """A guard's is always hard."""
+    outcome: Outcome
+    reason: str
+    """One line: why it is not a pass, or what the pass rests on where that needs saying."""
+    hint: str = ""
+    """What to do about it; empty where nothing general can be said."""
+    observation: Observation
+    diagnosis: Diagnosis | None = None
+    """The second look at a miss, and what follows from it; it never changes the outcome."""
+
+    @property
+    def why(self) -> str:
+        """The reason that the evidence gives, else what the first look left."""
+        found = self.diagnosis.reason if self.diagnosis else None
+        return found.sentence if found else self.reason
+
+    @property
+    def remedy(self) -> str:
+        """What to do about that reason, else what can be said in general."""
+        found = self.diagnosis.reason if self.diagnosis else None
+        return (found.remedy if found else "") or self.hint
+
+
+def judge(
+    plan: Plan, observations: Iterable[Observation], problem: str = ""
+) -> tuple[Verdict, ...]:
+    """Give one verdict for each planned capability and guard, in the plan's order; none diagnosed.
+
+    `problem` says why an observation that is missing never came, where that is known.
+    """
+    seen: dict[str, Observation] = {}
+    doubled: set[str] = set()
+    for observation in observations:
+        if observation.name in seen:
+            doubled.add(observation.name)
+        seen[observation.name] = observation
+    missing = problem or "It was planned, and nothing was seen of it."
+    context = _Context(plan=plan, seen=seen, doubled=frozenset(doubled), missing=missing)
+    return tuple(
+        [_judge_guard(guard, context) for guard in plan.guards]
+        + [_judge_capability(capability, context) for capability in plan.capabilities]
+    )
+
+
+class Weighed(Protocol):
+    """What counts of a verdict, also of one that was given elsewhere."""
+
+    @property
+    def kind(self) -> Kind:
+        """What was promised."""
+
+    @property
+    def severity(self) -> Severity:
+        """What a miss costs."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is known of it."""
+
+
+def exit_code(verdicts: Iterable[Weighed], *, partial: bool = False) -> ExitCode:
+    """Say what the run is worth. Nothing verified is never 0; an advisory miss never counts."""
+    hard = [verdict for verdict in verdicts if verdict.severity is Severity.HARD]
+    if any(verdict.outcome is Outcome.FAIL for verdict in hard):
+        return ExitCode.BROKEN
+    looked = any(verdict.kind is Kind.CAPABILITY for verdict in hard)
+    if partial or not looked or any(verdict.outcome is Outcome.ERROR for verdict in hard):
+        return ExitCode.UNKNOWN
+    return ExitCode.HELD
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Context:
+    plan: Plan
+    seen: Mapping[str, Observation]
+    doubled: frozenset[str]
+    missing: str
+
+    def find(self, name: str) -> Observation:
+        if name in self.doubled:
+            return Observation(name=name, problem="It was seen twice in one run.")
+        return self.seen.get(name) or Observation(name=name, problem=self.missing)
+
+
+def _judge_guard(guard: Guard, context: _Context) -> Verdict:
+    observation = context.find(guard.name)
+    outcome, reason = Outcome.ERROR, observation.problem
+    if not reason:
+        held, reason = _ask(guard, observation, context.plan)
+        outcome = {True: Outcome.PASS, False: Outcome.FAIL, None: Outcome.ERROR}[held]
+    return Verdict(
+        name=guard.name,
+        kind=Kind.GUARD,
+        severity=Severity.HARD,
+        outcome=outcome,
+        reason=reason,
+        hint="" if outcome is Outcome.PASS else guard.hint,
+        observation=observation,
+    )
+
+
+def _ask(guard: Guard, observation: Observation, plan: Plan) -> Answer:
+    """Ask a guard's judge; facts that it cannot read are nobody's fault but the gate's."""
+    try:
+        return guard.judge(observation.facts, plan.workspace_tier, plan.contract)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        return None, f"What was seen of it cannot be read ({type(error).__name__}: {error})."
+
+
+def _judge_capability(capability: Capability, context: _Context) -> Verdict:
+    observation = context.find(capability.name)
+    outcome, reason = Outcome.ERROR, observation.problem
+    if not reason:
+        outcome, reason = _judge_execution(observation.execution)
+    if outcome is Outcome.PASS and context.plan.beacon and capability.required_egress:
+        reason = "It reached the run's own beacon, not the internet."
+    return Verdict(
+        name=capability.name,
+        kind=Kind.CAPABILITY,
+        severity=capability.severity,
+        outcome=outcome,
+        reason=reason,
+        hint="" if outcome is Outcome.PASS else capability.hint,
+        observation=observation,
+    )
+
+
+def _judge_execution(execution: Execution | None) -> tuple[Outcome, str]:
+    if execution is None:
+        return Outcome.ERROR, "Its probe was not run."
+    if execution.problem:
+        return Outcome.ERROR, execution.problem
+    if execution.timed_out:
+        return Outcome.FAIL, f"Its probe was still running after {round(execution.seconds, 1):g} s."
+    if execution.exit_status is None:
+        return Outcome.ERROR, "The engine did not say how its probe ended."
+    if execution.exit_status == 0:
+        return Outcome.PASS, ""
+    return Outcome.FAIL, _last_words(execution) or (
+        f"Its probe exited {execution.exit_status}, without a word."
+    )
+
+
+def _last_words(execution: Execution) -> str:
+    lines = (execution.stderr.strip() or execution.stdout.strip()).splitlines()
+    return lines[-1].strip() if lines else ""

@@ -1,0 +1,46 @@
+"""One thing that an answer rests on: seen to hold, seen not to, or nobody could tell."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hardgate.errors import ExitCode
+from hardgate.model.contract import Severity
+from hardgate.model.verdict import Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """Beside a verdict of the gate: a point needs no engine and no plan."""
+
+    name: str
+    group: str
+    """What it belongs with, such as `dockerfile`."""
+    outcome: Outcome
+    reason: str = ""
+    """One line: why it is not a pass, or what the pass rests on."""
+    remedy: str = ""
+    evidence: str = ""
+    """Findings, a line each, or the end of what a program said."""
+    severity: Severity = Severity.HARD
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it for answer.json."""
+        return asdict(self) | {"outcome": self.outcome.value, "severity": self.severity.value}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Point":
+        """Read what `to_json` wrote."""
+        kinds = {"outcome": Outcome(data["outcome"]), "severity": Severity(data["severity"])}
+        return cls(**{**data, **kinds})
+
+
+def exit_code(points: Iterable[Point]) -> ExitCode:
+    """Say what the points are worth, as `verdict.exit_code` does: nothing seen is never 0."""
+    hard = [point for point in points if point.severity is Severity.HARD]
+    if any(point.outcome is Outcome.FAIL for point in hard):
+        return ExitCode.BROKEN
+    if not hard or any(point.outcome is Outcome.ERROR for point in hard):
+        return ExitCode.UNKNOWN
+    return ExitCode.HELD

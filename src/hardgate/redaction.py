@@ -1,0 +1,181 @@
+"""Takes secrets out of whatever a run prints or leaves on disk.
+
+What is known by value (the workspace's token, above all) is found in every form that it is usually
+written in, also broken over lines. What is not known is found by its shape (`secret_shape`).
+"""
+
+import base64
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from hardgate.secret_patterns import Span, find_shapes, is_secret_name
+
+MASK = "[redacted]"
+
+SHORTEST = 4
+"""A shorter value is left alone. It is in every other word, so that masking it would shred the
+report, and the pattern of the masks would give it away; nor is it much of a secret."""
+
+LONG_ENOUGH = 8
+"""From here on a value is also looked for encoded and broken over lines. The encodings of a
+shorter one are three or four letters, which turn up anywhere by chance."""
+
+TELLING = 12
+"""Characters of a value that are masked where the text was cut in the middle of it."""
+
+_NOISE = re.compile(
+    r"(?:\x1b\[[0-?]*[ -/]*[@-~]|\n#\d+ \d+\.\d+ |\\[nr]|\\(?=\n)|[\s\x00-\x1f\x7f])+"
+)
+"""What may stand between two characters of a value without making it another one: line ends, also
+escaped or with a builder's time stamp, and the colours of a terminal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redactor:
+    """Knows some secrets by value and the rest by shape. A value, so share it freely."""
+
+    values: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def with_values(self, values: Iterable[str]) -> "Redactor":
+        """Know these too."""
+        return Redactor(values=self.values | {value.strip() for value in values} - {""})
+
+    def text(self, text: str) -> str:
+        """Put a mask in the place of every secret."""
+        pieces, position = [], 0
+        for start, end in self.spans(text):
+            pieces += [text[position:start], MASK]
+            position = end
+        return "".join([*pieces, text[position:]])
+
+    def value(self, value: Any) -> Any:
+        """Do the same to every string of a JSON-like value, keys included."""
+        match value:
+            case str():
+                return self.text(value)
+            case dict():
+                return {self.value(key): self._entry(key, held) for key, held in value.items()}
+            case list() | tuple():
+                return [self.value(item) for item in value]
+            case _:
+                return value
+
+    def spans(self, text: str) -> list[Span]:
+        """Say where the secrets are: in order, apart from each other."""
+        merged: list[Span] = []
+        for start, end in sorted([*self._find_known(text), *find_shapes(text)]):
+            if merged and start <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((start, end))
+        return merged
+
+    def pending(self, text: str) -> int:
+        """Say from where on the end of `text` may be the start of a known value."""
+        bare = _Bare(text)
+        longest = max((_overlap(bare.text, form) for form in self._forms), default=0)
+        return bare.origin(len(bare.text) - longest) if longest else len(text)
+
+    def _entry(self, key: Any, held: Any) -> Any:
+        if isinstance(held, str) and held and is_secret_name(str(key)):
+            return MASK
+        return self.value(held)
+
+    @cached_property
+    def _short(self) -> tuple[str, ...]:
+        return tuple(value for value in self.values if SHORTEST <= len(value) < LONG_ENOUGH)
+
+    @cached_property
+    def _forms(self) -> tuple[str, ...]:
+        long = (value for value in self.values if len(value) >= LONG_ENOUGH)
+        forms = {_NOISE.sub("", form) for value in long for form in forms_of(value)}
+        return tuple(sorted(form for form in forms if len(form) >= LONG_ENOUGH))
+
+    def _find_known(self, text: str) -> Iterator[Span]:
+        for value in self._short:
+            yield from _find_all(text, value)
+        if not self._forms:
+            return
+        bare = _Bare(text)
+        for form in self._forms:
+            for start, end in _find_all(bare.text, form):
+                yield bare.origin(start), bare.origin(end - 1) + 1
+            yield from _find_cut(bare, form)
+
+
+def forms_of(value: str) -> Iterator[str]:
+    """Yield what a value looks like quoted, escaped and encoded, itself first."""
+    raw = value.encode("utf-8", "surrogatepass")
+    yield value
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield value.replace("'", "'\\''")
+    yield value.replace("'", "'\"'\"'")
+    for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw), quote(raw, safe="!'()*")):
+        yield quoted
+        yield re.sub(r"%..", lambda match: match[0].lower(), quoted)
+    yield raw.hex()
+    yield raw.hex().upper()
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(raw).decode().rstrip("=")
+        for before in range(3):
+            yield _inside_base64(encode(b"\0" * before + raw).decode(), before, len(raw))
+
+
+def _inside_base64(encoded: str, before: int, length: int) -> str:
+    """Cut off the characters that also depend on what stands before and after the value."""
+    return encoded[-(-before * 8 // 6) : (before + length) * 8 // 6]
+
+
+class _Bare:
+    """A text without its noise, and the way back to where each character stood."""
+
+    def __init__(self, text: str) -> None:
+        pieces: list[str] = []
+        self._starts: list[int] = []
+        self._shifts: list[int] = []
+        position = length = 0
+        for noise in [*(match.span() for match in _NOISE.finditer(text)), (len(text), len(text))]:
+            if position < noise[0]:
+                self._starts.append(length)
+                self._shifts.append(position - length)
+                pieces.append(text[position : noise[0]])
+                length += noise[0] - position
+            position = noise[1]
+        self.text = "".join(pieces)
+
+    def origin(self, position: int) -> int:
+        """Say where the character at `position` stood."""
+        return position + self._shifts[bisect_right(self._starts, position) - 1]
+
+
+def _find_all(text: str, wanted: str) -> Iterator[Span]:
+    start = text.find(wanted)
+    while start >= 0:
+        yield start, start + len(wanted)
+        start = text.find(wanted, start + 1)
+
+
+def _find_cut(bare: _Bare, form: str) -> Iterator[Span]:
+    """Find a value whose end, or whose start, was cut off with the text."""
+    text = bare.text
+    if text[-TELLING:] in form and (kept := _overlap(text, form)) >= TELLING:
+        yield bare.origin(len(text) - kept), bare.origin(len(text) - 1) + 1
+    if text[:TELLING] in form and (kept := _overlap(form, text)) >= TELLING:
+        yield bare.origin(0), bare.origin(kept - 1) + 1
+
+
+def _overlap(first: str, second: str) -> int:
+    """Say how much of the end of `first` is the start of `second`, short of all of it."""
+    end = min(len(first), len(second) - 1)
+    while size := second.rfind(first[-1:] or "\n", 0, end) + 1:
+        if first.endswith(second[:size]):
+            return size
+        end = size - 1
+    return 0

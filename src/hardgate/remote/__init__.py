@@ -1,0 +1,1 @@
+"""Verification on other machines: runners and fleets."""

@@ -1,0 +1,149 @@
+"""The list of a fleet's images: a file of ours, read as strictly as a contract (docs/fleet.md)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hardgate.schema.document import Node, Refusal, naming, read_document
+from hardgate.schema.fields import Field, Tables, read_strictly
+from hardgate.schema.lists import read_listing
+from hardgate.schema.source import read_origin
+from hardgate.schema.types import Name, Whole
+from hardgate.text.printable import shown
+
+VERSION = 1
+MAX_REFERENCE = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """The shape of an image's reference: a word that no command line takes for an option."""
+
+    def read(self, node: Node) -> str:
+        """Refuse what no engine calls an image."""
+        text = Name(longest=MAX_REFERENCE).read(node)
+        if text.startswith("-") or " " in text:
+            remedy = "Write it as 'docker run' takes it, such as 'registry.example.org/team/app:1'."
+            raise Refusal(node.line, f"is '{shown(text)}', which is no reference", remedy)
+        return text
+
+    def schema(self) -> dict[str, Any]:
+        """No white space, no leading dash."""
+        return {"type": "string", "pattern": r"^[^\s-]\S*$", "maxLength": MAX_REFERENCE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """The shape of a list of names; it may not be empty."""
+
+    def read(self, node: Node) -> tuple[str, ...]:
+        """Refuse a name that stands there twice."""
+        listing = read_listing(node, "names")
+        if not listing.items:
+            raise Refusal(node.line, "is empty", "Name a host or a group, or leave it out for all.")
+        names: list[str] = []
+        for item in listing.items:
+            name = Name().read(item)
+            if name in names:
+                raise Refusal(item.line, f"holds '{name}' twice", "Keep one of the two.")
+            names.append(name)
+        return tuple(names)
+
+    def schema(self) -> dict[str, Any]:
+        """At least one."""
+        return {"type": "array", "minItems": 1, "items": Name().schema()}
+
+
+IMAGE_FIELDS = (
+    Field(
+        name="reference",
+        shape=Reference(),
+        about="the image, as the engines of its hosts call it",
+    ),
+    Field(
+        name="contract",
+        shape=Name(longest=4096),
+        about="the file that it is verified by, seen from this one; the fleet's where left out",
+        required=False,
+    ),
+    Field(
+        name="hosts",
+        shape=Names(),
+        about="hosts and groups of the inventory that run it; all where left out",
+        required=False,
+    ),
+)
+LIST_FIELDS = (
+    Field(
+        name="version",
+        shape=Whole(lowest=VERSION, highest=VERSION),
+        about=f"the version of this file's shape, {VERSION}",
+        remedy=f"This hardgate reads version {VERSION}, a number without quotes.",
+    ),
+    Field(
+        name="images",
+        shape=Tables(fields=IMAGE_FIELDS, wanted="images"),
+        about="the images, at least one",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One image of the list, as it was written."""
+
+    reference: str
+    contract: Path | None
+    """None: the fleet's own."""
+    hosts: tuple[str, ...]
+    """Names of hosts and groups; empty: all."""
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageList:
+    """What a fleet runs, and where."""
+
+    origin: str
+    entries: tuple[Entry, ...]
+
+
+def load_image_list(path: Path) -> ImageList:
+    """Read the file; raises ContractError with file, line and remedy."""
+    return parse_image_list(read_origin(str(path), noun="Image list"), path)
+
+
+def parse_image_list(data: bytes, path: Path) -> ImageList:
+    """Make a list of a file's bytes; what it names is looked for beside it."""
+    with naming(f"Image list '{path}'"):
+        file = read_strictly(read_document(data).root, LIST_FIELDS, subject="the list")
+        entries = [
+            _entry(node, number, path.parent)
+            for number, node in enumerate(file.values["images"], start=1)
+        ]
+        _refuse_equal_references(entries)
+    return ImageList(origin=str(path), entries=tuple(entries))
+
+
+def _entry(node: Node, number: int, folder: Path) -> Entry:
+    values = read_strictly(node, IMAGE_FIELDS, subject=f"image {number}").values
+    contract = values.get("contract")
+    return Entry(
+        reference=values["reference"],
+        contract=folder / contract if contract else None,
+        hosts=values.get("hosts", ()),
+        line=node.line,
+    )
+
+
+def _refuse_equal_references(entries: Sequence[Entry]) -> None:
+    lines: dict[str, int] = {}
+    for entry in entries:
+        if entry.reference in lines:
+            raise Refusal(
+                entry.line,
+                f"image '{entry.reference}' stands here again, after line {lines[entry.reference]}",
+                "Keep one of the two, with all of its hosts.",
+            )
+        lines[entry.reference] = entry.line

@@ -1,0 +1,32 @@
+"""What is known so far of one host that is to be a runner."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hardgate.errors import HardgateError
+from hardgate.model.observation import Observation
+
+
+@dataclass(kw_only=True)
+class Seen:
+    """Filled in as the play goes on, by whoever hears it."""
+
+    name: str
+    """As the inventory has it."""
+    observations: dict[str, list[Observation]] = field(default_factory=dict)
+    """By the contract's name, such as `runner-host`."""
+    engine: str = ""
+    kernel: str = ""
+    error: HardgateError | None = None
+    """What kept the host from being looked at, the first cause alone."""
+    gate: Mapping[str, Any] | None = None
+    """What the role remote_gate answered: exit_code, summary, said."""
+    notices: list[str] = field(default_factory=list)
+    """What the roles want the reader to know, such as what the group 'docker' means."""
+    withdrawn: bool = False
+    """It was a runner for a while, and was taken back."""
+    heard: bool = False
+    """A task ended well there."""
+    changed: bool = False
+    """A role changed something there."""

@@ -1,0 +1,37 @@
+"""Hardgate's own source, packed for a host: what `pipx run nox -s t4` needs of a checkout."""
+
+import tarfile
+from pathlib import Path
+
+from hardgate.errors import UsageError
+from hardgate.resources import CONTENT
+
+PARTS = (
+    *("noxfile.py", "pyproject.toml", "README.md", "LICENSE"),
+    *("src", "contracts", "playbooks", "roles", "image"),
+)
+LEFT_OUT = frozenset({"__pycache__", ".ansible"})
+FOLDER = "source"
+"""What the archive's one folder is called."""
+
+
+def pack_source(target: Path, root: Path = CONTENT) -> None:
+    """Write an archive (tar) of a checkout; UsageError where hardgate runs from none."""
+    missing = [part for part in PARTS if not (root / part).exists()]
+    if missing:
+        raise UsageError(
+            f"'{root}' is no checkout of hardgate: it lacks '{missing[0]}'.",
+            "Run it from a checkout ('nox -s runner'): the hosts are given its source.",
+        )
+    with tarfile.open(target, "w") as archive:
+        for part in PARTS:
+            archive.add(root / part, f"{FOLDER}/{part}", filter=_plain)
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """Leave caches out, and whose it was here."""
+    if LEFT_OUT & set(Path(member.name).parts):
+        return None
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member

@@ -1,1 +1,0 @@
-"""A fleet's reports: Markdown for people, JSON for programs, JUnit for CI systems."""

@@ -1,0 +1,90 @@
+"""A log that no secret gets into, however its chunks fall."""
+
+import codecs
+from typing import TextIO
+
+from hardgate.redaction import Redactor
+from hardgate.secret_patterns import LONGEST_KEY, find_open_key
+
+PATIENCE = 2 * LONGEST_KEY
+"""Characters that are held back at most: more than any secret, less than anybody's memory."""
+
+REACH = 4096
+"""Characters that a name and its secret stand within, where one line never ends."""
+
+
+class RedactingStream:
+    """Passes whole lines on, once nothing in them can still grow into a secret.
+
+    For one thread. What is held back comes out on `close`.
+    """
+
+    def __init__(self, sink: TextIO, redactor: Redactor) -> None:
+        """Take over `sink`, and close it in the end."""
+        self.redactor = redactor
+        """May be replaced by one that knows more; what was let go before stays as it is."""
+        self._sink = sink
+        self._held = ""
+        self._look_again_at = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def write(self, chunk: str | bytes) -> int:
+        """Take any piece of the log; bytes are decoded as UTF-8, with replacement."""
+        self._held += self._decoder.decode(chunk) if isinstance(chunk, bytes) else chunk
+        if len(self._held) >= self._look_again_at and "\n" in self._held:
+            self._let_go(self._settled())
+        if len(self._held) > PATIENCE:
+            self._let_go(self._overdue())
+        return len(chunk)
+
+    def flush(self) -> None:
+        """Bring what was let go to the disk."""
+        self._sink.flush()
+
+    def close(self) -> None:
+        """Let the rest go, and close the sink."""
+        if self._sink.closed:
+            return
+        try:
+            self._held += self._decoder.decode(b"", final=True)
+            self._let_go(len(self._held))
+        finally:
+            self._sink.close()
+
+    def __enter__(self) -> "RedactingStream":
+        """Use it as a context: it is closed at the end."""
+        return self
+
+    def __exit__(self, *_ended: object) -> None:
+        """Close it, whatever happened."""
+        self.close()
+
+    def _let_go(self, end: int) -> None:
+        self._sink.write(self.redactor.text(self._held[:end]))
+        self._held = self._held[end:]
+        # Twice as long each time, or a key without end would be read anew with each line of it.
+        self._look_again_at = 0 if end else 2 * len(self._held)
+
+    def _settled(self) -> int:
+        """Say up to where nothing that comes can change what is a secret; a line's start."""
+        held = self._held
+        end = _line_start(held, min(self.redactor.pending(held), find_open_key(held)))
+        while (start := _line_start(held, self._cuts(end))) < end:
+            end = start
+        return end
+
+    def _overdue(self) -> int:
+        """Say where to break what has no end: away from its own end, and from every secret."""
+        kept = min(len(self._held) - REACH, self.redactor.pending(self._held))
+        return self._cuts(kept) or len(self._held)
+
+    def _cuts(self, position: int) -> int:
+        """Say where the secret that `position` is inside of begins; `position` itself if none."""
+        for start, stop in self.redactor.spans(self._held):
+            if start < position < stop:
+                return start
+        return position
+
+
+def _line_start(text: str, position: int) -> int:
+    return text.rfind("\n", 0, position) + 1

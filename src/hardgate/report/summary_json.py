@@ -1,0 +1,166 @@
+"""`summary.json`, for programs: everything of a run, in a shape that stays (docs/reports.md).
+
+`summary.schema.json` beside this module says the same as JSON Schema. Within one schema version
+keys are added, never taken away or given another meaning.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hardgate import __version__
+from hardgate.diagnosis.root_cause import Cause, root_causes
+from hardgate.model.run import Host, Image, Run
+from hardgate.model.tier import Tier
+from hardgate.model.verdict import Reason, Verdict
+from hardgate.redaction import Redactor
+from hardgate.report.atomic_write import replace_file
+from hardgate.report.headline import colour_word, headline, not_looked_at
+
+SCHEMA_VERSION = 1
+SCHEMA = Path(__file__).with_name("summary.schema.json")
+
+
+def write_summary(run: Run, path: Path, redactor: Redactor) -> None:
+    """Write the summary to `path`, whole or not at all."""
+    text = json.dumps(redactor.value(summary(run)), indent=2, ensure_ascii=False, default=str)
+    replace_file(path, (text + "\n").encode("utf-8", "replace"))
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Tell the run as JSON values, the outcome first. Secrets are still in it."""
+    return {
+        "headline": headline(run),
+        "outcome": colour_word(run.exit_code).lower(),
+        "exit_code": int(run.exit_code),
+        "contract": _contract(run),
+        "partial": run.plan.partial,
+        "not_looked_at": list(not_looked_at(run.plan)),
+        "problem": run.problem,
+        "remedy": run.remedy,
+        "evidence": run.evidence,
+        "causes": [_cause(cause) for cause in root_causes(run.verdicts)],
+        "notices": list(run.notices),
+        "adaptations": list(run.host.adaptations) if run.host else [],
+        "image": _image(run.image),
+        "subject": run.plan.contract.subject.value,
+        "tier": _tier(run.plan.tier),
+        "host": _host(run.host),
+        "id": run.id,
+        "started_at": run.started_at,
+        "seconds": round(run.seconds, 3),
+        "steps": {name: round(seconds, 3) for name, seconds in run.steps.items()},
+        "kept": list(run.kept),
+        "verdicts": [_verdict(verdict, run) for verdict in run.verdicts],
+        "hardgate": __version__,
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
+def _contract(run: Run) -> dict[str, Any]:
+    contract = run.plan.contract
+    return {
+        "origin": contract.origin,
+        "version": contract.version,
+        "sha256": contract.sha256,
+        "count": len(contract.capabilities),
+        "warnings": list(contract.warnings),
+    }
+
+
+def _image(image: Image | None) -> dict[str, str] | None:
+    if image is None:
+        return None
+    return {
+        "reference": image.reference,
+        "digest": image.digest,
+        "source_commit": image.source_commit,
+    }
+
+
+def _tier(tier: Tier | None) -> dict[str, Any] | None:
+    return {"number": tier.number, "name": tier.name} if tier else None
+
+
+def _host(host: Host | None) -> dict[str, str] | None:
+    if host is None:
+        return None
+    return {
+        "kind": host.kind,
+        "name": host.name,
+        "engine": host.engine,
+        "kernel": host.kernel,
+    }
+
+
+def _cause(cause: Cause) -> dict[str, Any]:
+    return {
+        "sentence": cause.sentence,
+        "remedy": cause.remedy,
+        "severity": cause.severity.value,
+        "cause": cause.reason.cause if cause.reason else "",
+        "quotes": list(cause.reason.quotes) if cause.reason else [],
+        "verdicts": [verdict.name for verdict in cause.verdicts],
+    }
+
+
+def _verdict(verdict: Verdict, run: Run) -> dict[str, Any]:
+    execution = verdict.observation.execution
+    return {
+        "name": verdict.name,
+        "kind": verdict.kind.value,
+        "severity": verdict.severity.value,
+        "outcome": verdict.outcome.value,
+        "reason": verdict.reason,
+        "hint": verdict.hint,
+        **_promise(verdict.name, run),
+        "seconds": round(execution.seconds, 3) if execution else None,
+        "exit_status": execution.exit_status if execution else None,
+        "timed_out": bool(execution and execution.timed_out),
+        "stdout": execution.stdout if execution else "",
+        "stderr": execution.stderr if execution else "",
+        "truncated": bool(execution and execution.truncated),
+        "facts": dict(verdict.observation.facts),
+        "diagnosis": _diagnosis(verdict),
+    }
+
+
+def _promise(name: str, run: Run) -> dict[str, str]:
+    for capability in run.plan.capabilities:
+        if capability.name == name:
+            return {"description": capability.description, "source": capability.source}
+    guards = {guard.name: guard.description for guard in run.plan.guards}
+    return {"description": guards.get(name, ""), "source": ""}
+
+
+def _diagnosis(verdict: Verdict) -> dict[str, Any] | None:
+    diagnosis, seen = verdict.diagnosis, verdict.observation
+    if diagnosis is None:
+        return None
+    return {
+        "reason": _reason(diagnosis.reason),
+        "looked_twice": diagnosis.looked_twice,
+        "trace": diagnosis.trace,
+        "exit_status": diagnosis.exit_status,
+        "flaky": diagnosis.flaky,
+        "note": diagnosis.note,
+        "discarded": [asdict(one) for one in seen.discarded],
+        "commands": [asdict(one) for one in seen.commands],
+        "failures": [asdict(one) for one in seen.failures],
+        "exchanges": [asdict(one) for one in seen.exchanges],
+        "surroundings": dict(seen.surroundings),
+    }
+
+
+def _reason(reason: Reason | None) -> dict[str, Any] | None:
+    if reason is None:
+        return None
+    return {
+        "cause": reason.cause,
+        "subject": reason.subject,
+        "sentence": reason.sentence,
+        "remedy": reason.remedy,
+        "quotes": list(reason.quotes),
+        "general": reason.general,
+    }

@@ -1,0 +1,151 @@
+"""From a path or a URL to the bytes that stand there: bounded, and pinned where that is asked."""
+
+import hashlib
+import threading
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+
+from hardgate.errors import ContractError
+from hardgate.schema.document import MAX_BYTES
+from hardgate.text.typo import guess
+
+FETCH_SECONDS = 30.0
+"""For the whole answer, however slowly it drips."""
+MAX_REDIRECTS = 5
+SHA256_DIGITS = 64
+
+
+def read_origin(origin: str, *, noun: str, sha256: str | None = None) -> bytes:
+    """Read a file, or a URL that is pinned by its hash; raises ContractError.
+
+    At most one byte more than `MAX_BYTES` is read: the reader of the document refuses that.
+    """
+    title = f"{noun} '{plain_origin(origin)}'"
+    pin = None if sha256 is None else read_pin(sha256)
+    scheme = urlsplit(origin).scheme if "://" in origin else ""
+    if not scheme:
+        data = _read_file(Path(origin), title)
+    else:
+        _refuse_url(origin, title, pin)
+        data = _fetch(origin, title)
+    actual = hashlib.sha256(data).hexdigest()
+    if pin and pin != actual and len(data) <= MAX_BYTES:
+        raise ContractError(
+            f"{title} has the sha256 {actual}, and {pin} was asked for.",
+            "See what changed in it; then pin the hash of what you have read.",
+        )
+    return data
+
+
+def read_pin(sha256: str) -> str:
+    """Read a hash that was asked for; an empty one is a variable that nobody set, and no wish."""
+    pin = sha256.strip().lower()
+    remedy = f"Give {SHA256_DIGITS} hexadecimal digits (sha256sum FILE)"
+    if not pin:
+        raise ContractError("The sha256 to pin is empty.", f"{remedy}, or leave the option out.")
+    if len(pin) != SHA256_DIGITS or set(pin) - set("0123456789abcdef"):
+        raise ContractError(f"'{sha256}' is no sha256.", f"{remedy}.")
+    return pin
+
+
+def is_web_url(text: str) -> bool:
+    """Tell whether it is an http or https URL with a host."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def plain_origin(origin: str) -> str:
+    """Leave out what may hold a secret: a URL's query and fragment, its user and password."""
+    if "://" not in origin:
+        return origin
+    scheme, _, rest = origin.partition("://")
+    host, slash, path = rest.partition("?")[0].partition("#")[0].partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
+def _read_file(path: Path, title: str) -> bytes:
+    try:
+        if path.is_dir():
+            raise ContractError(f"{title} is a folder.", "Name a file in it.")
+        if path.exists() and not path.is_file():
+            raise ContractError(
+                f"{title} is no regular file.", "Write it to a file first, and name that."
+            )
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        meant = guess(path.name, _names(path.parent))
+        raise ContractError(
+            f"{title} does not exist.", meant or f"You are in '{Path.cwd()}'."
+        ) from None
+    except OSError as error:
+        raise ContractError(
+            f"{title} cannot be read: {error.strerror}.", "Look at its path and its permissions."
+        ) from None
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:
+        return []
+
+
+def _refuse_url(url: str, title: str, pin: str | None) -> None:
+    if not is_web_url(url):
+        raise ContractError(f"{title} is no http or https URL.", "Name a file or such a URL.")
+    if "@" in urlsplit(url).netloc:
+        raise ContractError(
+            f"{title} was given with a user or a password.", "Put them into '~/.netrc'."
+        )
+    if not pin:
+        raise ContractError(
+            f"{title} is a URL, and what it holds may change.",
+            "Pin it by --contract-sha256 HEX, the hash of what you have read.",
+        )
+
+
+def _fetch(url: str, title: str) -> bytes:
+    """Fetch in a thread: a server that drips a byte now and then defeats a socket's timeout."""
+    answer: list[bytes | Exception] = []
+    thread = threading.Thread(target=_fetch_into, args=(url, answer), daemon=True)
+    thread.start()
+    thread.join(FETCH_SECONDS)
+    if not answer:
+        problem = f"{title} did not come within {FETCH_SECONDS:.0f} s."
+        raise ContractError(problem, "Fetch it to a file by hand.")
+    if isinstance(answer[0], Exception):
+        raise ContractError(
+            f"{title} could not be fetched ({type(answer[0]).__name__}).",
+            "Fetch it to a file by hand, and name that.",
+            evidence=str(answer[0]).replace(urlsplit(url).query or url, "…"),
+        )
+    return answer[0]
+
+
+def _fetch_into(url: str, answer: list[bytes | Exception]) -> None:
+    try:
+        answer.append(_get(url))
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        answer.append(error)
+
+
+def _get(url: str) -> bytes:
+    """Follow redirects by hand: the library would read the body of each, whatever its size."""
+    # No compression: what is read is what is bounded and hashed.
+    headers = {"Accept-Encoding": "identity"}
+    for _ in range(MAX_REDIRECTS + 1):
+        with requests.get(
+            url, headers=headers, stream=True, allow_redirects=False, timeout=FETCH_SECONDS
+        ) as response:
+            if not response.is_redirect:
+                response.raise_for_status()
+                return bytes(response.raw.read(MAX_BYTES + 1, decode_content=False))
+            url = urljoin(url, response.headers["Location"])
+    raise requests.TooManyRedirects(f"more than {MAX_REDIRECTS} redirects")

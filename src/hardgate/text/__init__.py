@@ -1,0 +1,1 @@
+"""Words for people: printable text, guesses for typos."""

@@ -1,0 +1,93 @@
+"""What goes into a play, and how its failures are told; no play is run here."""
+
+import os
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from hardgate.ansible.environment import environment_of
+from hardgate.ansible.play import failure_of, unsafe
+from hardgate.errors import PlaybookError
+
+
+@pytest.mark.parametrize(
+    ("value", "marked"),
+    [
+        ("{{ x }}", {"__ansible_unsafe": "{{ x }}"}),
+        (["a", 1], [{"__ansible_unsafe": "a"}, 1]),
+        (("a",), [{"__ansible_unsafe": "a"}]),
+        ({"k": {"n": "v"}}, {"k": {"n": {"__ansible_unsafe": "v"}}}),
+        (None, None),
+        (True, True),
+    ],
+)
+def test_every_text_is_marked_and_nothing_else(value: object, marked: object) -> None:
+    assert unsafe(value) == marked
+
+
+def test_a_failed_task_is_told_by_its_name_and_its_words() -> None:
+    error = failure_of(
+        {
+            "task": "Install it",
+            "task_action": "ansible.builtin.command",
+            "res": {"msg": "non-zero return code", "stderr": "E: no space", "stdout": "Reading"},
+        }
+    )
+    assert error.problem == "Task 'Install it' failed: non-zero return code."
+    assert error.evidence == "E: no space\nReading"
+
+
+@pytest.mark.parametrize("action", ["fail", "ansible.builtin.fail", "ansible.builtin.assert"])
+def test_a_message_written_for_the_reader_stands_alone(action: str) -> None:
+    error = failure_of(
+        {"task": "x", "task_action": action, "res": {"msg": "It is wrong.\nline 1\nline 2"}}
+    )
+    assert (error.problem, error.evidence) == ("It is wrong.", "line 1\nline 2")
+
+
+def test_of_a_loop_the_item_that_failed_is_told() -> None:
+    error = failure_of(
+        {
+            "task": "Each",
+            "task_action": "command",
+            "res": {
+                "msg": "One or more items failed",
+                "results": [{"failed": False, "msg": "fine"}, {"failed": True, "msg": "the one"}],
+            },
+        }
+    )
+    assert error.problem == "Task 'Each' failed: the one."
+
+
+def test_the_callers_own_ansible_settings_stay_outside(tmp_path: Path) -> None:
+    caller = {
+        "PATH": "/usr/bin",
+        "HOME": "/home/x",
+        "ANSIBLE_STRATEGY": "debug",
+        "AWX_LIB_DIRECTORY": "/elsewhere",
+        "LANGUAGE": "de",
+        "LC_ALL": "POSIX",
+    }
+    environment = environment_of(caller, tmp_path, callback={})
+    assert not {"ANSIBLE_STRATEGY", "AWX_LIB_DIRECTORY", "LANGUAGE"} & set(environment)
+    assert environment["HOME"] == "/home/x"
+    assert environment["LC_ALL"].endswith("UTF-8")
+    assert environment["ANSIBLE_HOME"].startswith(str(tmp_path))
+
+
+def test_the_programs_beside_the_interpreter_come_first(tmp_path: Path) -> None:
+    environment = environment_of({"PATH": "/usr/bin"}, tmp_path, callback={})
+    folders = environment["PATH"].split(os.pathsep)
+    assert folders[0] == str(Path(sys.executable).parent)
+    assert folders[-1] == "/usr/bin"
+
+
+def test_an_environment_without_ansible_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
+    with pytest.raises(PlaybookError, match="no 'ansible-playbook' beside"):
+        environment_of({"PATH": ""}, tmp_path, callback={})

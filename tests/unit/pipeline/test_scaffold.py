@@ -1,0 +1,36 @@
+"""`hardgate init`: what it writes, and that it never writes over a file."""
+
+import ast
+from pathlib import Path
+
+from hardgate.pipeline.scaffold.write import starters, write_starters
+
+
+def test_it_writes_what_is_not_there_and_says_so(tmp_path: Path) -> None:
+    told = {one.file: one.told for one in write_starters(tmp_path, ("github", "gitea"))}
+    assert set(told.values()) == {"written"}
+    assert set(told) == set(starters(("github", "gitea")))
+    assert all((tmp_path / name).is_file() for name in told)
+
+
+def test_a_file_that_is_there_stays_and_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "noxfile.py").write_text("mine\n")
+    (tmp_path / ".gitignore").write_text("/reports/\n")
+    told = {one.file: one.told for one in write_starters(tmp_path, ("forgejo",))}
+    assert (tmp_path / "noxfile.py").read_text() == "mine\n"
+    assert told["noxfile.py"] == "there already, left as it is"
+    assert told[".gitignore"] == "there already, left as it is; add to it: /.nox/ __pycache__/"
+
+
+def test_a_link_that_leads_nowhere_is_a_file_too(tmp_path: Path) -> None:
+    (tmp_path / "noxfile.py").symlink_to(tmp_path / "nowhere")
+    told = {one.file: one.told for one in write_starters(tmp_path, ("github",))}
+    assert told["noxfile.py"].startswith("there already")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_the_noxfile_is_python_and_names_where_hardgate_comes_from() -> None:
+    text = starters(("github",))["noxfile.py"]
+    ast.parse(text)
+    assert "@HARDGATE@" not in text
+    assert "hardgate[pipeline]" in text

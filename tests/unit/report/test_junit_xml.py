@@ -1,0 +1,70 @@
+"""Several suites in one file: each keeps its name, and what is counted is what was judged."""
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+
+import pytest
+from junit_xml import TestCase as JunitCase
+from junitparser import JUnitXml
+
+from hardgate.errors import HardgateError
+from hardgate.redaction import Redactor
+from hardgate.report.junit import suite_of
+from hardgate.report.junit_xml import Case, Suite, write_suites
+from tests.unit import runs
+from tests.unit.report.test_junit import violations
+
+
+def suite(name: str, *kinds: str, host: str = "") -> Suite:
+    cases = [
+        Case(name=f"{name}-{number}", classname=name, kind=kind, message="no", body="no")
+        for number, kind in enumerate(kinds)
+    ]
+    return Suite(name=name, id=name, timestamp="", properties={}, cases=cases, host=host)
+
+
+def test_each_suite_has_its_own_counts_and_the_file_their_sums() -> None:
+    suites = [suite("a", "", "failure"), suite("b", "error", "skipped", "failure", "")]
+    content = write_suites(suites, title="All of it")
+    root = ET.fromstring(content)  # noqa: S314 - our own words
+    assert violations(root) == []
+    assert [root.get(name) for name in ("name", "tests", "failures", "errors")] == [
+        "All of it",
+        "6",
+        "2",
+        "1",
+    ]
+    told = [
+        (one.name, one.tests, one.failures, one.errors, one.skipped)
+        for one in JUnitXml.fromstring(content)
+    ]
+    assert told == [("a", 2, 1, 0, 0), ("b", 4, 1, 1, 1)]
+
+
+def test_the_suites_of_a_host_say_which_host_it_is() -> None:
+    suites = [suite_of(runs.host(), Redactor()), suite("t4", "", host="build-1")]
+    parsed = list(JUnitXml.fromstring(write_suites(suites, title="build-1")))
+    assert [one.hostname for one in parsed] == ["build-1", "build-1"]
+    assert parsed[0].name == (
+        "hardgate runner-host: contract contracts/runner-host.yaml v1, 3 capabilities"
+    )
+    assert {case.classname for case in parsed[0]} == {"runner-host.hard"}
+
+
+def test_suites_without_a_host_name_none() -> None:
+    assert b"hostname" not in write_suites([suite("a", "")], title="x")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forgetful(Case):
+    """A case whose failure does not come through."""
+
+    def to_junit(self) -> JunitCase:
+        return JunitCase(name=self.name, classname=self.classname)
+
+
+def test_a_file_that_would_be_greener_than_what_was_judged_is_refused() -> None:
+    lost = Forgetful(name="a", classname="b", kind="failure")
+    broken = Suite(name="x", id="x", timestamp="", properties={}, cases=[lost])
+    with pytest.raises(HardgateError, match=r"would count .* were judged"):
+        write_suites([suite("fine", ""), broken], title="x")
