@@ -77,15 +77,21 @@ def run(
     timeout: float | None = None,
     cwd: Path | None = None,
     on_line: Callable[[str], None] | None = None,
+    output_file: Path | None = None,
 ) -> Finished:
     """Run `argv` without a shell, in a process group of its own, and wait for its end.
 
-    `on_line` gets each line of stdout and stderr as it comes. The whole group is ended at
+    `on_line` gets each line of stdout and stderr as it comes. `output_file` takes the whole of
+    stdout, of which nothing is kept then. The whole group is ended at
     `timeout`, and whenever an exception, such as KeyboardInterrupt, passes through here.
     """
     words = tuple(str(word) for word in argv)
     started = time.monotonic()
-    process = _start(words, env=env, cwd=cwd, wants_input=input is not None)
+    with contextlib.ExitStack() as files:
+        stdout = (
+            subprocess.PIPE if output_file is None else files.enter_context(output_file.open("wb"))
+        )
+        process = _start(words, env=env, cwd=cwd, wants_input=input is not None, stdout=stdout)
     exchange = _Exchange(
         process=process,
         pending=memoryview(input or b""),
@@ -115,7 +121,12 @@ def run(
 
 
 def _start(
-    argv: tuple[str, ...], *, env: Mapping[str, str] | None, cwd: Path | None, wants_input: bool
+    argv: tuple[str, ...],
+    *,
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    wants_input: bool,
+    stdout: int | IO[bytes],
 ) -> subprocess.Popen[bytes]:
     if cwd is not None and not cwd.is_dir():
         raise CommandMissingError(
@@ -127,7 +138,7 @@ def _start(
             env=env,
             cwd=cwd,
             stdin=subprocess.PIPE if wants_input else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )

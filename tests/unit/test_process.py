@@ -126,3 +126,12 @@ def is_running(pid: int) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def test_a_file_takes_the_whole_output(tmp_path: Path) -> None:
+    size = process.OUTPUT_LIMIT + 1
+    finished = run(
+        ["sh", "-c", f"head -c {size} /dev/zero; echo no >&2"], output_file=tmp_path / "out"
+    )
+    assert (tmp_path / "out").stat().st_size == size
+    assert (finished.stdout, finished.stderr, finished.truncated) == ("", "no\n", False)
