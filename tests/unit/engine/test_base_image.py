@@ -1,23 +1,61 @@
 """What a base is called, and how it is made of another image."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Self, cast
+
+import pytest
 
 from hardgate.engine import base_image
-from hardgate.engine.base_image import dockerfile, machine_authorities
+from hardgate.engine.base_image import dockerfile, ensure_base, machine_authorities
+from hardgate.engine.client import Engine
 
 CERTIFICATE = b"-----BEGIN CERTIFICATE-----\n"
 
 
-def test_a_machine_without_authorities_of_its_own_has_the_plain_tag(tmp_path: Path) -> None:
+class Cached:
+    """An engine that has every image already, and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def client(self) -> Self:
+        return self
+
+    def inspect_image(self, name: str) -> dict[str, str]:
+        self.asked.append(name)
+        return {"Id": "sha256:1"}
+
+
+@pytest.fixture
+def tag_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], str]:
+    """Give the base's tag on a machine whose own authority is of a content; empty for none."""
+
+    def tag(content: str) -> str:
+        if content:
+            (tmp_path / "one.crt").write_bytes(CERTIFICATE + content.encode())
+        authorities = machine_authorities([tmp_path])
+        monkeypatch.setattr(base_image, "machine_authorities", lambda: authorities)
+        engine = Cached()
+        given = ensure_base(cast("Engine", engine), say=print)
+        assert engine.asked == [given]
+        return given
+
+    return tag
+
+
+def test_a_machine_without_authorities_of_its_own_has_the_plain_tag(
+    tag_with: Callable[[str], str], tmp_path: Path
+) -> None:
     assert machine_authorities([tmp_path / "nowhere"]) == {}
-    assert base_image._suffix({}) == ""
+    assert tag_with("") == "hardgate/base:trixie"
 
 
-def test_other_authorities_are_another_base(tmp_path: Path) -> None:
-    (tmp_path / "one.crt").write_bytes(CERTIFICATE + b"1")
-    first = machine_authorities([tmp_path])
-    (tmp_path / "one.crt").write_bytes(CERTIFICATE + b"2")
-    assert base_image._suffix(first) != base_image._suffix(machine_authorities([tmp_path]))
+def test_other_authorities_are_another_base(tag_with: Callable[[str], str]) -> None:
+    plain, first, second, again = map(tag_with, ("", "1", "2", "1"))
+    assert len({plain, first, second}) == 3
+    assert first == again
+    assert first.startswith("hardgate/base:trixie-")
 
 
 def test_authorities_are_read_wherever_a_distribution_keeps_them(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import ssl
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -22,8 +23,12 @@ def engine(info: dict[str, object], version: dict[str, object]) -> Engine:
 
 
 @pytest.mark.parametrize("name", ["debian_12", "debian_13"])
-def test_debians_engines_are_fit(name: str) -> None:
-    refuse_unfit(engine(**RECORDED[name]))
+def test_debians_engines_are_fit_and_would_not_be_if_they_were_rootless(name: str) -> None:
+    fit = engine(**RECORDED[name])
+    refuse_unfit(fit)
+    options = [*fit.info["SecurityOptions"], "name=rootless"]
+    with pytest.raises(EngineError, match="is rootless"):
+        refuse_unfit(replace(fit, info={**fit.info, "SecurityOptions": options}))
 
 
 @pytest.mark.parametrize(
