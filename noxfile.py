@@ -6,6 +6,7 @@ checkout do not touch each other's, and a second run installs nothing that has n
 
 import hashlib
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ GROUPS = frozenset({"test", "lint", "typecheck"})
 """Dependency groups; `pipeline` is an extra, for templates install it too."""
 AT_ONCE = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadgroup")
 """Tests run in a process for each core: much of their time they wait (`-- -n 0` for one alone)."""
+UV = "uv>=0.8,<1"
 MEANINGS = {
     1: "a hard capability or a guard did not hold",
     2: "the contract or the command is wrong",
@@ -178,15 +180,47 @@ def environment(session: nox.Session, group: str | None) -> Path:
     home.parent.mkdir(exist_ok=True)
     with FileLock(home.with_suffix(".lock")):
         if not stamp.is_file() or stamp.read_text() != wanted:
-            session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(home))
-            with_group = ["--group", group] if group in GROUPS else []
-            extra = "[pipeline]" if group in {"pipeline", "test"} else ""
-            session.run(
-                *(str(home / "bin" / "python"), "-m", "pip", "install", "--quiet"),
-                *("--editable", f"{ROOT}{extra}", *with_group),
-            )
+            fill_environment(session, home, group)
             stamp.write_text(wanted)
     return home / "bin"
+
+
+def fill_environment(session: nox.Session, home: Path, group: str | None) -> None:
+    """Make an environment by uv, which takes a quarter of pip's time; by pip where uv fails."""
+    extra = "[pipeline]" if group in {"pipeline", "test"} else ""
+    with_group = ["--group", group] if group in GROUPS else []
+    packages = ("--editable", f"{ROOT}{extra}", *with_group)
+    if uv := find_uv(session):
+        try:
+            session.run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(home))
+            session.run(uv, "pip", "install", "--quiet", "--python", str(home), *packages)
+        except CommandFailed:
+            session.warn("uv failed, so pip installs the same.")
+        else:
+            return
+    session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(home))
+    session.run(str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", *packages)
+
+
+def find_uv(session: nox.Session) -> str:
+    """Find uv, or have pip install it under .nox/; empty where neither can be."""
+    settings = str(
+        session.run(
+            sys.executable, "-m", "pip", "config", "list", silent=True, success_codes=(0, 1)
+        )
+    )
+    if re.search(r"\b(extra-)?index-url=|\bno-index=", settings):
+        return ""  # uv reads none of pip's settings, and would ask another index
+    home = ROOT / ".nox" / "uv"
+    with FileLock(home.with_suffix(".lock")):
+        if not (home / "bin" / "uv").is_file():
+            try:
+                session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(home))
+                python = str(home / "bin" / "python")
+                session.run(python, "-m", "pip", "install", "--quiet", UV)
+            except CommandFailed:
+                return ""
+    return str(home / "bin" / "uv")
 
 
 def fingerprint() -> str:

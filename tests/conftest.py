@@ -1,0 +1,19 @@
+"""What is slow and repeats what others prove is `full`: left out, but for `--full`."""
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take `--full`."""
+    parser.addoption(
+        "--full", action="store_true", help="run also what is marked 'full', as CI does"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is `full`, where neither `--full` nor the test's own name was given."""
+    if config.getoption("--full") or any("::" in word for word in config.args):
+        return
+    left_out = [item for item in items if item.get_closest_marker("full")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not item.get_closest_marker("full")]
