@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / ".ci" / "run"
+SCRIPT = Path(__file__).parents[3] / ".ci" / "run"
 SUMMARY = "===== 7 passed, 1 deselected in 3.00s ====="
 BY_ACT = "Workflow of github: run by act\nWorkflow of gitea: run by act"
 PIPX = """
