@@ -164,48 +164,51 @@ def wheelhouse(once: Once, shared: Path, wheel: Path) -> Path:
     return folder
 
 
+def run_gate(folder: Path, *words: str, environment: Mapping[str, str] | None = None) -> Ended:
+    """Run a gate to its end, with its reports in `folder`."""
+    ended = subprocess.run(
+        gate_words(folder, words),
+        env={**os.environ, **(environment or {})},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=GATE_SECONDS,
+        check=False,
+    )
+    print(ended.stdout)
+    return Ended(exit_code=ended.returncode, output=ended.stdout, folder=folder)
+
+
 @pytest.fixture
 def gate(tmp_path: Path) -> Gate:
-    """Run a gate to its end."""
+    """Run a gate to its end, each in a folder of its own."""
     runs = iter(range(100))
 
     def run(*words: str, environment: Mapping[str, str] | None = None) -> Ended:
-        folder = tmp_path / f"run{next(runs)}"
-        ended = subprocess.run(
-            gate_words(folder, words),
-            env={**os.environ, **(environment or {})},
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=GATE_SECONDS,
-            check=False,
-        )
-        print(ended.stdout)
-        return Ended(exit_code=ended.returncode, output=ended.stdout, folder=folder)
+        return run_gate(tmp_path / f"run{next(runs)}", *words, environment=environment)
 
     return run
+
+
+def write_contract(file: Path, capabilities: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Write a contract of capabilities, by name: a probe each, and what is not as usual."""
+    usual = {"severity": "hard", "source": "a test"}
+    listed = [
+        {"name": name, "description": f"what '{name}' promises", **usual, **fields}
+        for name, fields in capabilities.items()
+    ]
+    file.write_text(json.dumps({"version": 1, "agent_uid": 1000, "capabilities": listed}))
+    return file
 
 
 @pytest.fixture
 def make_contract(tmp_path: Path) -> Callable[..., Path]:
     """Write a contract of given probes, by name."""
 
-    def write(probes: Mapping[str, str], *, severity: str = "hard", **fields: Any) -> Path:
-        path = tmp_path / "contract.yaml"
-        capabilities = [
-            {
-                "name": name,
-                "description": f"what '{name}' promises",
-                "severity": severity,
-                "source": "a test",
-                "probe": probe,
-                **fields,
-            }
-            for name, probe in probes.items()
-        ]
-        path.write_text(json.dumps({"version": 1, "agent_uid": 1000, "capabilities": capabilities}))
-        return path
+    def write(probes: Mapping[str, str], **fields: Any) -> Path:
+        capabilities = {name: {"probe": probe, **fields} for name, probe in probes.items()}
+        return write_contract(tmp_path / "contract.yaml", capabilities)
 
     return write
 
