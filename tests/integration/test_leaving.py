@@ -18,13 +18,15 @@ from tests.integration.conftest import ROOT, Ended, Running
 pytestmark = pytest.mark.independent
 
 Start = Callable[..., Running]
+EARLY, LATE = "Create the test host", "Look at the workspace from outside"
 STAGES = (
-    "Make the test host's image ready",
-    "Create the test host",
-    "Take the image over",
-    "Start the workspace",
-    "Look at the workspace from outside",
+    pytest.param("Make the test host's image ready", marks=pytest.mark.full),
+    pytest.param(EARLY, marks=pytest.mark.full),
+    pytest.param("Take the image over", marks=pytest.mark.full),
+    pytest.param("Start the workspace", marks=pytest.mark.full),
+    LATE,
 )
+"""Where a run may be broken off; the later, the more there is to remove."""
 WORDS = ("--context", "image", "--egress", "beacon")
 
 
@@ -77,18 +79,22 @@ def test_nothing_is_left_a_minute_after_sigkill(
 
 @pytest.mark.usefixtures("reference")
 @pytest.mark.parametrize(
-    ("number", "code", "word"),
-    [(signal.SIGINT, 130, "INTERRUPTED"), (signal.SIGTERM, 143, "TERMINATED")],
-    ids=["SIGINT", "SIGTERM"],
+    ("stage", "number", "code", "word"),
+    [
+        (EARLY, signal.SIGINT, 130, "INTERRUPTED"),
+        (LATE, signal.SIGTERM, 143, "TERMINATED"),
+        pytest.param(LATE, signal.SIGINT, 130, "INTERRUPTED", marks=pytest.mark.full),
+        pytest.param(EARLY, signal.SIGTERM, 143, "TERMINATED", marks=pytest.mark.full),
+    ],
+    ids=["SIGINT early", "SIGTERM late", "SIGINT late", "SIGTERM early"],
 )
-@pytest.mark.parametrize("stage", ["Create the test host", "Look at the workspace from outside"])
 def test_a_signal_ends_the_run_with_a_report_and_leaves_nothing(
     start_gate: Start,
     client: docker.APIClient,
+    stage: str,
     number: signal.Signals,
     code: int,
     word: str,
-    stage: str,
 ) -> None:
     running = start_gate(*WORDS)
     running.wait_for(stage)

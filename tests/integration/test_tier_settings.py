@@ -49,12 +49,15 @@ def lie(tier: Tier, without: str) -> LyingTier:
     ("without", "red"),
     [
         ("pid_mode", {"workspace_settings_match_tier", "pid_namespace_matches_tier"}),
-        ("privileged", {"workspace_settings_match_tier"}),
         ("/:", {"workspace_settings_match_tier", "host_writes_are_real"}),
-        ("/var/run/docker.sock", {"workspace_settings_match_tier"}),
-        ("mem_limit", {"workspace_settings_match_tier"}),
+        # No other guard sees these; how this one judges them is told by tests/unit/model.
+        pytest.param("privileged", {"workspace_settings_match_tier"}, marks=pytest.mark.full),
+        pytest.param(
+            "/var/run/docker.sock", {"workspace_settings_match_tier"}, marks=pytest.mark.full
+        ),
+        pytest.param("mem_limit", {"workspace_settings_match_tier"}, marks=pytest.mark.full),
     ],
-    ids=["pid=host", "privileged", "host disk", "socket", "memory"],
+    ids=["pid=host", "host disk", "privileged", "socket", "memory"],
 )
 def test_a_setting_that_the_tier_has_and_the_workspace_lacks_is_seen_by_the_guards(
     reference: str, tmp_path: Path, without: str, red: set[str]
