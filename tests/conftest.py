@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.full import wants_full
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Take `--full`."""
@@ -11,8 +13,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is `full`, where neither `--full` nor the test's own name was given."""
-    if config.getoption("--full") or any("::" in word for word in config.args):
+    """Leave out what is `full`, where it is not wanted."""
+    if wants_full(config):
         return
     left_out = [item for item in items if item.get_closest_marker("full")]
     config.hook.pytest_deselected(items=left_out)

@@ -28,6 +28,7 @@ from hardgate.host.workspace import (
 )
 from hardgate.model.observation import Observation
 from hardgate.model.tier import load_tiers
+from tests.full import wants_full
 from tests.integration.conftest import ROOT
 from tests.integration.machine import Machine, machine
 
@@ -79,11 +80,15 @@ Make = Callable[[int, str], Setting]
 
 
 @pytest.fixture(scope="module")
-def images(client: docker.APIClient, reference: str) -> dict[str, str]:
-    """Build an image for each shell."""
+def images(
+    client: docker.APIClient, reference: str, request: pytest.FixtureRequest
+) -> dict[str, str]:
+    """Build an image for each shell that is asked for."""
     client.tag(reference, "hardgate-test/second-look", "reference", force=True)
     tags = {}
     for shell, text in SHELLS.items():
+        if shell == "busybox" and not wants_full(request.config):
+            continue
         with tempfile.TemporaryDirectory() as folder:
             dockerfile = text.format(reference="hardgate-test/second-look:reference")
             (Path(folder) / "Dockerfile").write_text(dockerfile)
@@ -121,7 +126,7 @@ def direct_lookout(here: Machine) -> Iterator[Lookout]:
         here.client.remove_container(created["Id"], force=True)
 
 
-@pytest.fixture(scope="module", params=["nested", "direct"])
+@pytest.fixture(scope="module", params=["nested", pytest.param("direct", marks=pytest.mark.full)])
 def lookout(request: pytest.FixtureRequest, here: Machine) -> Iterator[Lookout]:
     """Look from either host's side."""
     if request.param == "nested":
@@ -134,6 +139,13 @@ def lookout(request: pytest.FixtureRequest, here: Machine) -> Iterator[Lookout]:
 @pytest.fixture(scope="module")
 def make(here: Machine, lookout: Lookout, images: Mapping[str, str]) -> Iterator[Make]:
     """Start a workspace, once for each tier and image."""
+    with workspaces(here, lookout, images) as make_one:
+        yield make_one
+
+
+@contextmanager
+def workspaces(here: Machine, lookout: Lookout, images: Mapping[str, str]) -> Iterator[Make]:
+    """Start workspaces that are looked at from one side, and remove them at the end."""
     made: dict[tuple[int, str], Workspace] = {}
     tiers = load_tiers(ROOT / "contracts" / "tiers.yaml")
 
@@ -184,7 +196,15 @@ def leftovers(setting: Setting) -> str:
     return setting.lookout.run("pgrep", "-ax", "strace|second-look|sleep").stdout
 
 
-PLACES = [(1, "dash"), (2, "dash"), (3, "dash"), (4, "dash"), (1, "busybox"), (2, "bash")]
+PLACES = [
+    (1, "dash"),
+    pytest.param(2, "dash", marks=pytest.mark.full),
+    pytest.param(3, "dash", marks=pytest.mark.full),
+    (4, "dash"),
+    pytest.param(1, "busybox", marks=pytest.mark.full),
+    (2, "bash"),
+]
+"""Of the tiers, the first and the last one differ most; busybox has to be installed."""
 
 
 @pytest.mark.slow
@@ -203,6 +223,15 @@ def test_however_output_is_thrown_away_it_is_seen(make: Make, tier: int, shell: 
         assert told.text.endswith("No such file or directory"), script
         assert told.target == target, script
         assert any(one.target == "/zzz" and one.errno == "ENOENT" for one in seen.failures)
+
+
+@pytest.mark.slow
+def test_it_is_seen_from_beside_a_direct_hosts_workspace_too(
+    here: Machine, images: Mapping[str, str]
+) -> None:
+    with direct_lookout(here) as beside, workspaces(here, beside, images) as make_one:
+        seen = look(make_one(3, "dash"), "ls /zzz >/dev/null 2>&1")
+    assert texts(seen) == ["ls: cannot access '/zzz': No such file or directory"]
 
 
 @pytest.mark.slow
