@@ -19,7 +19,8 @@ from hardgate.engine.base_image import ensure_base
 from hardgate.engine.client import find_engine
 from hardgate.engine.proxy import proxy_environment
 from hardgate.host.image import ensure_host_image
-from tests.integration.sharing import Once, company, shared_folder
+from tests.integration.acting import have_act, told_how
+from tests.integration.sharing import Once, company, output_of, shared_folder
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -62,12 +63,6 @@ Gate = Callable[..., Ended]
 PIP = (sys.executable, "-m", "pip", "--quiet")
 
 
-def output_of(words: Sequence[str], *, told: str = "") -> str:
-    """Run a command that has to go well, and give what it said."""
-    ended = subprocess.run(words, input=told, check=True, stdout=subprocess.PIPE, text=True)
-    return ended.stdout
-
-
 def gate_words(folder: Path, words: Sequence[str]) -> list[str]:
     """Give the whole command line of a gate that reports into `folder`."""
     return [sys.executable, "-m", "hardgate", "gate", "--out", str(folder), *words]
@@ -107,6 +102,20 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     with company(alone=item.get_closest_marker("alone") is not None):
         return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how each workflow was run, where one was: `.ci/run` reads it."""
+    for line in told_how(terminalreporter.stats.get("passed", ())):
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def act(once: Once, shared: Path) -> str:
+    """Give act, ready; empty on a machine that cannot have it."""
+    # Two first uses of 'pipx run' at once make one environment, and break each other.
+    once("nox", lambda: output_of(["pipx", "run", "nox", "--version"]))
+    return have_act(once, shared)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,12 @@ from filelock import FileLock
 def shared_folder(own: Path) -> Path:
     """Give the folder that all processes of a run see, of the temporary one of this process."""
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def output_of(words: Sequence[str], *, told: str = "") -> str:
+    """Run a command that has to go well, and give what it said."""
+    ended = subprocess.run(words, input=told, check=True, stdout=subprocess.PIPE, text=True)
+    return ended.stdout
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,8 @@ from tests.integration.conftest import ROOT
 from tests.integration.test_leaving import wait_until_gone
 from tests.integration.test_templates import git
 
+pytestmark = [pytest.mark.slow, pytest.mark.full]
+
 CONFIGURATION = ROOT / "docs" / "buildbot" / "master.cfg"
 PACKAGES = ("buildbot==4.3.0", "buildbot-worker==4.3.0", "buildbot-www==4.3.0")
 WORKERS = ("docker-host-1", "docker-host-2")
@@ -249,7 +251,6 @@ def junit_of(ci: Buildbot, build: dict[str, Any]) -> JUnitXml:
     return JUnitXml.fromfile(str(ci.folder / "master" / "junit" / f"{build['number']}.xml"))
 
 
-@pytest.mark.slow
 def test_two_builds_of_one_commit_at_once_are_green(
     buildbot: Buildbot, client: docker.APIClient
 ) -> None:
@@ -264,7 +265,6 @@ def test_two_builds_of_one_commit_at_once_are_green(
     assert len(set(pair.runs.values())) == 2
 
 
-@pytest.mark.slow
 def test_a_build_that_is_stopped_is_not_green_and_the_other_is(
     buildbot: Buildbot, client: docker.APIClient
 ) -> None:
@@ -280,7 +280,6 @@ def test_a_build_that_is_stopped_is_not_green_and_the_other_is(
         assert left_of(client, run) == []
 
 
-@pytest.mark.slow
 def test_a_build_whose_worker_is_killed_is_not_green_and_is_done_over_by_the_other(
     buildbot: Buildbot, client: docker.APIClient
 ) -> None:

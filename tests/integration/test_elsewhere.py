@@ -97,6 +97,7 @@ def test_a_direct_run_that_is_killed_leaves_nothing(
     assert_nothing_left(here)
 
 
+@pytest.mark.full
 def test_a_host_on_cgroup_v2_verifies_and_says_which_limits_its_engine_discards(
     gate: Gate, client: docker.APIClient, tags: dict[str, str]
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_host_on_cgroup_v2_verifies_and_says_which_limits_its_engine_discards(
     assert ended.exit_code == (3 if ended.names("error") else 0)
 
 
+@pytest.mark.full
 def test_an_installed_hardgate_of_the_systems_python_serves_a_docker_group_user(
     client: docker.APIClient, tags: dict[str, str], wheel: Path
 ) -> None:
@@ -171,6 +173,7 @@ RUN python3 -m venv /opt/hardgate \\
 """
 
 
+@pytest.mark.full
 def test_a_gate_in_a_container_that_holds_nothing_but_the_outer_socket(
     client: docker.APIClient, tags: dict[str, str], slim: str, wheelhouse: Path, tmp_path: Path
 ) -> None:

@@ -21,6 +21,8 @@ from hardgate.host.observer import Lookout
 from hardgate.host.test_host import HostRequest, Lifeline, create_host, wait_until_held
 from tests.integration.names import unique
 
+pytestmark = [pytest.mark.slow, pytest.mark.full]
+
 DOCKERFILE = """
 ARG BASE_IMAGE
 FROM ${BASE_IMAGE}

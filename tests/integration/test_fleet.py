@@ -19,9 +19,10 @@ from junitparser import JUnitXml
 from hardgate.ansible.inventory import Inventory
 from hardgate.ansible.play import groups_of, hosts_of
 from hardgate.errors import UsageError
-from tests.integration.conftest import ROOT, output_of
+from tests.integration.conftest import ROOT
 from tests.integration.machine import machine
 from tests.integration.names import unique
+from tests.integration.sharing import output_of
 
 SECONDS = 600
 T4 = ROOT / "contracts" / "t4.yaml"

@@ -26,6 +26,7 @@ systemd-run --unit=runner /root/gitea-runner daemon -c /root/config
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_three_fresh_hosts_are_whole_machines(client: docker.APIClient, tmp_path: Path) -> None:
     names = ["one", "two", "three"]
     with forge_at(gateway(client)) as forge, runner_hosts(client, tmp_path / "h", names) as hosts:

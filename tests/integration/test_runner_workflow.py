@@ -16,26 +16,26 @@ from pathlib import Path
 
 import docker
 import pytest
-import yaml
 
 from hardgate.engine.ownership import RUN
 from hardgate.engine.proxy import proxy_environment
+from tests.integration.acting import (
+    SHELL,
+    RecordProperty,
+    lines_of,
+    note_how,
+    stand_in,
+    uses,
+)
 from tests.integration.conftest import ROOT
 from tests.integration.runner_hosts import Ran, RunnerHost, gateway, runner_hosts
 from tests.integration.stand_in.programs import write_program
 from tests.integration.test_buildbot import repository
-from tests.integration.test_workflows import found_act, stand_in, uses
 
-__all__ = ["found_act", "repository"]
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("runner_workflow")]
+__all__ = ["repository"]
+pytestmark = [pytest.mark.slow, pytest.mark.full, pytest.mark.xdist_group("runner_workflow")]
 
 WORKFLOW = ROOT / ".gitea" / "workflows" / "gate.yml"
-LINES = tuple(
-    step["run"]
-    for job in yaml.safe_load(WORKFLOW.read_text())["jobs"].values()
-    for step in job["steps"]
-    if "run" in step
-)
 UNIT = "/etc/systemd/system/hardgate-runner.service"
 NOT_A_JOBS = ("#", "Exec", "Kill", "Log", "Restart", "TimeoutStop", "Type", "WorkingDirectory")
 """Beginnings of those lines that say how the runner itself is started and stopped."""
@@ -70,8 +70,7 @@ class Runner:
 
     def line(self, line: str, *, folder: str = CHECKOUT) -> Ran:
         """Run a line of a workflow, by the shell that a runner takes for it."""
-        shell = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c")
-        return self.job(*shell, line, folder=folder)
+        return self.job(*SHELL, line, folder=folder)
 
 
 @pytest.fixture(scope="module")
@@ -127,18 +126,20 @@ def job_properties(unit: str) -> Iterator[str]:
             yield line
 
 
-def test_the_whole_workflow_is_green(runner: Runner, found_act: str, tmp_path: Path) -> None:
+def test_the_whole_workflow_is_green(
+    runner: Runner, act: str, tmp_path: Path, record_property: RecordProperty
+) -> None:
     assert "User=hardgate-runner" in runner.properties
-    if found_act:
-        ran = by_act(runner, found_act, tmp_path)
+    if act:
+        ran = by_act(runner, act, tmp_path)
         assert ran.status == 0
         assert ran.output.count("Job succeeded") == 5
     else:
-        print("This machine has neither act nor Go: the workflow's lines are run, one by one.")
-        said = [runner.line(line) for line in LINES]
-        assert [one.status for one in said] == [0] * 5
-        ran = said[-1]
+        for line in lines_of(WORKFLOW):
+            ran = runner.line(line)
+            assert ran.status == 0
     assert "HARDGATE VALIDATE GREEN" in ran.output
+    note_how(record_property, "gitea", act)
 
 
 def by_act(runner: Runner, act: str, folder: Path) -> Ran:

@@ -36,13 +36,19 @@ class Said:
 
 
 @pytest.fixture
-def template(tmp_path: Path, slim: str) -> Path:
+def files(tmp_path: Path) -> Path:
     """Copy the good template into a repository of its own."""
-    assert slim
     folder = tmp_path / "template"
     shutil.copytree(TEMPLATES / "good", folder)
     git(folder, "init", "-q", "-b", "main")
     return folder
+
+
+@pytest.fixture
+def template(files: Path, slim: str) -> Path:
+    """Give the good template, and what it is built from."""
+    assert slim
+    return files
 
 
 def git(folder: Path, *words: str) -> None:
@@ -88,14 +94,6 @@ def test_two_commands_bring_a_template_through_all_six(template: Path) -> None:
     assert "stale: files were changed since" in changed.output
 
 
-def test_init_never_writes_over_a_file(template: Path) -> None:
-    (template / "noxfile.py").write_text("mine\n")
-    said = run(template, "hardgate", "init", "--forge", "forgejo")
-    assert (template / "noxfile.py").read_text() == "mine\n"
-    assert "noxfile.py: there already, left as it is" in said.output
-    assert (template / ".forgejo" / "workflows" / "gate.yml").is_file()
-
-
 Change = Callable[[Path], None]
 
 
@@ -121,8 +119,18 @@ RUNTIME_DEFECTS = {
 }
 
 
+RESTART_DEFECT = "workspace_restarts_on_its_volumes"
+"""It takes the longest way: through a boot, a stop and another boot."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", RUNTIME_DEFECTS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name == RESTART_DEFECT else [pytest.mark.full])
+        for name in RUNTIME_DEFECTS
+    ],
+)
 def test_runtime_is_red_for_one_defect(template: Path, name: str) -> None:
     RUNTIME_DEFECTS[name](template)
     said = run(template, "hardgate", "runtime", "--ready-timeout", "40", "--platform", "none")
@@ -134,25 +142,26 @@ def test_runtime_is_red_for_one_defect(template: Path, name: str) -> None:
     assert missed - dead == {name} - dead
 
 
-def test_without_an_engine_runtime_is_an_error_and_no_skip(template: Path) -> None:
-    said = run(template, "hardgate", "runtime", environment={"DOCKER_HOST": "unix:///nowhere.sock"})
+def test_without_an_engine_runtime_is_an_error_and_no_skip(files: Path) -> None:
+    said = run(files, "hardgate", "runtime", environment={"DOCKER_HOST": "unix:///nowhere.sock"})
     assert said.exit_code == 3
     assert said.answer("runtime")["outcome"] == "unknown"
 
 
-def test_an_adapter_without_tests_is_red(template: Path) -> None:
-    shutil.rmtree(template / "tests")
-    said = run(template, "hardgate", "adapter")
+@pytest.mark.full  # the counting has tests of its own; this installs pytest
+def test_an_adapter_without_tests_is_red(files: Path) -> None:
+    shutil.rmtree(files / "tests")
+    said = run(files, "hardgate", "adapter")
     assert said.exit_code == 1
     assert "No unit test of the template was executed" in said.output
 
 
 @pytest.mark.xdist_group("policy")
-def test_direct_is_refused_for_untrusted_input_before_any_engine(template: Path) -> None:
+def test_direct_is_refused_for_untrusted_input_before_any_engine(files: Path) -> None:
     environment = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request"}
     for session in ("gate", "runtime"):
         said = run(
-            template,
+            files,
             *("hardgate", session, "--host", "direct"),
             environment={**environment, "DOCKER_HOST": "unix:///nowhere.sock"},
         )

@@ -3,7 +3,11 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 from hardgate.pipeline.scaffold.write import starters, write_starters
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_it_writes_what_is_not_there_and_says_so(tmp_path: Path) -> None:
@@ -34,3 +38,9 @@ def test_the_noxfile_is_python_and_names_where_hardgate_comes_from() -> None:
     ast.parse(text)
     assert "@HARDGATE@" not in text
     assert "hardgate[pipeline]" in text
+
+
+@pytest.mark.parametrize("forge", ["github", "gitea"])
+def test_this_repositorys_own_workflow_is_what_init_writes(forge: str) -> None:
+    name = f".{forge}/workflows/gate.yml"
+    assert (ROOT / name).read_text() == starters((forge,))[name]
