@@ -122,9 +122,10 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Look at style: Python, Ansible, YAML, shell."""
+    """Check style and the direction of imports: Python, Ansible, YAML, shell."""
     tool(session, "lint", "ruff", "check", ".")
     tool(session, "lint", "ruff", "format", "--check", ".")
+    tool(session, "lint", "lint-imports")
     tool(session, "lint", "yamllint", "--strict", ".")
     tool(session, "lint", "ansible-lint", "--offline", "--strict")
     tool(session, "lint", "shellcheck", *shell_scripts())

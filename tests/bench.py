@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hardgate.ansible.play import play
+from hardgate.ansible.play import run_playbook
 from hardgate.engine.client import find_engine
 from hardgate.model.contract import load_contract
 from hardgate.resources import CONTRACTS
@@ -41,7 +41,7 @@ def empty_play(folder: Path) -> float:
     playbook = folder / "empty.yml"
     playbook.write_text("- hosts: localhost\n  gather_facts: false\n  tasks: []\n")
     begun = time.monotonic()
-    play(str(playbook), {})
+    run_playbook(str(playbook), {})
     return time.monotonic() - begun
 
 
@@ -121,7 +121,7 @@ def keep_host(folder: Path, image: str) -> dict[str, str]:
     """Leave a test host running, without its workspace."""
     gate(folder, "--image", image, "--keep")
     run = json.loads((folder / "summary.json").read_text())["id"]
-    client = find_engine().client()
+    client = find_engine().open_client()
     host = f"hardgate-{run}"
     found = client.inspect_container(host)["Id"]
     subprocess.run(

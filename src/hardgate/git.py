@@ -70,9 +70,9 @@ class Repository:
         self,
         *argv: str,
         expected: Sequence[int] = (0,),
-        input: bytes | None = None,  # noqa: A002 - as `process.run` has it
+        input: bytes | None = None,  # noqa: A002 - as `process.run_command` has it
         output_file: Path | None = None,
-    ) -> process.Finished:
+    ) -> process.CommandResult:
         """Run git on the view; raises GitRefusedError where it does not exit as expected."""
         asked = _run_git(
             self.root,
@@ -90,7 +90,7 @@ class Repository:
         asked = self.ask(*argv)
         if asked.truncated:
             raise HardgateError(
-                f"'git {argv[0]}' printed more than is kept ({process.OUTPUT_LIMIT} bytes).",
+                f"'git {argv[0]}' printed more than is kept ({process.MAX_OUTPUT_BYTES} bytes).",
                 "Split the change into smaller ones.",
             )
         return asked.stdout
@@ -131,7 +131,7 @@ class Repository:
         )
         return bool(asked.stdout)
 
-    def refusal(self, asked: process.Finished) -> GitRefusedError:
+    def refusal(self, asked: process.CommandResult) -> GitRefusedError:
         """Make an error of git's answer, with the remedy for what it names."""
         return _refusal(self.root, asked, self._remedy_for_missing(asked.stderr))
 
@@ -265,9 +265,9 @@ def _run_git(
     argv: Sequence[str],
     *,
     environment: Mapping[str, str] | None = None,
-    input: bytes | None = None,  # noqa: A002 - as `process.run` has it
+    input: bytes | None = None,  # noqa: A002 - as `process.run_command` has it
     output_file: Path | None = None,
-) -> process.Finished:
+) -> process.CommandResult:
     """Run git in `root`, without what this process's environment has for it."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     # A relative folder in PATH would be one of the repository.
@@ -285,7 +285,7 @@ def _run_git(
     if program is None:
         raise GitRefusedError(_PROGRAM_MISSING, "Install 'git'.")
     words = (program, "--no-pager", *_HARDENED, *argv)
-    return process.run(
+    return process.run_command(
         words,
         env=clean,
         cwd=root,
@@ -295,10 +295,10 @@ def _run_git(
     )
 
 
-def _refusal(root: Path, asked: process.Finished, remedy: str = "") -> GitRefusedError:
+def _refusal(root: Path, asked: process.CommandResult, remedy: str = "") -> GitRefusedError:
     lines = [line for line in asked.stderr.splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith(("fatal:", "error:"))]
-    words = (fatal or lines or [f"git {asked.how}"])[-1].strip().rstrip(".")
+    words = (fatal or lines or [f"git {asked.end_description}"])[-1].strip().rstrip(".")
     return GitRefusedError(
         f"Git does not answer about '{root}': {words}.",
         remedy or _remedy_for(root, asked.stderr),

@@ -17,7 +17,7 @@ class Interrupted(Exception):  # noqa: N818 - it is no error
 
 
 @contextmanager
-def signals_raised() -> Iterator[None]:
+def raise_on_signals() -> Iterator[None]:
     """Turn the first SIGINT or SIGTERM into an exception; later ones must not stop the clean-up."""
 
     def raise_once(number: int, _frame: object) -> None:

@@ -17,19 +17,19 @@ from typing import IO, Literal, assert_never
 
 from hardgate.errors import HardgateError
 
-OUTPUT_LIMIT = 4 * 1024 * 1024
+MAX_OUTPUT_BYTES = 4 * 1024 * 1024
 """Bytes kept of each of stdout and stderr: the last ones, for an error stands at the end."""
 
-LINE_LIMIT = 64 * 1024
+MAX_LINE_BYTES = 64 * 1024
 """Bytes after which a line without an end is handed over in pieces."""
 
-PATIENCE = 5.0
+TERMINATE_SECONDS = 5.0
 """Seconds between the polite and the impolite end of a program."""
 
-LINGER = 0.5
+PIPE_LINGER_SECONDS = 0.5
 """Seconds to read on after the program's end, while a child of its holds the pipes open."""
 
-_CHUNK = 64 * 1024
+_CHUNK_BYTES = 64 * 1024
 
 
 class CommandMissingError(HardgateError):
@@ -37,7 +37,7 @@ class CommandMissingError(HardgateError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finished:
+class CommandResult:
     """How a program ended: either `status` or `signal` is known, never both."""
 
     argv: tuple[str, ...]
@@ -47,7 +47,7 @@ class Finished:
     """The signal that killed it; None where it exited."""
     stdout: str
     stderr: str
-    """Both decoded as UTF-8 with replacement; the last OUTPUT_LIMIT bytes."""
+    """Both decoded as UTF-8 with replacement; the last MAX_OUTPUT_BYTES."""
     truncated: bool
     """More was written than is kept here."""
     timed_out: bool
@@ -60,7 +60,7 @@ class Finished:
         return self.status == 0 and not self.timed_out
 
     @property
-    def how(self) -> str:
+    def end_description(self) -> str:
         """How it ended, for a sentence: `'apt-get' …`."""
         if self.timed_out:
             return f"was still running after {self.seconds:.0f} s"
@@ -69,7 +69,7 @@ class Finished:
         return f"exited {self.status}"
 
 
-def run(
+def run_command(
     argv: Sequence[str | Path],
     *,
     env: Mapping[str, str] | None = None,
@@ -78,38 +78,40 @@ def run(
     cwd: Path | None = None,
     on_line: Callable[[str], None] | None = None,
     output_file: Path | None = None,
-) -> Finished:
+) -> CommandResult:
     """Run `argv` without a shell, in a process group of its own, and wait for its end.
 
     `on_line` gets each line of stdout and stderr as it comes. `output_file` takes the whole of
     stdout, of which nothing is kept then. The whole group is ended at
     `timeout`, and whenever an exception, such as KeyboardInterrupt, passes through here.
     """
-    words = tuple(str(word) for word in argv)
+    arguments = tuple(str(word) for word in argv)
     started = time.monotonic()
     with contextlib.ExitStack() as files:
         stdout = (
             subprocess.PIPE if output_file is None else files.enter_context(output_file.open("wb"))
         )
-        process = _start(words, env=env, cwd=cwd, wants_input=input is not None, stdout=stdout)
-    exchange = _Exchange(
+        process = _start_process(
+            arguments, env=env, cwd=cwd, wants_input=input is not None, stdout=stdout
+        )
+    exchange = _PipeExchange(
         process=process,
         pending=memoryview(input or b""),
         on_line=on_line,
         deadline=None if timeout is None else started + timeout,
     )
     try:
-        timed_out = not exchange.carry_out()
+        timed_out = not exchange.exchange_all()
     except BaseException:
-        _end_group(process)
+        _terminate_group(process)
         raise
     finally:
         exchange.close()
     if timed_out:
-        _end_group(process)
+        _terminate_group(process)
     code = process.wait()
-    return Finished(
-        argv=words,
+    return CommandResult(
+        argv=arguments,
         status=code if code >= 0 else None,
         signal=-code if code < 0 else None,
         stdout=exchange.out.text(),
@@ -120,7 +122,7 @@ def run(
     )
 
 
-def _start(
+def _start_process(
     argv: tuple[str, ...],
     *,
     env: Mapping[str, str] | None,
@@ -152,9 +154,9 @@ def _start(
         ) from error
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def _terminate_group(process: subprocess.Popen[bytes]) -> None:
     """End the program with all that it started, first politely."""
-    for number, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, None)):
+    for number, patience in ((signal.SIGTERM, TERMINATE_SECONDS), (signal.SIGKILL, None)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -164,7 +166,7 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 @dataclass(kw_only=True)
-class _Output:
+class _OutputTail:
     """The last bytes of one stream, and its unfinished line."""
 
     on_line: Callable[[str], None] | None
@@ -172,35 +174,35 @@ class _Output:
     line: bytearray = field(default_factory=bytearray)
     cut: bool = False
 
-    def take(self, data: bytes) -> None:
+    def add_bytes(self, data: bytes) -> None:
         self.kept += data
-        if len(self.kept) > OUTPUT_LIMIT:
-            del self.kept[: len(self.kept) - OUTPUT_LIMIT]
+        if len(self.kept) > MAX_OUTPUT_BYTES:
+            del self.kept[: len(self.kept) - MAX_OUTPUT_BYTES]
             self.cut = True
         if self.on_line is None:
             return
         *lines, rest = (bytes(self.line) + data).split(b"\n")
         for line in lines:
-            self.on_line(_decode(line.rstrip(b"\r")))
+            self.on_line(_decode_output(line.rstrip(b"\r")))
         self.line[:] = rest
-        if len(rest) > LINE_LIMIT:
-            self.finish()
+        if len(rest) > MAX_LINE_BYTES:
+            self.flush_line()
 
-    def finish(self) -> None:
+    def flush_line(self) -> None:
         if self.line and self.on_line is not None:
-            self.on_line(_decode(bytes(self.line)))
+            self.on_line(_decode_output(bytes(self.line)))
         self.line.clear()
 
     def text(self) -> str:
-        return _decode(bytes(self.kept))
+        return _decode_output(bytes(self.kept))
 
 
-def _decode(data: bytes) -> str:
+def _decode_output(data: bytes) -> str:
     return data.decode("utf-8", errors="replace")
 
 
 @dataclass(kw_only=True)
-class _Exchange:
+class _PipeExchange:
     """Input on its way in and output on its way out, until both sides are done."""
 
     process: subprocess.Popen[bytes]
@@ -210,8 +212,8 @@ class _Exchange:
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
     def __post_init__(self) -> None:
-        self.out = _Output(on_line=self.on_line)
-        self.err = _Output(on_line=self.on_line)
+        self.out = _OutputTail(on_line=self.on_line)
+        self.err = _OutputTail(on_line=self.on_line)
         for stream, kind in (
             (self.process.stdout, "out"),
             (self.process.stderr, "err"),
@@ -222,13 +224,13 @@ class _Exchange:
                 event = selectors.EVENT_WRITE if kind == "in" else selectors.EVENT_READ
                 self.selector.register(stream, event, kind)
 
-    def carry_out(self) -> bool:
+    def exchange_all(self) -> bool:
         """Exchange everything. False: the deadline came first."""
         quiet_since: float | None = None
         while self.selector.get_map():
             ready = self.selector.select(0.1)
             for key, _ in ready:
-                self._serve(key.fileobj, key.data)  # type: ignore[arg-type] # what was registered
+                self._serve_stream(key.fileobj, key.data)  # type: ignore[arg-type] # what was registered
             now = time.monotonic()
             if self.deadline is not None and now > self.deadline:
                 return False
@@ -236,43 +238,43 @@ class _Exchange:
                 quiet_since = None
             elif quiet_since is None:
                 quiet_since = now
-            elif now - quiet_since > LINGER:
+            elif now - quiet_since > PIPE_LINGER_SECONDS:
                 break
-        self.out.finish()
-        self.err.finish()
-        return self._wait()
+        self.out.flush_line()
+        self.err.flush_line()
+        return self._wait_for_exit()
 
-    def _serve(self, stream: IO[bytes], kind: Literal["in", "out", "err"]) -> None:
+    def _serve_stream(self, stream: IO[bytes], kind: Literal["in", "out", "err"]) -> None:
         match kind:
             case "in":
-                self._feed(stream)
+                self._write_input(stream)
             case "out":
-                self._drain(stream, self.out)
+                self._read_output(stream, self.out)
             case "err":
-                self._drain(stream, self.err)
+                self._read_output(stream, self.err)
             case _:
                 assert_never(kind)
 
-    def _feed(self, stream: IO[bytes]) -> None:
+    def _write_input(self, stream: IO[bytes]) -> None:
         try:
-            self.pending = self.pending[os.write(stream.fileno(), self.pending[:_CHUNK]) :]
+            self.pending = self.pending[os.write(stream.fileno(), self.pending[:_CHUNK_BYTES]) :]
         except BrokenPipeError:
             self.pending = memoryview(b"")
         if not self.pending:
-            self._drop(stream)
+            self._close_stream(stream)
 
-    def _drain(self, stream: IO[bytes], output: _Output) -> None:
-        data = os.read(stream.fileno(), _CHUNK)
+    def _read_output(self, stream: IO[bytes], output: _OutputTail) -> None:
+        data = os.read(stream.fileno(), _CHUNK_BYTES)
         if data:
-            output.take(data)
+            output.add_bytes(data)
         else:
-            self._drop(stream)
+            self._close_stream(stream)
 
-    def _drop(self, stream: IO[bytes]) -> None:
+    def _close_stream(self, stream: IO[bytes]) -> None:
         self.selector.unregister(stream)
         stream.close()
 
-    def _wait(self) -> bool:
+    def _wait_for_exit(self) -> bool:
         """Wait for a program that closed its streams and runs on."""
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         try:
@@ -283,5 +285,5 @@ class _Exchange:
 
     def close(self) -> None:
         for key in list(self.selector.get_map().values()):
-            self._drop(key.fileobj)  # type: ignore[arg-type] # what was registered
+            self._close_stream(key.fileobj)  # type: ignore[arg-type] # what was registered
         self.selector.close()

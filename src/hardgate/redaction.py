@@ -18,15 +18,15 @@ from hardgate.secret_patterns import Span, find_shapes, is_secret_name
 
 MASK = "[redacted]"
 
-SHORTEST = 4
+MIN_REDACTED_CHARS = 4
 """A shorter value is left alone. It is in every other word, so that masking it would shred the
 report, and the pattern of the masks would give it away; nor is it much of a secret."""
 
-LONG_ENOUGH = 8
+MIN_ENCODED_CHARS = 8
 """From here on a value is also looked for encoded and broken over lines. The encodings of a
 shorter one are three or four letters, which turn up anywhere by chance."""
 
-TELLING = 12
+MIN_CUT_CHARS = 12
 """Characters of a value that are masked where the text was cut in the middle of it."""
 
 _NOISE = re.compile(
@@ -46,70 +46,77 @@ class Redactor:
         """Know these too."""
         return Redactor(values=self.values | {value.strip() for value in values} - {""})
 
-    def text(self, text: str) -> str:
+    def redact_text(self, text: str) -> str:
         """Put a mask in the place of every secret."""
         pieces, position = [], 0
-        for start, end in self.spans(text):
+        for start, end in self.find_spans(text):
             pieces += [text[position:start], MASK]
             position = end
         return "".join([*pieces, text[position:]])
 
-    def value(self, value: Any) -> Any:
+    def redact_value(self, value: Any) -> Any:
         """Do the same to every string of a JSON-like value, keys included."""
         match value:
             case str():
-                return self.text(value)
+                return self.redact_text(value)
             case dict():
-                return {self.value(key): self._entry(key, held) for key, held in value.items()}
+                return {
+                    self.redact_value(key): self._redact_entry(key, held)
+                    for key, held in value.items()
+                }
             case list() | tuple():
-                return [self.value(item) for item in value]
+                return [self.redact_value(item) for item in value]
             case _:
                 return value
 
-    def spans(self, text: str) -> list[Span]:
+    def find_spans(self, text: str) -> list[Span]:
         """Say where the secrets are: in order, apart from each other."""
         merged: list[Span] = []
-        for start, end in sorted([*self._find_known(text), *find_shapes(text)]):
+        for start, end in sorted([*self._find_known_values(text), *find_shapes(text)]):
             if merged and start <= merged[-1][1]:
                 merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
             else:
                 merged.append((start, end))
         return merged
 
-    def pending(self, text: str) -> int:
+    def find_pending_start(self, text: str) -> int:
         """Say from where on the end of `text` may be the start of a known value."""
-        bare = _Bare(text)
-        longest = max((_overlap(bare.text, form) for form in self._forms), default=0)
-        return bare.origin(len(bare.text) - longest) if longest else len(text)
+        bare = _NoiselessText(text)
+        longest = max(
+            (_measure_overlap(bare.text, form) for form in self._written_forms), default=0
+        )
+        return bare.find_origin(len(bare.text) - longest) if longest else len(text)
 
-    def _entry(self, key: Any, held: Any) -> Any:
+    def _redact_entry(self, key: Any, held: Any) -> Any:
         if isinstance(held, str) and held and is_secret_name(str(key)):
             return MASK
-        return self.value(held)
+        return self.redact_value(held)
 
     @cached_property
-    def _short(self) -> tuple[str, ...]:
-        return tuple(value for value in self.values if SHORTEST <= len(value) < LONG_ENOUGH)
+    def _short_values(self) -> tuple[str, ...]:
+        return tuple(
+            value for value in self.values if MIN_REDACTED_CHARS <= len(value) < MIN_ENCODED_CHARS
+        )
 
     @cached_property
-    def _forms(self) -> tuple[str, ...]:
-        long = (value for value in self.values if len(value) >= LONG_ENOUGH)
-        forms = {_NOISE.sub("", form) for value in long for form in forms_of(value)}
-        return tuple(sorted(form for form in forms if len(form) >= LONG_ENOUGH))
+    def _written_forms(self) -> tuple[str, ...]:
+        long = (value for value in self.values if len(value) >= MIN_ENCODED_CHARS)
+        forms = {_NOISE.sub("", form) for value in long for form in generate_forms(value)}
+        return tuple(sorted(form for form in forms if len(form) >= MIN_ENCODED_CHARS))
 
-    def _find_known(self, text: str) -> Iterator[Span]:
-        for value in self._short:
-            yield from _find_all(text, value)
-        if not self._forms:
+    def _find_known_values(self, text: str) -> Iterator[Span]:
+        for value in self._short_values:
+            yield from _find_occurrences(text, value)
+        if not self._written_forms:
             return
-        bare = _Bare(text)
-        for form in self._forms:
-            for start, end in _find_all(bare.text, form):
-                yield bare.origin(start), bare.origin(end - 1) + 1
-            yield from _find_cut(bare, form)
+        bare = _NoiselessText(text)
+        for form in self._written_forms:
+            for start, end in _find_occurrences(bare.text, form):
+                yield bare.find_origin(start), bare.find_origin(end - 1) + 1
+            yield from _find_cut_values(bare, form)
 
 
-def forms_of(value: str) -> Iterator[str]:
+def generate_forms(value: str) -> Iterator[str]:
     """Yield what a value looks like quoted, escaped and encoded, itself first."""
     raw = value.encode("utf-8", "surrogatepass")
     yield value
@@ -125,15 +132,15 @@ def forms_of(value: str) -> Iterator[str]:
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(raw).decode().rstrip("=")
         for before in range(3):
-            yield _inside_base64(encode(b"\0" * before + raw).decode(), before, len(raw))
+            yield _trim_base64(encode(b"\0" * before + raw).decode(), before, len(raw))
 
 
-def _inside_base64(encoded: str, before: int, length: int) -> str:
+def _trim_base64(encoded: str, before: int, length: int) -> str:
     """Cut off the characters that also depend on what stands before and after the value."""
     return encoded[-(-before * 8 // 6) : (before + length) * 8 // 6]
 
 
-class _Bare:
+class _NoiselessText:
     """A text without its noise, and the way back to where each character stood."""
 
     def __init__(self, text: str) -> None:
@@ -150,28 +157,28 @@ class _Bare:
             position = noise[1]
         self.text = "".join(pieces)
 
-    def origin(self, position: int) -> int:
+    def find_origin(self, position: int) -> int:
         """Say where the character at `position` stood."""
         return position + self._shifts[bisect_right(self._starts, position) - 1]
 
 
-def _find_all(text: str, wanted: str) -> Iterator[Span]:
-    start = text.find(wanted)
+def _find_occurrences(text: str, needle: str) -> Iterator[Span]:
+    start = text.find(needle)
     while start >= 0:
-        yield start, start + len(wanted)
-        start = text.find(wanted, start + 1)
+        yield start, start + len(needle)
+        start = text.find(needle, start + 1)
 
 
-def _find_cut(bare: _Bare, form: str) -> Iterator[Span]:
+def _find_cut_values(bare: _NoiselessText, form: str) -> Iterator[Span]:
     """Find a value whose end, or whose start, was cut off with the text."""
     text = bare.text
-    if text[-TELLING:] in form and (kept := _overlap(text, form)) >= TELLING:
-        yield bare.origin(len(text) - kept), bare.origin(len(text) - 1) + 1
-    if text[:TELLING] in form and (kept := _overlap(form, text)) >= TELLING:
-        yield bare.origin(0), bare.origin(kept - 1) + 1
+    if text[-MIN_CUT_CHARS:] in form and (kept := _measure_overlap(text, form)) >= MIN_CUT_CHARS:
+        yield bare.find_origin(len(text) - kept), bare.find_origin(len(text) - 1) + 1
+    if text[:MIN_CUT_CHARS] in form and (kept := _measure_overlap(form, text)) >= MIN_CUT_CHARS:
+        yield bare.find_origin(0), bare.find_origin(kept - 1) + 1
 
 
-def _overlap(first: str, second: str) -> int:
+def _measure_overlap(first: str, second: str) -> int:
     """Say how much of the end of `first` is the start of `second`, short of all of it."""
     end = min(len(first), len(second) - 1)
     while size := second.rfind(first[-1:] or "\n", 0, end) + 1:

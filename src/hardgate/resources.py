@@ -4,22 +4,22 @@ from pathlib import Path
 
 from hardgate.errors import HardgateError
 
-PACKAGE = Path(__file__).resolve().parent
-FOLDERS = ("contracts", "playbooks", "roles")
+PACKAGE_FOLDER = Path(__file__).resolve().parent
+CONTENT_FOLDERS = ("contracts", "playbooks", "roles")
 
 
 def find_content(package: Path) -> Path:
     """Give the folder that holds FOLDERS: `content/` inside a wheel, else the checkout's root."""
     for folder in (package / "content", package.parents[1]):
-        if all((folder / name).is_dir() for name in FOLDERS):
+        if all((folder / name).is_dir() for name in CONTENT_FOLDERS):
             return folder
-    listed = ", ".join(f"'{name}'" for name in FOLDERS)
+    listed = ", ".join(f"'{name}'" for name in CONTENT_FOLDERS)
     raise HardgateError(
         f"The folders {listed} are not beside '{package}'.", "Install hardgate again."
     )
 
 
-CONTENT = find_content(PACKAGE)
+CONTENT = find_content(PACKAGE_FOLDER)
 CONTRACTS = CONTENT / "contracts"
 PLAYBOOKS = CONTENT / "playbooks"
 ROLES = CONTENT / "roles"

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from hardgate.engine.ownership import Owner, Process
+from hardgate.ownership import Owner, ProcessIdentity
 
 FOLDER_PREFIX = "hardgate-"
 OWNER_FILE = "owner.json"
@@ -24,7 +24,7 @@ def temporary_folder() -> Iterator[Path]:
         cleanup.callback(shutil.rmtree, marked, ignore_errors=True)
         owner = Owner(
             run=secrets.token_hex(4),
-            process=Process.current(),
+            process=ProcessIdentity.of_current_process(),
             deadline=int(time.time()) + LONGEST_SECONDS,
         )
         (marked / OWNER_FILE).write_text(json.dumps(owner.labels))

@@ -87,7 +87,7 @@ def main(names: Sequence[str]) -> int:
 
 
 def _rows(scenario: Scenario, reference: str) -> Iterator[Row]:
-    client = find_engine().client()
+    client = find_engine().open_client()
     with tempfile.TemporaryDirectory() as folder:
         ended = run(scenario, reference, Path(folder), "--keep")
         try:
@@ -162,7 +162,7 @@ def _end(text: str) -> str:
 
 def _cell(text: str, *, code: bool = False) -> str:
     """Make a text a cell of a table: one line, no bars, nothing that changes from run to run."""
-    text = Redactor().text(text.strip())
+    text = Redactor().redact_text(text.strip())
     for changing, stable in _CHANGING:
         text = changing.sub(stable, text)
     lines = [line.replace("|", "\\|").replace("`", "'") for line in text.splitlines()]

@@ -17,7 +17,7 @@ from junitparser import JUnitXml
 
 from hardgate.engine.base_image import ensure_base
 from hardgate.engine.client import find_engine
-from hardgate.engine.proxy import proxy_environment
+from hardgate.engine.proxy import read_proxy_environment
 from hardgate.host.image import ensure_host_image
 from tests.integration.acting import have_act, told_how
 from tests.integration.sharing import Once, company, output_of, shared_folder
@@ -71,7 +71,7 @@ def gate_words(folder: Path, words: Sequence[str]) -> list[str]:
 @pytest.fixture(scope="session")
 def client() -> docker.APIClient:
     """Give the caller's engine; none is an error, never a skip."""
-    return find_engine().client()
+    return find_engine().open_client()
 
 
 @pytest.fixture(scope="session")
@@ -121,14 +121,14 @@ def act(once: Once, shared: Path) -> str:
 @pytest.fixture(scope="session")
 def base(once: Once) -> str:
     """Make sure of a base, and give its tag."""
-    return once("base", lambda: ensure_base(find_engine(), say=print))
+    return once("base", lambda: ensure_base(find_engine(), report_progress=print))
 
 
 @pytest.fixture(scope="session")
 def host_image(once: Once, client: docker.APIClient, base: str) -> str:
     """Build the test host's own image, and give its tag."""
     make = ensure_host_image
-    return once("host-image", lambda: make(client, base, proxy_environment(), print))
+    return once("host-image", lambda: make(client, base, read_proxy_environment(), print))
 
 
 @pytest.fixture(scope="session")

@@ -9,18 +9,18 @@ from pathlib import Path
 import docker
 
 from hardgate.engine import reaper
-from hardgate.engine.client import connect
-from hardgate.engine.ownership import Owner, Process
+from hardgate.engine.client import connect_engine
 from hardgate.host.engine_relay import Relay
-from hardgate.host.observer import Lookout
+from hardgate.host.observer import Observer
 from hardgate.host.test_host import (
-    TOOLS,
+    TOOLS_FOLDER,
     HostRequest,
     Lifeline,
-    boot_engine,
-    create_host,
+    boot_host_engine,
+    create_host_container,
     wait_until_held,
 )
+from hardgate.ownership import Owner, ProcessIdentity
 from tests.integration.names import unique
 
 UNIFIED = """
@@ -40,7 +40,7 @@ class Machine:
     url: str
     """For DOCKER_HOST."""
     client: docker.APIClient
-    lookout: Lookout
+    lookout: Observer
 
 
 @contextmanager
@@ -55,7 +55,9 @@ def machine(
 ) -> Iterator[Machine]:
     """Boot a machine whose engine has `images` (tags of the outer engine's), and take it down."""
     name = unique(name)
-    owner = Owner(run=name, process=Process.current(), deadline=int(time.time()) + 1800)
+    owner = Owner(
+        run=name, process=ProcessIdentity.of_current_process(), deadline=int(time.time()) + 1800
+    )
     request = HostRequest(
         kind="nested",
         image=image,
@@ -65,19 +67,21 @@ def machine(
         environment={},
     )
     try:
-        created = create_host(client, request)
-        lookout = Lookout(client=client, container=created.container)
+        created = create_host_container(client, request)
+        lookout = Observer(client=client, container=created.container)
         lifeline = Lifeline(client, created.container)
         wait_until_held(lookout)
         digests = {tag: client.inspect_image(tag) for tag in images}
         for inspect in digests.values():
-            lookout.ask(f"{TOOLS}/adopt-image", inspect["Id"], *inspect["RootFS"]["Layers"])
-        lookout.ask("sh", "-c", "umount -l /run/shelf/*")
+            lookout.run_checked(
+                f"{TOOLS_FOLDER}/adopt-image", inspect["Id"], *inspect["RootFS"]["Layers"]
+            )
+        lookout.run_checked("sh", "-c", "umount -l /run/shelf/*")
         if unified:
-            lookout.ask("sh", "-c", UNIFIED)
-        boot_engine(lookout)
+            lookout.run_checked("sh", "-c", UNIFIED)
+        boot_host_engine(lookout)
         with Relay(client, created.container, folder / f"{name}.sock") as relay:
-            inner = connect(relay.url)
+            inner = connect_engine(relay.url)
             for tag, inspect in digests.items():
                 repository, _, version = tag.partition(":")
                 if not tag.startswith("sha256:"):
@@ -85,4 +89,4 @@ def machine(
             yield Machine(url=relay.url, client=inner, lookout=lookout)
         lifeline.close()
     finally:
-        reaper.remove_run(client, name)
+        reaper.remove_run_debris(client, name)

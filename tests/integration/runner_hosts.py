@@ -29,12 +29,12 @@ from docker.types import Mount
 
 from hardgate.engine import reaper
 from hardgate.engine.base_image import ensure_base
-from hardgate.engine.capabilities import find_lacking, lacking_here
+from hardgate.engine.capabilities import find_ungrantable_capabilities, read_missing_capabilities
 from hardgate.engine.client import find_engine
-from hardgate.engine.ownership import Owner, Process
-from hardgate.engine.proxy import proxy_environment
-from hardgate.host.image import FILES
-from hardgate.host.test_host import privileged_config
+from hardgate.engine.proxy import read_proxy_environment
+from hardgate.host.image import HOST_IMAGE_FOLDER
+from hardgate.host.test_host import make_privileged_config
+from hardgate.ownership import Owner, ProcessIdentity
 
 CONTEXT = Path(__file__).parent / "runner_host"
 TAG = "hardgate-test/runner-host:1"
@@ -206,9 +206,9 @@ def runner_hosts(
 ) -> Iterator[RunnerHosts]:
     """Boot fresh hosts, all at once, and take them down. Those that are bare have no systemd."""
     have_ssh()
-    reaper.reap(client)
+    reaper.reap_debris(client)
     image = runner_host_image(client)
-    process, now = Process.current(), int(time.time())
+    process, now = ProcessIdentity.of_current_process(), int(time.time())
     owner = Owner(run=f"hosts-{process.pid}-{now}", process=process, deadline=now + SECONDS)
     try:
         lacking = _lacking(client, image, owner)
@@ -226,7 +226,7 @@ def runner_hosts(
         together.start()
         yield together
     finally:
-        reaper.remove_run(client, owner.run)
+        reaper.remove_run_debris(client, owner.run)
 
 
 def gateway(client: docker.APIClient) -> str:
@@ -259,7 +259,7 @@ def have_ssh() -> None:
 def runner_host_image(client: docker.APIClient) -> str:
     """Build the hosts' image, where it is not built yet."""
     files = {file.name: file.read_bytes() for file in CONTEXT.iterdir()}
-    files["open-machine"] = (FILES / "open-machine").read_bytes()
+    files["open-machine"] = (HOST_IMAGE_FOLDER / "open-machine").read_bytes()
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as archive:
         for name, content in sorted(files.items()):
@@ -267,7 +267,10 @@ def runner_host_image(client: docker.APIClient) -> str:
             entry.size, entry.mode = len(content), 0o755
             archive.addfile(entry, io.BytesIO(content))
     context.seek(0)
-    arguments = {"BASE_IMAGE": ensure_base(find_engine(), say=print), **proxy_environment()}
+    arguments = {
+        "BASE_IMAGE": ensure_base(find_engine(), report_progress=print),
+        **read_proxy_environment(),
+    }
     words = [
         str(event.get("stream") or event.get("error") or "")
         for event in client.build(
@@ -293,7 +296,7 @@ def _create(
     *,
     bare: bool = False,
 ) -> str:
-    config = privileged_config(
+    config = make_privileged_config(
         client,
         lacking=lacking,
         tmpfs=UNKEPT,
@@ -308,7 +311,7 @@ def _create(
         name=f"hardgate-{owner.run}-{name}",
         hostname=name,
         labels=owner.labels,
-        environment={"container": "docker", "BARE": "yes" * bare, **proxy_environment()},
+        environment={"container": "docker", "BARE": "yes" * bare, **read_proxy_environment()},
         stop_signal="SIGRTMIN+3",
         host_config=config,
     )
@@ -330,7 +333,7 @@ def _lacking(client: docker.APIClient, image: str, owner: Owner) -> frozenset[st
 
     if starts(frozenset()):
         return frozenset()
-    lacking = find_lacking(starts, lacking_here())
+    lacking = find_ungrantable_capabilities(starts, read_missing_capabilities())
     assert lacking is not None, "The engine cannot start a container with privileges."
     return lacking
 

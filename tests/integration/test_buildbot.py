@@ -25,7 +25,7 @@ import docker
 import pytest
 from junitparser import JUnitXml
 
-from hardgate.engine.ownership import RUN
+from hardgate.ownership import RUN_LABEL
 from tests.integration.conftest import ROOT
 from tests.integration.test_leaving import wait_until_gone
 from tests.integration.test_templates import git
@@ -210,7 +210,7 @@ def connected(ci: Buildbot) -> int:
 
 def left_of(client: docker.APIClient, run: str) -> list[str]:
     """List what is left of a run a minute later, networks included."""
-    networks = client.networks(filters={"label": f"{RUN}={run}"})
+    networks = client.networks(filters={"label": f"{RUN_LABEL}={run}"})
     return [*wait_until_gone(client, run), *(one["Name"] for one in networks)]
 
 
@@ -236,7 +236,7 @@ def start_two(ci: Buildbot, client: docker.APIClient) -> Pair:
 
     def under_way(worker: str) -> bool:
         run = ci.run_of(worker)
-        return bool(run and client.containers(filters={"label": f"{RUN}={run}"}))
+        return bool(run and client.containers(filters={"label": f"{RUN_LABEL}={run}"}))
 
     wait_for(lambda: all(map(under_way, WORKERS)), "both on the engine")
     return Pair(

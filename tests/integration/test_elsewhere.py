@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from hardgate.pipeline.trust import trust_here
+from hardgate.pipeline.trust import determine_trust
 from tests.integration.conftest import Ended, Gate, Running
 from tests.integration.machine import Machine, machine
 from tests.integration.names import unique
@@ -47,7 +47,7 @@ def may_be_given_away() -> Iterator[None]:
     whom, and whoever asks for the opposite is of the same group.
     """
     policy = Path("/etc/hardgate/policy.yaml")
-    if policy.exists() or trust_here(runner=False).trusted:
+    if policy.exists() or determine_trust(runner=False).trusted:
         yield
         return
     made = not policy.parent.exists()

@@ -14,11 +14,11 @@ import docker
 import pytest
 
 from hardgate.engine import reaper
-from hardgate.engine.ownership import Owner, Process
-from hardgate.engine.proxy import proxy_environment
-from hardgate.host.image import FILES
-from hardgate.host.observer import Lookout
-from hardgate.host.test_host import HostRequest, Lifeline, create_host, wait_until_held
+from hardgate.engine.proxy import read_proxy_environment
+from hardgate.host.image import HOST_IMAGE_FOLDER
+from hardgate.host.observer import Observer
+from hardgate.host.test_host import HostRequest, Lifeline, create_host_container, wait_until_held
+from hardgate.ownership import Owner, ProcessIdentity
 from tests.integration.names import unique
 
 pytestmark = [pytest.mark.slow, pytest.mark.full]
@@ -70,7 +70,7 @@ class Fresh:
             list(words),
             user=user,
             workdir=home,
-            environment={**proxy_environment(), "HOME": home, **environment},
+            environment={**read_proxy_environment(), "HOME": home, **environment},
         )
         output = self.client.exec_start(created["Id"]).decode()
         print(f"--- {user}: {' '.join(words)}\n{output}")
@@ -104,9 +104,9 @@ def image(
     (folder / "hardgate").mkdir()
     shutil.copy(wheel, folder / "hardgate")
     for script in ("host-init", "open-machine"):
-        (folder / script).write_bytes((FILES / script).read_bytes())
+        (folder / script).write_bytes((HOST_IMAGE_FOLDER / script).read_bytes())
     (folder / "Dockerfile").write_text(DOCKERFILE)
-    arguments = {"BASE_IMAGE": slim, **proxy_environment()}
+    arguments = {"BASE_IMAGE": slim, **read_proxy_environment()}
     words = [
         str(event.get("stream") or event.get("error") or "")
         for event in client.build(
@@ -121,7 +121,9 @@ def image(
 def booted(client: docker.APIClient, image: str) -> Iterator[Fresh]:
     """Boot the machine, and take it down."""
     name = unique("test-fresh")
-    owner = Owner(run=name, process=Process.current(), deadline=int(time.time()) + SECONDS)
+    owner = Owner(
+        run=name, process=ProcessIdentity.of_current_process(), deadline=int(time.time()) + SECONDS
+    )
     request = HostRequest(
         kind="nested",
         image=image,
@@ -131,15 +133,15 @@ def booted(client: docker.APIClient, image: str) -> Iterator[Fresh]:
         environment={},
     )
     try:
-        container = create_host(client, request).container
+        container = create_host_container(client, request).container
         lifeline = Lifeline(client, container)
-        lookout = Lookout(client=client, container=container)
+        lookout = Observer(client=client, container=container)
         wait_until_held(lookout)
-        lookout.ask("sh", "-c", "umount -l /run/shelf/*")
+        lookout.run_checked("sh", "-c", "umount -l /run/shelf/*")
         yield Fresh(client=client, container=container)
         lifeline.close()
     finally:
-        reaper.remove_run(client, name)
+        reaper.remove_run_debris(client, name)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import yaml
 from junitparser import JUnitXml
 
 from hardgate.ansible.inventory import Inventory
-from hardgate.ansible.play import groups_of, hosts_of
+from hardgate.ansible.play import list_inventory_hosts, read_inventory_groups
 from hardgate.errors import UsageError
 from tests.integration.conftest import ROOT
 from tests.integration.machine import machine
@@ -236,15 +236,15 @@ def inventory(tmp_path: Path) -> str:
 
 
 def test_groups_have_the_hosts_of_their_children(inventory: str) -> None:
-    groups = groups_of(Inventory(path=Path(inventory)))
+    groups = read_inventory_groups(Inventory(path=Path(inventory)))
     assert sorted(groups["web"]) == ["b", "c", "d"]
-    assert sorted(groups["all"]) == list(hosts_of(Inventory(path=Path(inventory))))
+    assert sorted(groups["all"]) == list(list_inventory_hosts(Inventory(path=Path(inventory))))
 
 
 def test_groups_of_what_is_no_inventory_are_refused(tmp_path: Path) -> None:
     (tmp_path / "inventory.yml").write_text("[web\n")
     with pytest.raises(UsageError, match="cannot be read"):
-        groups_of(Inventory(path=tmp_path / "inventory.yml"))
+        read_inventory_groups(Inventory(path=tmp_path / "inventory.yml"))
 
 
 def test_a_host_that_the_inventory_has_not_is_exit_2(inventory: str, tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from hardgate.ansible.play import play, unsafe
+from hardgate.ansible.play import mark_unsafe, run_playbook
 from hardgate.diagnosis.diagnose import attach_diagnoses
 from hardgate.errors import PlaybookError
 from hardgate.model.contract import Subject, load_contract
 from hardgate.model.observation import Observation
 from hardgate.model.plan import make_host_plan
-from hardgate.model.verdict import Outcome, Verdict, judge
+from hardgate.model.verdict import Outcome, Verdict, judge_plan
 
 OTHER = "nobody"
 PLAY = """\
@@ -65,9 +65,9 @@ def look(folder: Path, probes: Mapping[str, Mapping[str, Any]], url: str) -> Ite
     """Play it; yield the role's answer, what the play went on with, and the verdicts."""
     seen: list[Mapping[str, Any]] = []
     file = write(folder, probes)
-    play(
+    run_playbook(
         str(folder / "play.yml"),
-        {"file": str(file), "given": unsafe({"HARDGATE_FORGE_URL": url})},
+        {"file": str(file), "given": mark_unsafe({"HARDGATE_FORGE_URL": url})},
         on_event=lambda event: seen.append(event.get("event_data", {}).get("res", {})),
     )
     told = next(one["host_contract"] for one in seen if "host_contract" in one)
@@ -75,7 +75,7 @@ def look(folder: Path, probes: Mapping[str, Mapping[str, Any]], url: str) -> Ite
     yield next(one["msg"] for one in seen if "held:" in str(one.get("msg")))
     plan = make_host_plan(load_contract(str(file), subject=Subject.HOST))
     observations = [Observation.from_json(one) for one in told["observations"]]
-    verdicts = attach_diagnoses(plan, judge(plan, observations), observations)
+    verdicts = attach_diagnoses(plan, judge_plan(plan, observations), observations)
     yield {verdict.name: verdict for verdict in verdicts}
 
 
@@ -110,14 +110,14 @@ def test_a_contract_of_a_workspace_is_refused_before_anything_is_run(tmp_path: P
     contract = json.loads(file.read_text()) | {"subject": "workspace", "agent_uid": 1000}
     file.write_text(json.dumps(contract))
     with pytest.raises(PlaybookError, match="is a workspace, and a host is to be looked at here"):
-        play(str(tmp_path / "play.yml"), {"file": str(file), "given": {}})
+        run_playbook(str(tmp_path / "play.yml"), {"file": str(file), "given": {}})
 
 
 def test_a_play_that_is_broken_off_leaves_no_probe_behind(tmp_path: Path) -> None:
     mark = f"96{os.getpid()}"
     file = write(tmp_path, {"long": {"probe": f"setsid sleep {mark} & sleep {mark}"}})
     with pytest.raises(PlaybookError, match="it was interrupted"):
-        play(
+        run_playbook(
             str(tmp_path / "play.yml"),
             {"file": str(file), "given": {"HARDGATE_FORGE_URL": "x"}},
             interrupt=lambda: running(f"sleep\x00{mark}"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from hardgate.engine.ownership import RUN, Owner, Process
+from hardgate.ownership import RUN_LABEL, Owner, ProcessIdentity
 from tests.integration.conftest import ROOT, Ended, Running
 
 pytestmark = pytest.mark.independent
@@ -37,7 +37,7 @@ def run_of(folder_log: str) -> str:
 
 def left_of(client: docker.APIClient, run: str) -> list[str]:
     """List what is left of a run: containers, volumes, processes, folders."""
-    labelled = {"label": f"{RUN}={run}"}
+    labelled = {"label": f"{RUN_LABEL}={run}"}
     left = [c["Names"][0] for c in client.containers(all=True, filters=labelled)]
     left += [v["Name"] for v in client.volumes(filters=labelled)["Volumes"] or ()]
     for marker in Path("/tmp").glob("hardgate-*/owner.json"):
@@ -119,14 +119,14 @@ def test_two_runs_of_one_checkout_at_once_do_not_touch_each_other(
 def test_a_start_removes_a_dead_runs_debris_and_leaves_a_look_alike(
     start_gate: Start, client: docker.APIClient, reference: str
 ) -> None:
-    here = Process.current()
+    here = ProcessIdentity.of_current_process()
     dead = Owner(
         run="deadbeef",
-        process=Process(boot=here.boot, namespace=here.namespace, pid=here.pid, started=1),
+        process=ProcessIdentity(boot=here.boot, namespace=here.namespace, pid=here.pid, started=1),
         deadline=int(time.time()) + 3600,
     )
     living = Owner(run="1ee71e55", process=here, deadline=int(time.time()) + 3600)
-    look_alike = {RUN: "deadbeef"}
+    look_alike = {RUN_LABEL: "deadbeef"}
     made = {
         name: client.create_container(reference, ["true"], name=name, labels=labels)["Id"]
         for name, labels in {

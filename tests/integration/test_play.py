@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from hardgate.ansible.inventory import Inventory
-from hardgate.ansible.play import Event, PlayInterruptedError, hosts_of, play, unsafe
+from hardgate.ansible.play import (
+    Event,
+    PlayInterruptedError,
+    list_inventory_hosts,
+    mark_unsafe,
+    run_playbook,
+)
 from hardgate.errors import PlaybookError, UsageError
 
 pytestmark = pytest.mark.independent
@@ -58,7 +64,7 @@ def test_text_reaches_a_task_untouched_and_nothing_outlives_the_play(
         "    - name: Say\n      ansible.builtin.command:\n"
         "        argv: [printf, '%s', '{{ text }}']\n      changed_when: false\n",
     )
-    end = play(file, {"text": unsafe(text)}, on_event=look, directory=folder)
+    end = run_playbook(file, {"text": mark_unsafe(text)}, on_event=look, directory=folder)
     assert seen == [text]
     assert (end.ok, end.changed) == (1, 0)
     assert modes == {0o700}
@@ -73,7 +79,7 @@ def test_events_come_while_the_play_runs(home: Path, tmp_path: Path) -> None:
         tmp_path,
         "    - name: Wait\n      ansible.builtin.command: sleep 1\n      changed_when: false\n" * 2,
     )
-    play(
+    run_playbook(
         file,
         {},
         on_event=lambda event: (
@@ -86,14 +92,14 @@ def test_events_come_while_the_play_runs(home: Path, tmp_path: Path) -> None:
 def test_a_play_that_does_not_parse_is_told_in_ansibles_words(home: Path, tmp_path: Path) -> None:
     del home
     with pytest.raises(PlaybookError, match="before any task failed") as caught:
-        play(write(tmp_path, "    - name: Nothing\n      no_such_module_at_all:\n"), {})
+        run_playbook(write(tmp_path, "    - name: Nothing\n      no_such_module_at_all:\n"), {})
     assert "no_such_module_at_all" in caught.value.evidence
 
 
 def test_a_failed_task_raises_with_its_words(home: Path, tmp_path: Path) -> None:
     del home
     with pytest.raises(PlaybookError, match="Task 'Break' failed") as caught:
-        play(
+        run_playbook(
             write(
                 tmp_path,
                 "    - name: Let pass\n      ansible.builtin.command: 'false'\n"
@@ -121,7 +127,7 @@ def test_a_deadline_ends_the_play_with_its_commands(
     file = tmp_path / "pid"
     for seconds in (4, 16, 64):
         with pytest.raises(PlaybookError, match="its time was over"):
-            play(sleeper, {"pid_file": str(file)}, timeout=seconds)
+            run_playbook(sleeper, {"pid_file": str(file)}, timeout=seconds)
         if has_words(file):
             break  # a deadline before the command began shows nothing
     assert_gone(int(file.read_text()))
@@ -137,7 +143,7 @@ def test_a_signal_ends_the_play_first_and_reaches_the_caller_then(
     threading.Thread(target=interrupt_when, args=(file,), daemon=True).start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            play(sleeper, {"pid_file": str(file)}, timeout=90)
+            run_playbook(sleeper, {"pid_file": str(file)}, timeout=90)
     finally:
         signal.signal(signal.SIGINT, before)
     assert_gone(int(file.read_text()))
@@ -147,7 +153,9 @@ def test_the_caller_may_break_it_off(home: Path, tmp_path: Path, sleeper: str) -
     del home
     file = tmp_path / "pid"
     with pytest.raises(PlayInterruptedError, match="it was interrupted"):
-        play(sleeper, {"pid_file": str(file)}, interrupt=lambda: has_words(file), timeout=90)
+        run_playbook(
+            sleeper, {"pid_file": str(file)}, interrupt=lambda: has_words(file), timeout=90
+        )
     assert_gone(int(file.read_text()))
 
 
@@ -158,7 +166,7 @@ def test_what_the_caller_raises_over_an_event_ends_the_play(home: Path, tmp_path
         raise ValueError(event["event"])
 
     with pytest.raises(ValueError, match="playbook_on_start"):
-        play(
+        run_playbook(
             write(tmp_path, "    - name: A\n      ansible.builtin.meta: noop\n"),
             {},
             on_event=refuse,
@@ -230,17 +238,17 @@ def test_of_an_inventory_each_host_is_told(home: Path, tmp_path: Path, inventory
             data = event["event_data"]
             said[data["host"]] = data["res"]["stdout"]
 
-    end = play(str(file), {}, on_event=hear, inventory=Inventory(path=inventory))
+    end = run_playbook(str(file), {}, on_event=hear, inventory=Inventory(path=inventory))
     assert said == {"one": "first", "two": "second"}
     assert (end.failed, end.unreachable) == (("two",), ("away",))
 
 
 def test_an_inventorys_hosts_are_known_before_the_play(home: Path, inventory: Path) -> None:
     del home
-    assert hosts_of(Inventory(path=inventory)) == ("away", "one", "two")
-    assert hosts_of(Inventory(path=inventory, limit="near")) == ("one", "two")
+    assert list_inventory_hosts(Inventory(path=inventory)) == ("away", "one", "two")
+    assert list_inventory_hosts(Inventory(path=inventory, limit="near")) == ("one", "two")
     with pytest.raises(UsageError, match="--limit nowhere"):
-        hosts_of(Inventory(path=inventory, limit="nowhere"))
+        list_inventory_hosts(Inventory(path=inventory, limit="nowhere"))
     with pytest.raises(UsageError, match="no inventory"):
         Inventory(path=inventory.with_name("gone"))
 
@@ -250,5 +258,5 @@ def test_an_inventory_that_cannot_be_read_is_refused(home: Path, tmp_path: Path)
     file = tmp_path / "hosts.yml"
     file.write_text("all: [not, hosts")
     with pytest.raises(UsageError, match="has no host") as caught:
-        hosts_of(Inventory(path=file))
+        list_inventory_hosts(Inventory(path=file))
     assert "hosts.yml" in caught.value.evidence

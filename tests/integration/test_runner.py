@@ -23,11 +23,11 @@ import pytest
 from junitparser import JUnitXml
 
 from hardgate.ansible.inventory import Inventory
-from hardgate.ansible.play import Event, play
+from hardgate.ansible.play import Event, run_playbook
 from hardgate.model.contract import Subject, load_contract
 from hardgate.model.observation import Observation
 from hardgate.model.plan import make_host_plan
-from hardgate.model.verdict import Outcome, judge
+from hardgate.model.verdict import Outcome, judge_plan
 from tests.integration.conftest import ROOT
 from tests.integration.runner_hosts import RunnerHosts, gateway, runner_hosts
 from tests.integration.stand_in.forge import Answer, Forge, forge_at
@@ -190,7 +190,7 @@ def world(
         made = World(folder=folder, hosts=hosts, forge=forge, variables=variables, image=image)
         playbook = folder / "prepared.yml"
         playbook.write_text(PREPARED)
-        play(str(playbook), {}, inventory=Inventory(path=made.inventory()))
+        run_playbook(str(playbook), {}, inventory=Inventory(path=made.inventory()))
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda host: host.load(base, host_image, image), hosts))
         yield made
@@ -338,7 +338,7 @@ class Looked:
                 return
             plan = make_host_plan(load_contract(told["contract"], subject=Subject.HOST))
             found = map(Observation.from_json, told["observations"])
-            verdicts = judge(plan, found)
+            verdicts = judge_plan(plan, found)
             seen[data["host"]] |= {one.name for one in verdicts if one.outcome is Outcome.FAIL}
             errors = [one for one in verdicts if one.outcome is Outcome.ERROR]
             assert not errors, errors
@@ -350,7 +350,7 @@ class Looked:
         }
         file = self.world.folder / "probes.yml"
         file.write_text(PROBES)
-        end = play(
+        end = run_playbook(
             str(file), values, on_event=hear, inventory=Inventory(path=self.world.inventory())
         )
         assert (end.failed, end.unreachable) == ((), ())

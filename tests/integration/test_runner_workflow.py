@@ -17,8 +17,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from hardgate.engine.ownership import RUN
-from hardgate.engine.proxy import proxy_environment
+from hardgate.engine.proxy import read_proxy_environment
+from hardgate.ownership import RUN_LABEL
 from tests.integration.acting import (
     SHELL,
     RecordProperty,
@@ -90,7 +90,7 @@ def runner(
             "runner_url": f"http://{gateway(client)}",
             "runner_sha256": write_program(program),
             "runner_binary": str(program),
-            "runner_proxies": proxy_environment(),
+            "runner_proxies": read_proxy_environment(),
         }
         play(hosts.inventory, folder, settings)
         host = hosts["one"]
@@ -163,5 +163,5 @@ def test_two_runs_of_tier_4_at_once_are_green_and_leave_nothing(runner: Runner) 
     with ThreadPoolExecutor(2) as pool:
         said = list(pool.map(runner.line, ["pipx run nox -s t4"] * 2))
     assert [ran.status for ran in said] == [0, 0]
-    assert not runner.host.shell(f"docker ps --all --quiet --filter label={RUN}")
-    assert not runner.host.shell(f"docker volume ls --quiet --filter label={RUN}")
+    assert not runner.host.shell(f"docker ps --all --quiet --filter label={RUN_LABEL}")
+    assert not runner.host.shell(f"docker volume ls --quiet --filter label={RUN_LABEL}")

@@ -11,23 +11,29 @@ from typing import Any
 import docker
 import pytest
 
-from hardgate.diagnosis.evidence.collect import observe
-from hardgate.diagnosis.evidence.traced_rerun import CUT, ENDED, MISLED, NOT_ATTACHED, TIMED_OUT
-from hardgate.engine.client import connect
-from hardgate.engine.ownership import Owner, Process
-from hardgate.host.observer import Lookout
-from hardgate.host.probe import Probe, Setting
+from hardgate.diagnosis.evidence.collect import observe_probe
+from hardgate.diagnosis.evidence.traced_rerun import (
+    NOT_ATTACHED,
+    RERUN_TIMED_OUT,
+    TRACE_CUT,
+    WORKSPACE_ENDED,
+    XTRACE_IN_PIPES,
+)
+from hardgate.engine.client import connect_engine
+from hardgate.host.observer import Observer
+from hardgate.host.probe import Probe, ProbeContext
 from hardgate.host.workspace import (
     Workspace,
     WorkspaceRequest,
-    create,
+    create_workspace,
+    inspect_state,
     is_same_and_running,
-    look_at_state,
-    start,
+    start_workspace,
     wait_until_ready,
 )
 from hardgate.model.observation import Observation
 from hardgate.model.tier import load_tiers
+from hardgate.ownership import Owner, ProcessIdentity
 from tests.full import wants_full
 from tests.integration.conftest import ROOT
 from tests.integration.machine import Machine, machine
@@ -76,7 +82,7 @@ REDIRECTS = {
 }
 """Ways to throw output away, and where it goes."""
 
-Make = Callable[[int, str], Setting]
+Make = Callable[[int, str], ProbeContext]
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +116,7 @@ def here(client: docker.APIClient, host_image: str, images: Mapping[str, str]) -
 
 
 @contextmanager
-def direct_lookout(here: Machine) -> Iterator[Lookout]:
+def direct_lookout(here: Machine) -> Iterator[Observer]:
     """Stand where a direct run's lookout does: in a container beside the workspace."""
     created = here.client.create_container(
         "hardgate-test/second-look:host",
@@ -121,13 +127,13 @@ def direct_lookout(here: Machine) -> Iterator[Lookout]:
     )
     here.client.start(created["Id"])
     try:
-        yield Lookout(client=here.client, container=created["Id"], root="/host")
+        yield Observer(client=here.client, container=created["Id"], root="/host")
     finally:
         here.client.remove_container(created["Id"], force=True)
 
 
 @pytest.fixture(scope="module", params=["nested", pytest.param("direct", marks=pytest.mark.full)])
-def lookout(request: pytest.FixtureRequest, here: Machine) -> Iterator[Lookout]:
+def lookout(request: pytest.FixtureRequest, here: Machine) -> Iterator[Observer]:
     """Look from either host's side."""
     if request.param == "nested":
         yield here.lookout
@@ -137,22 +143,26 @@ def lookout(request: pytest.FixtureRequest, here: Machine) -> Iterator[Lookout]:
 
 
 @pytest.fixture(scope="module")
-def make(here: Machine, lookout: Lookout, images: Mapping[str, str]) -> Iterator[Make]:
+def make(here: Machine, lookout: Observer, images: Mapping[str, str]) -> Iterator[Make]:
     """Start a workspace, once for each tier and image."""
     with workspaces(here, lookout, images) as make_one:
         yield make_one
 
 
 @contextmanager
-def workspaces(here: Machine, lookout: Lookout, images: Mapping[str, str]) -> Iterator[Make]:
+def workspaces(here: Machine, lookout: Observer, images: Mapping[str, str]) -> Iterator[Make]:
     """Start workspaces that are looked at from one side, and remove them at the end."""
     made: dict[tuple[int, str], Workspace] = {}
     tiers = load_tiers(ROOT / "contracts" / "tiers.yaml")
 
-    def setting(tier: int, shell: str = "dash") -> Setting:
+    def setting(tier: int, shell: str = "dash") -> ProbeContext:
         if (tier, shell) not in made:
             run = f"look-{time.time_ns()}"
-            owner = Owner(run=run, process=Process.current(), deadline=int(time.time()) + 1800)
+            owner = Owner(
+                run=run,
+                process=ProcessIdentity.of_current_process(),
+                deadline=int(time.time()) + 1800,
+            )
             wanted = WorkspaceRequest(
                 image=images[shell],
                 run=run,
@@ -160,14 +170,14 @@ def workspaces(here: Machine, lookout: Lookout, images: Mapping[str, str]) -> It
                 settings=tiers[tier].container_settings(here.client.info()["NCPU"]),
                 volumes=tiers[tier].volumes,
             )
-            created = create(here.client, wanted)
-            made[tier, shell] = start(here.client, created, wanted)
+            created = create_workspace(here.client, wanted)
+            made[tier, shell] = start_workspace(here.client, created, wanted)
             wait_until_ready(
                 here.client, here.lookout, made[tier, shell], seconds=20, token_promised=False
             )
-        return Setting(
-            client=connect(here.url),
-            lookout=lookout,
+        return ProbeContext(
+            client=connect_engine(here.url),
+            observer=lookout,
             workspace=made[tier, shell],
             agent_uid=1000,
             environment={"MOLECULE_T4_EGRESS_TARGETS": "https://a.invalid/"},
@@ -178,12 +188,14 @@ def workspaces(here: Machine, lookout: Lookout, images: Mapping[str, str]) -> It
         here.client.remove_container(workspace.id, force=True, v=True)
 
 
-def look(setting: Setting, script: str, *, timeout: float = 20, rerun: bool = True) -> Observation:
+def look(
+    setting: ProbeContext, script: str, *, timeout: float = 20, rerun: bool = True
+) -> Observation:
     """Run one probe, as the gate does."""
     probe = Probe(
         name="x", script=script, id=f"test-{time.time_ns()}", timeout=timeout, rerun=rerun
     )
-    return observe(probe, setting)
+    return observe_probe(probe, setting)
 
 
 def texts(seen: Observation) -> list[str]:
@@ -191,9 +203,9 @@ def texts(seen: Observation) -> list[str]:
     return [one.text for one in seen.discarded]
 
 
-def leftovers(setting: Setting) -> str:
+def leftovers(setting: ProbeContext) -> str:
     """List what a second look must not leave behind."""
-    return setting.lookout.run("pgrep", "-ax", "strace|second-look|sleep").stdout
+    return setting.observer.run_on_host("pgrep", "-ax", "strace|second-look|sleep").stdout
 
 
 PLACES = [
@@ -305,7 +317,7 @@ def test_a_shell_that_does_not_wait_is_traced_plainly_and_that_is_said(make: Mak
 def test_what_sh_x_tells_does_not_mislead_the_probe(make: Make) -> None:
     seen = look(make(2, "dash"), "{ ls /zzz; } 2>&1 | grep -q -- '+ ls'")
     assert seen.rerun is not None
-    assert (seen.rerun.exit_status, seen.rerun.problem) == (1, MISLED)
+    assert (seen.rerun.exit_status, seen.rerun.problem) == (1, XTRACE_IN_PIPES)
     assert "+ ls /zzz" in seen.rerun.stderr
     assert not any("+ ls" in text for text in texts(seen))
 
@@ -334,7 +346,7 @@ def test_a_flood_neither_stalls_nor_fills_anything(make: Make) -> None:
     seen = look(make(4, "dash"), "yes | head -c 200000000 >/dev/null; exit 3", timeout=60)
     assert time.monotonic() - begun < 30
     assert seen.rerun is not None
-    assert (seen.rerun.exit_status, seen.rerun.problem) == (3, CUT)
+    assert (seen.rerun.exit_status, seen.rerun.problem) == (3, TRACE_CUT)
     assert sum(map(len, texts(seen))) < 20_000
 
 
@@ -350,7 +362,7 @@ def test_a_second_run_over_its_time_leaves_no_process_behind(make: Make) -> None
     )
     assert seen.rerun is not None
     assert seen.rerun.timed_out
-    assert seen.rerun.problem == TIMED_OUT
+    assert seen.rerun.problem == RERUN_TIMED_OUT
     time.sleep(0.5)
     assert leftovers(setting) == before
 
@@ -363,13 +375,13 @@ def test_a_workspace_that_ends_in_the_second_look_proves_nothing(make: Make) -> 
     assert seen.execution is not None
     assert (seen.execution.exit_status, seen.execution.problem) == (3, "")
     assert seen.rerun is not None
-    assert (seen.rerun.exit_status, seen.rerun.problem) == (None, ENDED)
+    assert (seen.rerun.exit_status, seen.rerun.problem) == (None, WORKSPACE_ENDED)
     setting.client.start(setting.workspace.id)
     again = Workspace(
         id=setting.workspace.id,
         volumes=setting.workspace.volumes,
         warnings=(),
-        state=look_at_state(setting.client, setting.workspace.id) or {},
+        state=inspect_state(setting.client, setting.workspace.id) or {},
     )
     assert is_same_and_running(setting.client, again)
 

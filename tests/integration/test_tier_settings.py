@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hardgate.cli.gate import make_parser, read_request
+from hardgate.cli.gate import make_gate_parser, read_gate_request
 from hardgate.errors import ExitCode
 from hardgate.gate.run import run_gate
 from hardgate.model.tier import Tier
@@ -65,7 +65,7 @@ def test_a_setting_that_the_tier_has_and_the_workspace_lacks_is_seen_by_the_guar
     contract = tmp_path / "blind.yaml"
     contract.write_text(BLIND)
     words = ["--image", reference, "--contract", str(contract), "--out", str(tmp_path / "out")]
-    request = read_request(make_parser().read(words), os.environ)
+    request = read_gate_request(make_gate_parser().parse_argv(words), os.environ)
     plan = replace(request.plan, tier=lie(request.plan.workspace_tier, without))
     spoken = io.StringIO()
     os.chdir(ROOT)

@@ -10,13 +10,13 @@ from hardgate.errors import HardgateError
 from hardgate.model.contract import Contract
 from hardgate.model.plan import Plan, make_plan
 from hardgate.model.run import Image, Run
-from hardgate.model.verdict import Kind, Verdict
+from hardgate.model.verdict import Verdict, VerdictKind
 from hardgate.remote.fleet.request import FleetImage
 from hardgate.remote.fleet.result import FleetRun
-from hardgate.remote.fleet.staleness import why_stale
-from hardgate.remote.fleet.status import Standing
-from hardgate.remote.gate_summary import Asked, read_said
-from hardgate.report.summary_json import summary
+from hardgate.remote.fleet.staleness import find_stale_reasons
+from hardgate.remote.fleet.status import ImageStatus
+from hardgate.remote.gate_summary import ExpectedRun, read_gate_summary
+from hardgate.report.summary_json import summarize_run
 from tests.unit import runs
 
 WANTED = runs.CONTRACT
@@ -39,7 +39,7 @@ def image(reference: str, contract: Contract = WANTED, hosts: Sequence[str] = ()
         plan=make_plan(contract, runs.TIER),
         contract_file=Path(contract.origin),
         hosts=tuple(hosts),
-        lacks=why_stale(contract, WANTED),
+        stale_reasons=find_stale_reasons(contract, WANTED),
     )
 
 
@@ -50,7 +50,7 @@ def planned(plan: Plan, verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
     return tuple(
         verdict
         for verdict in verdicts
-        if verdict.name in (capabilities if verdict.kind is Kind.CAPABILITY else guards)
+        if verdict.name in (capabilities if verdict.kind is VerdictKind.CAPABILITY else guards)
     )
 
 
@@ -63,31 +63,31 @@ def told(run: Run, asked: FleetImage) -> dict[str, Any]:
     looked = tuple(one for one in asked.plan.capabilities if one.name not in left_out)
     plan = replace(asked.plan, capabilities=looked)
     whole = replace(run, plan=plan, image=about, verdicts=planned(plan, run.verdicts))
-    return dict(json.loads(json.dumps(summary(whole), default=str)))
+    return dict(json.loads(json.dumps(summarize_run(whole), default=str)))
 
 
-def asked_of(about: FleetImage) -> Asked:
-    return Asked(reference=about.reference, plan=about.plan, host_kind="nested")
+def asked_of(about: FleetImage) -> ExpectedRun:
+    return ExpectedRun(reference=about.reference, plan=about.plan, host_kind="nested")
 
 
-def standing(about: FleetImage, host: str, run: Run) -> Standing:
+def standing(about: FleetImage, host: str, run: Run) -> ImageStatus:
     answer = told(run, about)
-    return Standing(
+    return ImageStatus(
         image=about,
         host=host,
-        said=read_said(answer, answer["exit_code"], asked_of(about)),
+        gate_summary=read_gate_summary(answer, answer["exit_code"], asked_of(about)),
         reports=f"{host}/{about.reference}",
     )
 
 
-def fleet(*standings: Standing, hosts: Sequence[str] = (), **changes: Any) -> FleetRun:
+def fleet(*standings: ImageStatus, hosts: Sequence[str] = (), **changes: Any) -> FleetRun:
     images: Mapping[str, FleetImage] = {one.image.reference: one.image for one in standings}
     return replace(
         FleetRun(
             id="3f9c2e7a",
             started_at="2025-11-24T09:04:00Z",
             seconds=61.5,
-            wanted=WANTED,
+            contract=WANTED,
             host_kind="nested",
             hosts=tuple(hosts or dict.fromkeys(one.host for one in standings)),
             images=tuple(images.values()),
@@ -109,9 +109,9 @@ def mixed() -> FleetRun:
     return fleet(
         standing(app, "alpha", runs.green()),
         standing(app, "beta", runs.red()),
-        Standing(image=app, host="gamma", trouble=LOST),
+        ImageStatus(image=app, host="gamma", summary_error=LOST),
         standing(old, "alpha", runs.green()),
-        Standing(image=old, host="gamma", trouble=LOST),
+        ImageStatus(image=old, host="gamma", summary_error=LOST),
         hosts=["alpha", "beta", "gamma", "idle"],
     )
 
@@ -127,7 +127,8 @@ def partial() -> FleetRun:
 def lost() -> FleetRun:
     app = image("app:1", hosts=["alpha", "gamma"])
     return fleet(
-        standing(app, "alpha", runs.green()), Standing(image=app, host="gamma", trouble=LOST)
+        standing(app, "alpha", runs.green()),
+        ImageStatus(image=app, host="gamma", summary_error=LOST),
     )
 
 

@@ -16,8 +16,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from hardgate.model.verdict import Outcome
-from hardgate.pipeline.check import Point
-from hardgate.pipeline.session_result import OF_AN_IMAGE, SESSIONS, answer_of, to_bytes
+from hardgate.pipeline.check import Check
+from hardgate.pipeline.session_result import (
+    IMAGE_SESSIONS,
+    SESSIONS,
+    encode_session_result,
+    make_session_result,
+)
 
 COMMIT = "5f0c1d9e8b7a6958473625140f0e0d0c0b0a0908"
 TOKEN = "tok-3n-of-a-test-0123456789"
@@ -88,17 +93,17 @@ class Scene:
 
 def answer_file(session: str, **changes: Any) -> bytes:
     """Write an answer as its session leaves it; the gates' reads alike."""
-    passed = [Point(name="p", group="g", outcome=Outcome.PASS)]
-    made = answer_of(
+    passed = [Check(name="p", group="g", outcome=Outcome.PASS)]
+    made = make_session_result(
         session,
         passed,
         commit=COMMIT,
         contract="c" * 64,
         started_at="2026-11-24T12:00:00+00:00",
         seconds=1,
-        image="sha256:1" if session in OF_AN_IMAGE else "",
+        image="sha256:1" if session in IMAGE_SESSIONS else "",
     )
-    return json.dumps(json.loads(to_bytes(made, passed)) | changes).encode()
+    return json.dumps(json.loads(encode_session_result(made, passed)) | changes).encode()
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

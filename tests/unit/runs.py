@@ -10,7 +10,7 @@ from hardgate.model.observation import Execution, Observation
 from hardgate.model.plan import Plan, make_host_plan
 from hardgate.model.run import Host, Image, Run
 from hardgate.model.tier import Tier
-from hardgate.model.verdict import Diagnosis, Kind, Outcome, Verdict
+from hardgate.model.verdict import Diagnosis, Outcome, Verdict, VerdictKind
 
 TOKEN = "wkspc/7Yq-+Zr5Tn&2mB4x_kQ9'd\"L=="
 """Has a character for each way of quoting."""
@@ -103,7 +103,7 @@ def unknown(name: str, reason: str) -> Verdict:
 def guard(name: str, outcome: Outcome = Outcome.PASS, reason: str = "", hint: str = "") -> Verdict:
     return Verdict(
         name=name,
-        kind=Kind.GUARD,
+        kind=VerdictKind.GUARD,
         severity=Severity.HARD,
         outcome=outcome,
         reason=reason,
@@ -115,7 +115,7 @@ def guard(name: str, outcome: Outcome = Outcome.PASS, reason: str = "", hint: st
 def _probed(name: str, outcome: Outcome, reason: str, execution: Execution | None) -> Verdict:
     return Verdict(
         name=name,
-        kind=Kind.CAPABILITY,
+        kind=VerdictKind.CAPABILITY,
         severity=capability(name).severity,
         outcome=outcome,
         reason=reason,
@@ -220,7 +220,7 @@ def interrupted(**changes: Any) -> Run:
     """Stopped by the user while the probes ran."""
     verdicts = tuple(
         one
-        if one.kind is Kind.GUARD or one.name in NAMES[:3]
+        if one.kind is VerdictKind.GUARD or one.name in NAMES[:3]
         else unknown(one.name, "The gate was stopped before it was looked at.")
         for one in green().verdicts
     )

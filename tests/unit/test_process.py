@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from hardgate import process
-from hardgate.process import CommandMissingError, run
+from hardgate.process import CommandMissingError, run_command
 
 
-def shell(script: str, **options: object) -> process.Finished:
-    return run(["sh", "-c", script], **options)  # type: ignore[arg-type] # passed on unchanged
+def shell(script: str, **options: object) -> process.CommandResult:
+    return run_command(["sh", "-c", script], **options)  # type: ignore[arg-type] # passed on unchanged
 
 
 @pytest.mark.parametrize("status", [0, 1, 37, 255])
@@ -26,23 +26,23 @@ def test_an_exit_status_is_an_exit_status(status: int) -> None:
 def test_a_signal_is_no_exit_status() -> None:
     finished = shell("kill -9 $$")
     assert (finished.status, finished.signal) == (None, signal.SIGKILL)
-    assert finished.how == "was killed by signal 9"
+    assert finished.end_description == "was killed by signal 9"
 
 
 def test_a_program_that_is_not_there_has_no_end_at_all() -> None:
     with pytest.raises(CommandMissingError, match="no program 'no-such-program'"):
-        run(["no-such-program"])
+        run_command(["no-such-program"])
 
 
 def test_a_file_that_is_no_program_cannot_be_started(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("just words")
     with pytest.raises(CommandMissingError, match="Permission denied"):
-        run([tmp_path / "text"])
+        run_command([tmp_path / "text"])
 
 
 def test_a_folder_that_is_not_there_is_not_taken_for_a_missing_program(tmp_path: Path) -> None:
     with pytest.raises(CommandMissingError, match="which is no folder"):
-        run(["true"], cwd=tmp_path / "nowhere")
+        run_command(["true"], cwd=tmp_path / "nowhere")
 
 
 def test_stdout_and_stderr_stay_apart() -> None:
@@ -52,11 +52,11 @@ def test_stdout_and_stderr_stay_apart() -> None:
 
 def test_input_larger_than_a_pipe_passes_through() -> None:
     text = b"x" * 1_000_000
-    assert run(["cat"], input=text).stdout == text.decode()
+    assert run_command(["cat"], input=text).stdout == text.decode()
 
 
 def test_input_that_nobody_reads_is_no_error() -> None:
-    assert run(["true"], input=b"x" * 1_000_000).ok
+    assert run_command(["true"], input=b"x" * 1_000_000).ok
 
 
 def test_lines_are_handed_over_while_the_program_runs() -> None:
@@ -71,7 +71,7 @@ def test_lines_are_handed_over_while_the_program_runs() -> None:
 
 
 def test_output_is_kept_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "OUTPUT_LIMIT", 10)
+    monkeypatch.setattr(process, "MAX_OUTPUT_BYTES", 10)
     finished = shell("printf '%s' 0123456789abc")
     assert (finished.stdout, finished.truncated) == ("3456789abc", True)
 
@@ -84,7 +84,7 @@ def test_at_its_deadline_the_whole_group_is_ended() -> None:
     finished = shell("sleep 60 & echo $!; wait", timeout=0.3)
     assert finished.timed_out
     assert not finished.ok
-    assert finished.how == "was still running after 0 s"
+    assert finished.end_description == "was still running after 0 s"
     assert not is_running(int(finished.stdout))
 
 
@@ -107,7 +107,7 @@ def test_a_program_left_in_the_background_does_not_hold_up_the_end() -> None:
 
 
 def test_the_environment_is_the_one_given() -> None:
-    finished = run(
+    finished = run_command(
         [sys.executable, "-c", "import os; print(os.environ.get('HOME'), os.environ['A'])"],
         env={"A": "b"},
     )
@@ -129,8 +129,8 @@ def is_running(pid: int) -> bool:
 
 
 def test_a_file_takes_the_whole_output(tmp_path: Path) -> None:
-    size = process.OUTPUT_LIMIT + 1
-    finished = run(
+    size = process.MAX_OUTPUT_BYTES + 1
+    finished = run_command(
         ["sh", "-c", f"head -c {size} /dev/zero; echo no >&2"], output_file=tmp_path / "out"
     )
     assert (tmp_path / "out").stat().st_size == size

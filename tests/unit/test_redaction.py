@@ -10,8 +10,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from hardgate.redaction import LONG_ENOUGH, MASK, Redactor
-from hardgate.report.log import PATIENCE, RedactingStream
+from hardgate.redaction import MASK, MIN_ENCODED_CHARS, Redactor
+from hardgate.report.log import HOLD_BACK_CHARS, RedactingStream
 from tests.unit.runs import TOKEN
 
 KNOWING = Redactor().with_values([TOKEN])
@@ -53,32 +53,32 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
 def test_a_known_value_is_masked_in_every_form(form: str) -> None:
-    shown = KNOWING.text(f"+ curl {form}")
+    shown = KNOWING.redact_text(f"+ curl {form}")
     assert MASK in shown
     for size in range(6, len(form)):
         assert form[-size:-2] not in shown
 
 
 def test_a_known_value_is_masked_where_the_text_begins_in_the_middle_of_it() -> None:
-    assert KNOWING.text(f"{TOKEN[4:]} and the log goes on") == f"{MASK} and the log goes on"
+    assert KNOWING.redact_text(f"{TOKEN[4:]} and the log goes on") == f"{MASK} and the log goes on"
 
 
 @pytest.mark.parametrize("before", ["u:", "us:", "use:", ""])
 @pytest.mark.parametrize("after", ["", "x", "@host"])
 def test_a_known_value_is_masked_inside_somebody_elses_base64(before: str, after: str) -> None:
     encoded = base64.b64encode(f"{before}{TOKEN}{after}".encode()).decode()
-    shown = KNOWING.text(f"X-Auth: {encoded}")
+    shown = KNOWING.redact_text(f"X-Auth: {encoded}")
     assert MASK in shown
     assert len(shown) < len("X-Auth: ") + len(MASK) + 15
 
 
 def test_a_value_of_a_few_characters_is_masked_as_it_is_and_shorter_ones_are_not() -> None:
     redactor = Redactor().with_values(["s3cr", "abc", ""])
-    assert redactor.text("pin s3cr abc") == f"pin {MASK} abc"
+    assert redactor.redact_text("pin s3cr abc") == f"pin {MASK} abc"
 
 
 def test_a_short_value_is_not_found_across_white_space() -> None:
-    assert Redactor().with_values(["1000"]).text("10 00") == "10 00"
+    assert Redactor().with_values(["1000"]).redact_text("10 00") == "10 00"
 
 
 def test_values_are_not_shown_by_repr() -> None:
@@ -87,7 +87,7 @@ def test_values_are_not_shown_by_repr() -> None:
 
 def test_two_known_values_that_overlap_leave_one_mask() -> None:
     redactor = Redactor().with_values(["abcdefgh", "fghijklm"])
-    assert redactor.text("<abcdefghijklm>") == f"<{MASK}>"
+    assert redactor.redact_text("<abcdefghijklm>") == f"<{MASK}>"
 
 
 SHAPES = [
@@ -130,7 +130,7 @@ SHAPES = [
 
 @pytest.mark.parametrize("secret", SHAPES, ids=lambda secret: secret[:24])
 def test_a_secret_that_nobody_told_of_is_masked_by_its_shape(secret: str) -> None:
-    shown = Redactor().text(f"first line\n{secret}\nlast line")
+    shown = Redactor().redact_text(f"first line\n{secret}\nlast line")
     assert MASK in shown
     assert shown.startswith("first line\n")
     assert shown.endswith("\nlast line")
@@ -168,24 +168,24 @@ HARMLESS = [
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_a_report_is_read_for_stays_as_it_is(text: str) -> None:
-    assert KNOWING.text(text) == text
+    assert KNOWING.redact_text(text) == text
 
 
 @pytest.mark.parametrize("text", [*FORMS.values(), *SHAPES])
 def test_a_second_pass_changes_nothing(text: str) -> None:
-    once = KNOWING.text(text)
-    assert KNOWING.text(once) == once
+    once = KNOWING.redact_text(text)
+    assert KNOWING.redact_text(once) == once
 
 
 def test_every_string_of_a_json_value_is_masked_and_the_rest_is_kept() -> None:
-    assert KNOWING.value(
+    assert KNOWING.redact_value(
         {"env": [f"A={TOKEN}", "B=1"], "n": 1, "none": None, "password": "short", TOKEN: (1.5,)}
     ) == {"env": [f"A={MASK}", "B=1"], "n": 1, "none": None, "password": MASK, MASK: [1.5]}
 
 
 def test_a_flood_is_redacted_in_reasonable_time() -> None:
     flood = ("A" * 500 + " eyJ ghp_ token password bearer " + "+/=" * 100 + "\n") * 1000
-    assert len(KNOWING.text(flood)) > LONG_ENOUGH
+    assert len(KNOWING.redact_text(flood)) > MIN_ENCODED_CHARS
 
 
 def stream(chunks: list[str] | list[bytes], redactor: Redactor = KNOWING) -> str:
@@ -213,13 +213,13 @@ STREAMED = (
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 16, 64, 1000])
 def test_a_secret_split_over_chunks_never_gets_through(size: int) -> None:
     chunks = [STREAMED[start : start + size] for start in range(0, len(STREAMED), size)]
-    assert stream(chunks) == KNOWING.text(STREAMED)
+    assert stream(chunks) == KNOWING.redact_text(STREAMED)
 
 
 def test_bytes_are_decoded_across_chunks() -> None:
     raw = STREAMED.encode() + b"\xff"
     chunks = [raw[start : start + 3] for start in range(0, len(raw), 3)]
-    assert stream(chunks) == KNOWING.text(STREAMED) + "\ufffd"
+    assert stream(chunks) == KNOWING.redact_text(STREAMED) + "\ufffd"
 
 
 def test_whole_lines_are_let_go_at_once() -> None:
@@ -229,7 +229,7 @@ def test_whole_lines_are_let_go_at_once() -> None:
 
 
 def test_a_line_without_end_is_let_go_in_pieces_and_no_secret_with_it() -> None:
-    line = ("x" * 1000 + f" Bearer {TOKEN} ") * (3 * PATIENCE // 1000)
+    line = ("x" * 1000 + f" Bearer {TOKEN} ") * (3 * HOLD_BACK_CHARS // 1000)
     chunks = [line[start : start + 4093] for start in range(0, len(line), 4093)]
     shown = stream(chunks)
     assert shown.count(MASK) == line.count(TOKEN)
@@ -238,9 +238,9 @@ def test_a_line_without_end_is_let_go_in_pieces_and_no_secret_with_it() -> None:
 
 def test_a_key_that_never_ends_is_not_waited_for_for_ever() -> None:
     begun = key_block().split("\n-----END")[0]
-    shown = stream([begun + "\n", *["a line of words\n"] * (2 * PATIENCE // 16)])
+    shown = stream([begun + "\n", *["a line of words\n"] * (2 * HOLD_BACK_CHARS // 16)])
     assert shown.startswith(MASK)
-    assert shown.count("a line of words") == 2 * PATIENCE // 16
+    assert shown.count("a line of words") == 2 * HOLD_BACK_CHARS // 16
 
 
 def test_a_redactor_that_learns_counts_from_then_on(tmp_path: Path) -> None:

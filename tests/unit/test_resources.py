@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from hardgate.errors import HardgateError
-from hardgate.resources import FOLDERS, find_content
+from hardgate.resources import CONTENT_FOLDERS, find_content
 
 
 def fill(folder: Path) -> Path:
-    for name in FOLDERS:
+    for name in CONTENT_FOLDERS:
         (folder / name).mkdir(parents=True)
     return folder
 

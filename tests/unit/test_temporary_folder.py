@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hardgate.engine.ownership import Owner
 from hardgate.engine.reaper import FOLDER_PREFIX, OWNER_FILE
+from hardgate.ownership import Owner
 from hardgate.temporary_folder import temporary_folder
 
 PROGRAM = (

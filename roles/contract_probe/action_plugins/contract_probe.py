@@ -12,34 +12,34 @@ from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
 from hardgate.ansible.action import Action
-from hardgate.ansible.task_result import Values
-from hardgate.diagnosis.evidence.collect import observe
-from hardgate.engine.client import shared_client
+from hardgate.ansible.task_result import TaskArguments
+from hardgate.diagnosis.evidence.collect import observe_probe
+from hardgate.engine.client import get_shared_client
 from hardgate.errors import HardgateError
-from hardgate.host.guard_facts import Scene, gather
-from hardgate.host.observer import Lookout, TestHost
-from hardgate.host.probe import Probe, Setting
+from hardgate.host.guard_facts import GuardContext, collect_guard_facts
+from hardgate.host.observer import Observer, TestHost
+from hardgate.host.probe import Probe, ProbeContext
 from hardgate.host.workspace import Workspace
 from hardgate.model.observation import Observation
 
 
-def look(values: Values) -> Observation:
+def make_observation(values: TaskArguments) -> Observation:
     """Run a probe, else gather a guard's facts."""
     host = TestHost.from_json(values["host"])
-    client, lookout = shared_client(host.engine_url), Lookout.at(host)
+    client, observer = get_shared_client(host.engine_url), Observer.for_host(host)
     workspace, uid = Workspace.from_json(values["workspace"]), int(values["agent_uid"])
     if values.get("probe"):
-        setting = Setting(
+        probe_context = ProbeContext(
             client=client,
-            lookout=lookout,
+            observer=observer,
             workspace=workspace,
             agent_uid=uid,
             environment=values["environment"],
         )
-        return observe(Probe.from_json(values["probe"]), setting)
-    scene = Scene(
+        return observe_probe(Probe.from_json(values["probe"]), probe_context)
+    guard_context = GuardContext(
         client=client,
-        lookout=lookout,
+        observer=observer,
         workspace=workspace,
         agent_uid=uid,
         readiness=values["readiness"],
@@ -47,7 +47,7 @@ def look(values: Values) -> Observation:
     )
     name = values["guard"]
     try:
-        return Observation(name=name, facts=gather(name, scene))
+        return Observation(name=name, facts=collect_guard_facts(name, guard_context))
     except HardgateError as error:
         return Observation(name=name, problem=error.problem)
     except APIError as error:
@@ -59,6 +59,6 @@ def look(values: Values) -> Observation:
 class ActionModule(Action):
     """One look, one observation."""
 
-    def work(self, values: Values) -> Mapping[str, Any]:
+    def perform_task(self, values: TaskArguments) -> Mapping[str, Any]:
         """Answer with the observation, as data."""
-        return {"observation": asdict(look(values))}
+        return {"observation": asdict(make_observation(values))}

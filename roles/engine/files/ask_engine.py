@@ -14,7 +14,7 @@ PAUSE_SECONDS = 0.2
 ANSWER_SECONDS = 10
 
 
-def answers(path: str) -> bool:
+def engine_answers(path: str) -> bool:
     """Ask once."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -26,7 +26,7 @@ def answers(path: str) -> bool:
         return False
 
 
-def is_gone(state: Path) -> bool:
+def has_daemon_ended(state: Path) -> bool:
     """Tell whether the daemon that was started (its pid, its start time) has ended."""
     try:
         pid, start = state.read_text().split()
@@ -42,8 +42,8 @@ def is_gone(state: Path) -> bool:
 def main(path: str, seconds: float, state: Path) -> int:
     """Give 0 as soon as there is an answer, else 1."""
     deadline = time.monotonic() + seconds
-    while not answers(path):
-        if time.monotonic() > deadline or is_gone(state):
+    while not engine_answers(path):
+        if time.monotonic() > deadline or has_daemon_ended(state):
             return 1
         time.sleep(PAUSE_SECONDS)
     return 0

@@ -11,28 +11,28 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from hardgate.ansible.task_result import answer
+from hardgate.ansible.task_result import answer_task
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.model.contract import Subject, load_contract
 from hardgate.model.plan import make_host_plan
-from hardgate.model.verdict import exit_code, judge
+from hardgate.model.verdict import exit_code_of_verdicts, judge_plan
 from hardgate.redaction import Redactor
-from hardgate.remote.host_probes import host_probes, probe_variables, read_observations
+from hardgate.remote.host_probes import make_host_probes, pick_probe_variables, read_observations
 
-Values = Mapping[str, Any]
-Send = Callable[[str, dict[str, Any]], dict[str, Any]]
+ContractTaskArguments = Mapping[str, Any]
+RunModule = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Runs a module on the host, given its name and its arguments."""
 
 
-def look(values: Values, send: Send) -> dict[str, Any]:
+def verify_host_contract(values: ContractTaskArguments, run_module: RunModule) -> dict[str, Any]:
     """Run the probes, and say what was seen and whether the contract held."""
     contract = load_contract(values["contract"], subject=Subject.HOST)
     plan = make_host_plan(contract)
-    told = send(
+    response = run_module(
         "host_probes",
         {
-            "variables": probe_variables(plan, values["variables"]),
-            "probes": host_probes(
+            "variables": pick_probe_variables(plan, values["variables"]),
+            "probes": make_host_probes(
                 plan,
                 run=secrets.token_hex(4),
                 runner=values["runner"],
@@ -40,24 +40,27 @@ def look(values: Values, send: Send) -> dict[str, Any]:
             ),
         },
     )
-    if "observations" not in told:
-        said = [str(told.get(key) or "").strip() for key in ("module_stderr", "module_stdout")]
+    if "observations" not in response:
+        outputs = [
+            str(response.get(key) or "").strip() for key in ("module_stderr", "module_stdout")
+        ]
         raise HardgateError(
-            f"The probes could not be run: {str(told.get('msg') or 'no reason is known').strip()}",
+            f"The probes could not be run: "
+            f"{str(response.get('msg') or 'no reason is known').strip()}",
             "They take root on the host, and Python 3.9 or newer.",
-            evidence="\n".join(part for part in said if part),
+            evidence="\n".join(part for part in outputs if part),
         )
-    seen = tuple(read_observations(told["observations"], Redactor()))
-    worth = exit_code(judge(plan, seen))
+    observations = tuple(read_observations(response["observations"], Redactor()))
+    code = exit_code_of_verdicts(judge_plan(plan, observations))
     return {
         "host_contract": {
             "contract": values["contract"],
             "sha256": contract.sha256,
-            "engine": told["engine"],
-            "kernel": told["kernel"],
-            "observations": [asdict(one) for one in seen],
-            "held": worth is ExitCode.HELD,
-            "missed": worth is ExitCode.BROKEN,
+            "engine": response["engine"],
+            "kernel": response["kernel"],
+            "observations": [asdict(observation) for observation in observations],
+            "held": code is ExitCode.HELD,
+            "missed": code is ExitCode.BROKEN,
         }
     }
 
@@ -71,7 +74,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Answer with what was seen, as data."""
         super().run(tmp, task_vars)
 
-        def send(module: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        def run_module(module: str, arguments: dict[str, Any]) -> dict[str, Any]:
             return dict(self._execute_module(module, arguments, task_vars=task_vars))
 
-        return answer(lambda: look(self._task.args, send))
+        return answer_task(lambda: verify_host_contract(self._task.args, run_module))

@@ -43,11 +43,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-OUTPUT_LIMIT = 64 * 1024
+MAX_PROBE_OUTPUT_BYTES = 64 * 1024
 """Bytes of each stream of a probe that are kept."""
-TOTAL_LIMIT = 1024 * 1024
-"""Bytes of all streams of all probes; once they are spent, each stream keeps LEAST_KEPT."""
-LEAST_KEPT = 2048
+MAX_TOTAL_BYTES = 1024 * 1024
+"""Bytes of all streams of all probes; once they are spent, each stream keeps MIN_KEPT_BYTES."""
+MIN_KEPT_BYTES = 2048
 TRAP_SECONDS = 5.0
 """For a script's traps, once its time is over."""
 KILL_SECONDS = 10.0
@@ -67,7 +67,7 @@ def become_subreaper() -> None:
         raise OSError(ctypes.get_errno(), "PR_SET_CHILD_SUBREAPER")
 
 
-class Family:
+class ProcessTree:
     """All that descends from this process."""
 
     def __init__(self) -> None:
@@ -85,27 +85,27 @@ class Family:
         except ChildProcessError:
             return False
 
-    def send(self, number: int) -> None:
+    def send_signal(self, number: int) -> None:
         """Signal all of them."""
-        for pid in descendants(os.getpid()):
+        for pid in find_descendants(os.getpid()):
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
 
-    def end(self) -> None:
+    def kill_all(self) -> None:
         """Kill until nobody is left; who cannot be killed (in the kernel) is left behind."""
         deadline = time.monotonic() + KILL_SECONDS
         while self.is_alive() and time.monotonic() < deadline:
-            self.send(signal.SIGKILL)
+            self.send_signal(signal.SIGKILL)
             time.sleep(PAUSE_SECONDS)
 
 
-def descendants(root: int) -> set[int]:
+def find_descendants(root: int) -> set[int]:
     """Find the processes below one, by their parents."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
-        parent = parent_of(folder) if folder.name.isdigit() else 0
+        parent = read_parent(folder) if folder.name.isdigit() else 0
         if parent:
             children.setdefault(parent, []).append(int(folder.name))
     found: set[int] = set()
@@ -117,7 +117,7 @@ def descendants(root: int) -> set[int]:
     return found
 
 
-def parent_of(folder: Path) -> int:
+def read_parent(folder: Path) -> int:
     """Read a process's parent; 0 where it is gone."""
     try:
         return int((folder / "stat").read_bytes().rpartition(b")")[2].split()[1])
@@ -125,7 +125,7 @@ def parent_of(folder: Path) -> int:
         return 0
 
 
-class Output:
+class ProbeOutput:
     """What is written to two pipes, up to a limit."""
 
     def __init__(self, process: subprocess.Popen[bytes], limit: int) -> None:
@@ -136,7 +136,7 @@ class Output:
         for name, pipe in (("stdout", process.stdout), ("stderr", process.stderr)):
             self._selector.register(pipe, selectors.EVENT_READ, name)  # type: ignore[arg-type]
 
-    def read(self, seconds: float) -> bool:
+    def read_available(self, seconds: float) -> bool:
         """Take in what is there within some time; tell whether more may come."""
         if not self._selector.get_map():
             time.sleep(seconds)
@@ -151,10 +151,10 @@ class Output:
                 self._selector.unregister(key.fileobj)
         return bool(self._selector.get_map())
 
-    def drain(self) -> None:
+    def drain_pipes(self) -> None:
         """Take in the rest; a stranger may hold a pipe open, and is not waited for."""
         deadline = time.monotonic() + DRAIN_SECONDS
-        while time.monotonic() < deadline and self.read(PAUSE_SECONDS):
+        while time.monotonic() < deadline and self.read_available(PAUSE_SECONDS):
             pass
 
     def close(self) -> None:
@@ -166,7 +166,7 @@ class Output:
         return self.kept[name].decode("utf-8", "replace")
 
 
-def identity(name: str) -> tuple[pwd.struct_passwd, dict[str, Any]]:
+def look_up_user(name: str) -> tuple[pwd.struct_passwd, dict[str, Any]]:
     """Look up a user, and how to become it; raises LookupError, with a sentence."""
     try:
         user = pwd.getpwnam(name)
@@ -180,7 +180,7 @@ def identity(name: str) -> tuple[pwd.struct_passwd, dict[str, Any]]:
     raise LookupError(f"It takes root on this host to run a probe as '{name}'.")
 
 
-def environment_of(
+def build_script_environment(
     user: pwd.struct_passwd, probe: dict[str, Any], variables: dict[str, str]
 ) -> Any:
     """Give all that a script finds in its environment."""
@@ -195,10 +195,12 @@ def environment_of(
     }
 
 
-def run(command: list[str], *, timeout: float, limit: int, **how: Any) -> dict[str, Any]:
+def run_bounded(
+    command: list[str], *, timeout: float, limit: int, **options: Any
+) -> dict[str, Any]:
     """Run a command, and all that it starts, to its end or to its time's."""
     begun = time.monotonic()
-    family = Family()
+    tree = ProcessTree()
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -207,21 +209,21 @@ def run(command: list[str], *, timeout: float, limit: int, **how: Any) -> dict[s
         cwd="/",
         umask=0o022,
         start_new_session=True,
-        **how,
+        **options,
     )
-    output = Output(process, limit)
+    output = ProbeOutput(process, limit)
     try:
-        timed_out = not wait_for(process.pid, family, output, begun + timeout)
+        timed_out = not wait_for_exit(process.pid, tree, output, begun + timeout)
         seconds = time.monotonic() - begun
         if timed_out:
-            family.send(signal.SIGTERM)
-            family.send(signal.SIGCONT)
-            wait_for(process.pid, family, output, time.monotonic() + TRAP_SECONDS)
+            tree.send_signal(signal.SIGTERM)
+            tree.send_signal(signal.SIGCONT)
+            wait_for_exit(process.pid, tree, output, time.monotonic() + TRAP_SECONDS)
     finally:
-        family.end()
-        output.drain()
+        tree.kill_all()
+        output.drain_pipes()
         output.close()
-        process.returncode = status_of(family.ended.get(process.pid))
+        process.returncode = to_shell_status(tree.ended.get(process.pid))
         for pipe in (process.stdout, process.stderr):
             if pipe:
                 pipe.close()
@@ -237,18 +239,18 @@ def run(command: list[str], *, timeout: float, limit: int, **how: Any) -> dict[s
     }
 
 
-def wait_for(pid: int, family: Family, output: Output, deadline: float) -> bool:
+def wait_for_exit(pid: int, tree: ProcessTree, output: ProbeOutput, deadline: float) -> bool:
     """Read until a process has ended; tell whether it did in time."""
     while True:
-        family.is_alive()
-        if pid in family.ended:
+        tree.is_alive()
+        if pid in tree.ended:
             return True
         if time.monotonic() > deadline:
             return False
-        output.read(PAUSE_SECONDS)
+        output.read_available(PAUSE_SECONDS)
 
 
-def status_of(status: int | None) -> int | None:
+def to_shell_status(status: int | None) -> int | None:
     """Say it as a shell does: 128 and more for a signal."""
     if status is None:
         return None
@@ -256,41 +258,45 @@ def status_of(status: int | None) -> int | None:
     return code if code >= 0 else 128 - code
 
 
-def observe(probe: dict[str, Any], variables: dict[str, str], spare: int) -> dict[str, Any]:
+def observe_host_probe(
+    probe: dict[str, Any], variables: dict[str, str], spare: int
+) -> dict[str, Any]:
     """Run a probe, and a silent failure once more; `spare` is what may be kept of its words."""
     try:
-        user, how = identity(probe["user"])
+        user, options = look_up_user(probe["user"])
     except LookupError as error:
         return {"name": probe["name"], "problem": str(error)}
-    how["env"] = environment_of(user, probe, variables)
-    how["limit"] = max(LEAST_KEPT, min(OUTPUT_LIMIT, spare))
+    options["env"] = build_script_environment(user, probe, variables)
+    options["limit"] = max(MIN_KEPT_BYTES, min(MAX_PROBE_OUTPUT_BYTES, spare))
     timeout = float(probe["timeout"])
     try:
-        execution = run(["sh", "-c", probe["script"]], timeout=timeout, **how)
+        execution = run_bounded(["sh", "-c", probe["script"]], timeout=timeout, **options)
         silent = not (execution["stdout"] or execution["stderr"] or execution["problem"])
-        seen = {"name": probe["name"], "execution": execution}
+        observation = {"name": probe["name"], "execution": execution}
         if silent and execution["exit_status"] != 0 and probe["rerun"]:
             watched = min(timeout, WATCHED_SECONDS) if execution["timed_out"] else timeout
-            rerun = run(["sh", "-xc", probe["script"]], timeout=watched, **how)
-            seen["rerun"] = {**rerun, "problem": rerun["problem"] or TRACED_ALONE}
+            rerun = run_bounded(["sh", "-xc", probe["script"]], timeout=watched, **options)
+            observation["rerun"] = {**rerun, "problem": rerun["problem"] or TRACED_ALONE}
     except OSError as error:
         return {"name": probe["name"], "problem": f"Its probe could not be started: {error}."}
-    return seen
+    return observation
 
 
-def observe_all(probes: list[dict[str, Any]], variables: dict[str, str]) -> list[dict[str, Any]]:
+def observe_host_probes(
+    probes: list[dict[str, Any]], variables: dict[str, str]
+) -> list[dict[str, Any]]:
     """Run them in order, and keep no more of their words than anybody can carry."""
-    seen: list[dict[str, Any]] = []
-    spare = TOTAL_LIMIT
+    observations: list[dict[str, Any]] = []
+    spare = MAX_TOTAL_BYTES
     for probe in probes:
-        seen.append(observe(probe, variables, spare))
+        observations.append(observe_host_probe(probe, variables, spare))
         for kind in ("execution", "rerun"):
-            told = seen[-1].get(kind) or {}
-            spare -= len(told.get("stdout", "")) + len(told.get("stderr", ""))
-    return seen
+            execution = observations[-1].get(kind) or {}
+            spare -= len(execution.get("stdout", "")) + len(execution.get("stderr", ""))
+    return observations
 
 
-def engine_version() -> str:
+def read_engine_version() -> str:
     """Ask the engine itself; empty where none answers."""
     connection = http.client.HTTPConnection("engine", timeout=5)
     try:
@@ -304,7 +310,7 @@ def engine_version() -> str:
         return ""
 
 
-def stop(number: int, _frame: object) -> None:
+def exit_on_signal(number: int, _frame: object) -> None:
     """Leave by the way that ends what was started."""
     raise SystemExit(128 + number)
 
@@ -319,12 +325,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, stop)
+        signal.signal(number, exit_on_signal)
     become_subreaper()
     module.exit_json(
         changed=False,
-        observations=observe_all(module.params["probes"], module.params["variables"]),
-        engine=engine_version(),
+        observations=observe_host_probes(module.params["probes"], module.params["variables"]),
+        engine=read_engine_version(),
         kernel=os.uname().release,
     )
 

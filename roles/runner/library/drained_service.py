@@ -79,7 +79,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.started_files import describe
+from ansible.module_utils.started_files import describe_files
 
 PAUSE_SECONDS = 0.2
 SETTLE_SECONDS = 1.0
@@ -109,13 +109,13 @@ class Service:
         self.told = module.params["service"]
         self.commands = self.told["commands"]
 
-    def succeeds(self, name: str) -> bool:
+    def command_succeeds(self, name: str) -> bool:
         """Ask; before anything is installed, nothing of it is so."""
         if not shutil.which(self.commands[name][0]):
             return False
         return bool(self.module.run_command(self.commands[name])[0] == 0)
 
-    def must(self, name: str) -> None:
+    def run_or_fail(self, name: str) -> None:
         """Have a command done, or fail with its words."""
         if not self.commands.get(name):
             return
@@ -126,14 +126,14 @@ class Service:
                 " Look at the service's log on the host."
             )
 
-    def log(self) -> str:
+    def read_service_log(self) -> str:
         """Give what it said since its start."""
         return str(self.module.run_command(self.commands["log"])[1])
 
     def is_current(self) -> bool:
         """Tell whether it runs with the files that are there."""
         started = Path(self.told["started"])
-        now = describe(self.told["files"])
+        now = describe_files(self.told["files"])
         return started.is_file() and started.read_text() == now
 
     def await_idle(self) -> None:
@@ -152,44 +152,45 @@ class Service:
         """Wait until it says that it is at work, and stays."""
         ready = re.compile(self.told["ready"])
         deadline = time.monotonic() + self.told["ready_seconds"]
-        while not ready.search(self.log()):
+        while not ready.search(self.read_service_log()):
             if time.monotonic() > deadline:
                 self.module.fail_json(
                     msg="The runner was started, and did not say within"
                     f" {self.told['ready_seconds']} s that it is at work. Its last words:"
-                    f"\n{self.log()[-3000:]}"
+                    f"\n{self.read_service_log()[-3000:]}"
                 )
             time.sleep(PAUSE_SECONDS)
         time.sleep(SETTLE_SECONDS)
-        if not self.succeeds("is_active"):
+        if not self.command_succeeds("is_active"):
             self.module.fail_json(
-                msg=f"The runner was at work, and ended. Its last words:\n{self.log()[-3000:]}"
+                msg=f"The runner was at work, and ended. Its last "
+                f"words:\n{self.read_service_log()[-3000:]}"
             )
 
 
-def stop(service: Service) -> Iterator[str]:
+def stop_service(service: Service) -> Iterator[str]:
     """Have it stopped and not started at boot."""
-    if service.commands.get("disable") and service.succeeds("is_enabled"):
-        service.must("disable")
+    if service.commands.get("disable") and service.command_succeeds("is_enabled"):
+        service.run_or_fail("disable")
         yield "disabled it"
-    if service.succeeds("is_active"):
+    if service.command_succeeds("is_active"):
         service.await_idle()
-        service.must("stop")
+        service.run_or_fail("stop")
         yield "stopped it, drained"
 
 
-def start(service: Service, *, fresh: bool) -> Iterator[str]:
+def start_service(service: Service, *, fresh: bool) -> Iterator[str]:
     """Have it running with the files that are there, at boot too."""
-    if service.commands.get("enable") and not service.succeeds("is_enabled"):
-        service.must("enable")
+    if service.commands.get("enable") and not service.command_succeeds("is_enabled"):
+        service.run_or_fail("enable")
         yield "enabled it"
-    if service.succeeds("is_active"):
+    if service.command_succeeds("is_active"):
         if service.is_current() and not fresh:
             return
         service.await_idle()
-        service.must("stop")
+        service.run_or_fail("stop")
         yield "stopped it, drained, for it ran with older files"
-    service.must("start")
+    service.run_or_fail("start")
     service.await_ready()
     yield "started it"
 
@@ -200,11 +201,11 @@ def main() -> None:
     service = Service(module)
     done: list[str] = []
     if module.params["state"] == "stopped":
-        done += stop(service)
+        done += stop_service(service)
     elif module.params["state"] == "started":
-        service.must("prepare")
-        done += start(service, fresh=module.params["fresh"])
-    module.exit_json(changed=bool(done), done=done, active=service.succeeds("is_active"))
+        service.run_or_fail("prepare")
+        done += start_service(service, fresh=module.params["fresh"])
+    module.exit_json(changed=bool(done), done=done, active=service.command_succeeds("is_active"))
 
 
 if __name__ == "__main__":

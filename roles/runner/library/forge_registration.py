@@ -109,9 +109,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.owned import own
+from ansible.module_utils.owned import set_owner_and_mode
 
-PRIVATE = 0o600
+PRIVATE_MODE = 0o600
 REGISTRATION = {
     "user": {"type": "str", "required": True},
     "folder": {"type": "path", "required": True},
@@ -135,11 +135,11 @@ OPTIONS = {
 }
 
 
-class RefusedError(Exception):
+class RegistrationRefusedError(Exception):
     """The forge's program did not do it; in its words."""
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file of a program's; nothing where it is none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -148,7 +148,7 @@ def read(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def normal(name: str, value: object) -> object:
+def normalize_value(name: str, value: object) -> object:
     """Compare what means the same as the same."""
     if name == "url":
         return str(value or "").rstrip("/")
@@ -157,21 +157,21 @@ def normal(name: str, value: object) -> object:
     return bool(value) if name == "ephemeral" else value
 
 
-def reasons(parameters: Mapping[str, Any]) -> Iterator[str]:
+def find_reasons(parameters: Mapping[str, Any]) -> Iterator[str]:
     """Say why it has to be registered."""
-    keys, wanted = parameters["seen"], parameters["wanted"]
+    keys, expected = parameters["seen"], parameters["wanted"]
     missing = [name for name in parameters["files"] if not Path(name).is_file()]
     if missing:
         yield "not registered" if len(missing) == len(parameters["files"]) else "half registered"
         return
-    seen, noted = read(Path(keys["file"])), read(Path(parameters["noted"]))
-    for name, value in wanted.items():
-        found = seen.get(keys[name]) if keys.get(name) else noted.get(name)
-        if normal(name, found) != normal(name, value):
+    registered, noted = read_json(Path(keys["file"])), read_json(Path(parameters["noted"]))
+    for name, value in expected.items():
+        found = registered.get(keys[name]) if keys.get(name) else noted.get(name)
+        if normalize_value(name, found) != normalize_value(name, value):
             yield f"{name} is {found!r}, and {value!r} is wanted"
 
 
-def run(parameters: Mapping[str, Any], command: Mapping[str, Any], token: str = "") -> str:
+def run_as_user(parameters: Mapping[str, Any], command: Mapping[str, Any], token: str = "") -> str:
     """Run a command as the user; RefusedError with its words, the token struck out."""
     user = pwd.getpwnam(parameters["user"])
     environment = {
@@ -184,7 +184,7 @@ def run(parameters: Mapping[str, Any], command: Mapping[str, Any], token: str = 
     if command.get("token_variable") and token:
         environment[command["token_variable"]] = token
     try:
-        ran = subprocess.run(
+        finished = subprocess.run(
             command["argv"],
             input=command.get("stdin", "").replace("{token}", token),
             cwd=parameters["folder"],
@@ -202,53 +202,57 @@ def run(parameters: Mapping[str, Any], command: Mapping[str, Any], token: str = 
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        words = error.stdout.decode(errors="replace") if error.stdout else ""
-        raise RefusedError(f"it did not end within {parameters['seconds']} s: {words}") from None
+        output = error.stdout.decode(errors="replace") if error.stdout else ""
+        raise RegistrationRefusedError(
+            f"it did not end within {parameters['seconds']} s: {output}"
+        ) from None
     except OSError as error:
-        raise RefusedError(str(error)) from None
-    if ran.returncode or command.get("says", "") not in ran.stdout:
-        words = ran.stdout.replace(token, "(the token)") if token else ran.stdout
-        raise RefusedError(f"exit {ran.returncode}: {words.strip()[-2000:]}")
-    return str(ran.stdout)
+        raise RegistrationRefusedError(str(error)) from None
+    if finished.returncode or command.get("says", "") not in finished.stdout:
+        output = finished.stdout.replace(token, "(the token)") if token else finished.stdout
+        raise RegistrationRefusedError(f"exit {finished.returncode}: {output.strip()[-2000:]}")
+    return str(finished.stdout)
 
 
-def version(parameters: Mapping[str, Any]) -> str:
+def read_program_version(parameters: Mapping[str, Any]) -> str:
     """Have the program say which it is."""
     if not parameters["version"]:
         return ""
-    said = re.search(r"v?\d+\.\d+\.\d+\S*", run(parameters, {"argv": parameters["version"]}))
-    return said.group() if said else ""
+    match = re.search(
+        r"v?\d+\.\d+\.\d+\S*", run_as_user(parameters, {"argv": parameters["version"]})
+    )
+    return match.group() if match else ""
 
 
-def make_private(parameters: Mapping[str, Any]) -> bool:
+def make_files_private(parameters: Mapping[str, Any]) -> bool:
     """Have the registration's files the user's alone; tell whether that changed any."""
     user = pwd.getpwnam(parameters["user"])
     owner = (user.pw_uid, user.pw_gid)
-    there = [Path(name) for name in parameters["files"] if Path(name).is_file()]
-    return bool(sum(own(path, owner, PRIVATE) for path in there))
+    existing = [Path(name) for name in parameters["files"] if Path(name).is_file()]
+    return bool(sum(set_owner_and_mode(path, owner, PRIVATE_MODE) for path in existing))
 
 
-def forget(parameters: Mapping[str, Any]) -> bool:
+def remove_registration_files(parameters: Mapping[str, Any]) -> bool:
     """Remove the registration's files."""
-    there = [Path(name) for name in parameters["files"] if Path(name).exists()]
-    for path in there:
+    existing = [Path(name) for name in parameters["files"] if Path(name).exists()]
+    for path in existing:
         path.unlink()
-    return bool(there)
+    return bool(existing)
 
 
-def register(parameters: Mapping[str, Any], command: Mapping[str, Any], token: str) -> None:
+def register_runner(parameters: Mapping[str, Any], command: Mapping[str, Any], token: str) -> None:
     """Register it; where that fails, what it was registered as before is there again."""
     old = {Path(name): Path(f"{name}.before") for name in parameters["files"]}
-    there = {file: aside for file, aside in old.items() if file.exists()}
-    for file, aside in there.items():
+    existing = {file: aside for file, aside in old.items() if file.exists()}
+    for file, aside in existing.items():
         file.replace(aside)
     try:
-        run(parameters, command, token)
-    except RefusedError:
-        for file, aside in there.items():
+        run_as_user(parameters, command, token)
+    except RegistrationRefusedError:
+        for file, aside in existing.items():
             aside.replace(file)
         raise
-    for aside in there.values():
+    for aside in existing.values():
         aside.unlink()
 
 
@@ -257,36 +261,42 @@ def main() -> None:
     module = AnsibleModule(argument_spec=OPTIONS)
     parameters = module.params["registration"]
     state, command = module.params["state"], module.params["command"]
-    why = list(reasons(parameters))
-    keys, known = parameters["seen"], read(Path(parameters["seen"]["file"]))
+    open_reasons = list(find_reasons(parameters))
+    keys, known = parameters["seen"], read_json(Path(parameters["seen"]["file"]))
     at = {name: str(known.get(keys[name], "")) for name in ("id", "url", "name")}
-    there = any(Path(name).exists() for name in parameters["files"])
+    is_registered = any(Path(name).exists() for name in parameters["files"])
     changed = False
-    told = ""
+    program_version = ""
     try:
         if state == "looked":
-            told = version(parameters)
-        if state == "present" and (why or module.params["fresh"]):
-            register(parameters, command, module.params["token"])
+            program_version = read_program_version(parameters)
+        if state == "present" and (open_reasons or module.params["fresh"]):
+            register_runner(parameters, command, module.params["token"])
             changed = True
-            why = []
-        elif state == "absent" and there:
-            run(parameters, command, module.params["token"])
+            open_reasons = []
+        elif state == "absent" and is_registered:
+            run_as_user(parameters, command, module.params["token"])
             changed = True
-    except RefusedError as error:
-        words = command.get("argv") or parameters["version"]
+    except RegistrationRefusedError as error:
+        arguments = command.get("argv") or parameters["version"]
         module.fail_json(
-            msg=f"The runner's program did not do '{' '.join(words)}':"
+            msg=f"The runner's program did not do '{' '.join(arguments)}':"
             f" {error}. Is the forge reachable from this host, and the token a new one?"
         )
     if state in {"absent", "forgotten"}:
-        changed = forget(parameters) or changed
+        changed = remove_registration_files(parameters) or changed
     else:
-        changed = make_private(parameters) or changed
+        changed = make_files_private(parameters) or changed
     missing = [name for name in parameters["files"] if not Path(name).is_file()]
     if state == "present" and missing:
         module.fail_json(msg=f"The runner said that it registered, and left no {missing}.")
-    module.exit_json(changed=changed, reasons=why, registered=there, version=told, **at)
+    module.exit_json(
+        changed=changed,
+        reasons=open_reasons,
+        registered=is_registered,
+        version=program_version,
+        **at,
+    )
 
 
 if __name__ == "__main__":

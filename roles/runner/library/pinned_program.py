@@ -69,9 +69,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.owned import ids, is_file, own, write
+from ansible.module_utils.owned import is_plain_file, look_up_ids, set_owner_and_mode, write_file
 
-ROOT = (0, 0)
+ROOT_IDS = (0, 0)
 PIN = {
     "folder": {"type": "path", "required": True},
     "program": {"type": "str", "required": True},
@@ -83,7 +83,7 @@ PIN = {
 }
 
 
-def digest(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """Give a file's hash."""
     sum_ = hashlib.sha256()
     with path.open("rb") as file:
@@ -92,26 +92,28 @@ def digest(path: Path) -> str:
     return sum_.hexdigest()
 
 
-def entry(path: Path) -> list[Any]:
+def describe_entry(path: Path) -> list[Any]:
     """Describe a file or a link as the manifest does: content, mode, owner."""
-    seen = path.lstat()
-    content = str(path.readlink()) if path.is_symlink() else digest(path)
-    return [content, seen.st_mode, seen.st_uid, seen.st_gid]
+    status = path.lstat()
+    content = str(path.readlink()) if path.is_symlink() else hash_file(path)
+    return [content, status.st_mode, status.st_uid, status.st_gid]
 
 
-def is_whole(parameters: Mapping[str, Any]) -> bool:
+def is_installed(parameters: Mapping[str, Any]) -> bool:
     """Tell whether what is there is what was put there, from the pinned file."""
     folder, manifest = Path(parameters["folder"]), Path(parameters["manifest"])
-    if not is_file(manifest) or not is_file(folder / parameters["program"]):
+    if not is_plain_file(manifest) or not is_plain_file(folder / parameters["program"]):
         return False
     known = json.loads(manifest.read_text())
     if known["sha256"] != parameters["sha256"]:
         return False
     files = {folder / name: value for name, value in known["files"].items()}
-    return all(os.path.lexists(path) and entry(path) == value for path, value in files.items())
+    return all(
+        os.path.lexists(path) and describe_entry(path) == value for path, value in files.items()
+    )
 
 
-def unpack(source: Path, parameters: Mapping[str, Any], into: Path) -> None:
+def unpack_program(source: Path, parameters: Mapping[str, Any], into: Path) -> None:
     """Put the files into a folder, each of them root's."""
     if parameters["archive"]:
         with tarfile.open(source) as archive:
@@ -125,28 +127,28 @@ def unpack(source: Path, parameters: Mapping[str, Any], into: Path) -> None:
         shutil.copyfile(source, target)
         target.chmod(0o755)
     for path in (into, *into.rglob("*")):
-        os.chown(path, *ROOT, follow_symlinks=False)
+        os.chown(path, *ROOT_IDS, follow_symlinks=False)
         if not path.is_symlink():
             path.chmod((path.stat().st_mode | 0o444 | (0o111 if path.is_dir() else 0)) & 0o755)
 
 
-def place(source: Path, parameters: Mapping[str, Any]) -> None:
+def place_program(source: Path, parameters: Mapping[str, Any]) -> None:
     """Replace the program's files; what it made itself (its registration) stays."""
     folder = Path(parameters["folder"])
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    own(folder, ids("root", parameters["group"]), int(parameters["mode"], 8))
+    set_owner_and_mode(folder, look_up_ids("root", parameters["group"]), int(parameters["mode"], 8))
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as name:
         new = Path(name)
-        unpack(source, parameters, new)
+        unpack_program(source, parameters, new)
         files = [path.relative_to(new) for path in new.rglob("*") if not path.is_dir()]
-        known = {str(path): entry(new / path) for path in files}
+        known = {str(path): describe_entry(new / path) for path in files}
         for path in new.iterdir():
             old = folder / path.name
             if old.is_dir() and not old.is_symlink():
                 shutil.rmtree(old)
             path.replace(old)
     content = json.dumps({"sha256": parameters["sha256"], "files": known}).encode()
-    write(Path(parameters["manifest"]), content, ROOT, 0o600)
+    write_file(Path(parameters["manifest"]), content, ROOT_IDS, 0o600)
 
 
 def main() -> None:
@@ -158,22 +160,23 @@ def main() -> None:
         }
     )
     parameters, source = module.params["pin"], module.params["source"]
-    wanted = not is_whole(parameters)
-    if wanted and source:
-        seen = digest(Path(source))
-        if seen != parameters["sha256"]:
+    is_missing = not is_installed(parameters)
+    if is_missing and source:
+        source_sha256 = hash_file(Path(source))
+        if source_sha256 != parameters["sha256"]:
             module.fail_json(
-                msg=f"The runner's program has the sha256 '{seen}', and '{parameters['sha256']}' is"
+                msg=f"The runner's program has the sha256 '{source_sha256}', and "
+                f"'{parameters['sha256']}' is"
                 " pinned; nothing was installed. Pin the hash that its makers published, or find"
                 " out who replaced the file."
             )
-        place(Path(source), parameters)
-        wanted = False
+        place_program(Path(source), parameters)
+        is_missing = False
     program = Path(parameters["folder"]) / parameters["program"]
     module.exit_json(
         changed=bool(source),
-        wanted=wanted,
-        program_sha256="" if wanted else digest(program),
+        wanted=is_missing,
+        program_sha256="" if is_missing else hash_file(program),
     )
 
 

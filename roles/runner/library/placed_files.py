@@ -37,35 +37,35 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.owned import ids, is_file, own, write
+from ansible.module_utils.owned import is_plain_file, look_up_ids, set_owner_and_mode, write_file
 
 
-def owner_of(wanted: Mapping[str, Any]) -> tuple[int, int]:
+def look_up_owner(entry: Mapping[str, Any]) -> tuple[int, int]:
     """Give whose it is to be."""
-    user, group = ids(wanted.get("owner", "root"), wanted.get("group", "root"))
+    user, group = look_up_ids(entry.get("owner", "root"), entry.get("group", "root"))
     return user, group
 
 
-def place_folder(wanted: Mapping[str, Any]) -> bool:
+def place_folder(entry: Mapping[str, Any]) -> bool:
     """Have a folder there."""
-    path = Path(wanted["path"])
+    path = Path(entry["path"])
     made = not path.is_dir() or path.is_symlink()
     if made:
-        remove(path)
+        remove_path(path)
         path.mkdir(mode=0o700, parents=True)
-    return own(path, owner_of(wanted), int(str(wanted["mode"]), 8)) or made
+    return set_owner_and_mode(path, look_up_owner(entry), int(str(entry["mode"]), 8)) or made
 
 
-def place_file(wanted: Mapping[str, Any]) -> bool:
+def place_file(entry: Mapping[str, Any]) -> bool:
     """Have a file there."""
-    path = Path(wanted["path"])
-    if path.exists() and not is_file(path):
-        remove(path)
-    mode = int(str(wanted["mode"]), 8)
-    return bool(write(path, str(wanted["content"]).encode(), owner_of(wanted), mode))
+    path = Path(entry["path"])
+    if path.exists() and not is_plain_file(path):
+        remove_path(path)
+    mode = int(str(entry["mode"]), 8)
+    return bool(write_file(path, str(entry["content"]).encode(), look_up_owner(entry), mode))
 
 
-def remove(path: Path) -> bool:
+def remove_path(path: Path) -> bool:
     """Have nothing there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
@@ -76,10 +76,10 @@ def remove(path: Path) -> bool:
     return True
 
 
-def place(parameters: Mapping[str, Any]) -> Iterator[str]:
+def place_all(parameters: Mapping[str, Any]) -> Iterator[str]:
     """Bring it about; give the paths that were changed."""
-    yield from (path for path in parameters["absent"] if remove(Path(path)))
-    yield from (wanted["path"] for wanted in parameters["folders"] if place_folder(wanted))
+    yield from (path for path in parameters["absent"] if remove_path(Path(path)))
+    yield from (entry["path"] for entry in parameters["folders"] if place_folder(entry))
     yield from (wanted["path"] for wanted in parameters["files"] if place_file(wanted))
 
 
@@ -92,7 +92,7 @@ def main() -> None:
             "absent": {"type": "list", "elements": "path", "default": []},
         }
     )
-    placed = list(place(module.params))
+    placed = list(place_all(module.params))
     module.exit_json(changed=bool(placed), placed=placed)
 
 

@@ -8,35 +8,35 @@ import tempfile
 from pathlib import Path
 
 
-def ids(owner: str, group: str) -> tuple[int, int]:
+def look_up_ids(owner: str, group: str) -> tuple[int, int]:
     """Give the numbers of a user and a group."""
     return pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid
 
 
-def own(path: Path, owner: tuple[int, int], mode: int) -> bool:
+def set_owner_and_mode(path: Path, owner: tuple[int, int], mode: int) -> bool:
     """Give something to its owner, with its mode; tell whether that changed it."""
-    seen = path.lstat()
-    if (seen.st_uid, seen.st_gid) == owner and stat.S_IMODE(seen.st_mode) == mode:
+    status = path.lstat()
+    if (status.st_uid, status.st_gid) == owner and stat.S_IMODE(status.st_mode) == mode:
         return False
     os.chown(path, *owner, follow_symlinks=False)
     path.chmod(mode)
     return True
 
 
-def is_file(path: Path) -> bool:
+def is_plain_file(path: Path) -> bool:
     """Tell whether there is a plain file: a link would be somebody else's content."""
     return path.is_file() and not path.is_symlink()
 
 
-def write(path: Path, content: bytes, owner: tuple[int, int], mode: int) -> bool:
+def write_file(path: Path, content: bytes, owner: tuple[int, int], mode: int) -> bool:
     """Have a file there with this content, all at once or not at all; tell what it changed."""
-    if is_file(path) and path.read_bytes() == content:
-        return own(path, owner, mode)
+    if is_plain_file(path) and path.read_bytes() == content:
+        return set_owner_and_mode(path, owner, mode)
     handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        own(Path(draft), owner, mode)
+        set_owner_and_mode(Path(draft), owner, mode)
         Path(draft).replace(path)
     except BaseException:
         Path(draft).unlink()

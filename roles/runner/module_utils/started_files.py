@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def describe(files: Iterable[str]) -> str:
+def describe_files(files: Iterable[str]) -> str:
     """Write hashes and paths as `sha256sum` does."""
-    return "".join(f"{_digest(Path(file))}  {file}\n" for file in files)
+    return "".join(f"{_hash_file(Path(file))}  {file}\n" for file in files)
 
 
-def _digest(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     sum_ = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

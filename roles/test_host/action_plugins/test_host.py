@@ -11,23 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from hardgate.ansible.action import Action
-from hardgate.ansible.task_result import Step, Values, take_step
-from hardgate.engine.client import shared_client
-from hardgate.engine.ownership import Owner
+from hardgate.ansible.task_result import StepFunction, TaskArguments, perform_step
+from hardgate.engine.client import get_shared_client
 from hardgate.errors import HostError
-from hardgate.host.observer import Lookout, TestHost
+from hardgate.host.observer import Observer, TestHost
 from hardgate.host.test_host import (
     HostRequest,
-    boot_engine,
-    create_host,
-    load_image,
-    shorten,
-    take_image,
+    adopt_image,
+    boot_host_engine,
+    copy_image,
+    create_host_container,
+    use_shared_socket,
     wait_until_held,
 )
+from hardgate.ownership import Owner
 
 
-def create(values: Values) -> dict[str, Any]:
+def create_host_step(values: TaskArguments) -> dict[str, Any]:
     """Create and start the host's container."""
     owner = Owner.from_labels(values["labels"])
     if owner is None:
@@ -41,7 +41,7 @@ def create(values: Values) -> dict[str, Any]:
         environment=values["environment"],
         share=values["share"],
     )
-    created = create_host(shared_client(values["outer_url"]), request)
+    created = create_host_container(get_shared_client(values["outer_url"]), request)
     host = TestHost(
         kind=values["kind"],
         engine_url=values["engine_url"],
@@ -52,13 +52,15 @@ def create(values: Values) -> dict[str, Any]:
     return {"test_host": host.to_json(), "created_host": asdict(created)}
 
 
-def hold(values: Values) -> dict[str, Any]:
+def hold_host_step(values: TaskArguments) -> dict[str, Any]:
     """Wait until the gate holds the host; take the short way to its engine, where there is one."""
-    wait_until_held(_lookout(values))
-    return {"host": shorten(TestHost.from_json(values["host"]), values["share"]).to_json()}
+    wait_until_held(_make_observer(values))
+    return {
+        "host": use_shared_socket(TestHost.from_json(values["host"]), values["share"]).to_json()
+    }
 
 
-def arrival(values: Values) -> dict[str, Any]:
+def await_arrival_step(values: TaskArguments) -> dict[str, Any]:
     """Wait for what the gate prepares meanwhile: the image, and the way to the beacon."""
     path, deadline = Path(values["path"]), time.monotonic() + float(values["seconds"])
     while not path.exists():
@@ -68,37 +70,37 @@ def arrival(values: Values) -> dict[str, Any]:
     return {"arrival": json.loads(path.read_text())}
 
 
-def take(values: Values) -> dict[str, Any]:
+def adopt_image_step(values: TaskArguments) -> dict[str, Any]:
     """Take the image over from the outer engine's store, where that can be done."""
-    return {"taken": take_image(_lookout(values), values["image"], values["layers"])}
+    return {"taken": adopt_image(_make_observer(values), values["image"], values["layers"])}
 
 
-def boot(values: Values) -> dict[str, Any]:
+def boot_engine_step(values: TaskArguments) -> dict[str, Any]:
     """Start the host's engine."""
-    return {"engine": asdict(boot_engine(_lookout(values)))}
+    return {"engine": asdict(boot_host_engine(_make_observer(values)))}
 
 
-def load(values: Values) -> dict[str, Any]:
+def load_image_step(values: TaskArguments) -> dict[str, Any]:
     """Load the image into the host's engine; its config digest is what the engine calls it."""
     host = TestHost.from_json(values["host"])
     return {
-        "image": load_image(
-            shared_client(host.outer_url), shared_client(host.engine_url), values["image"]
+        "image": copy_image(
+            get_shared_client(host.outer_url), get_shared_client(host.engine_url), values["image"]
         )
     }
 
 
-def _lookout(values: Values) -> Lookout:
-    return Lookout.at(TestHost.from_json(values["host"]))
+def _make_observer(values: TaskArguments) -> Observer:
+    return Observer.for_host(TestHost.from_json(values["host"]))
 
 
-STEPS: Mapping[str, Step] = {
-    "create": create,
-    "hold": hold,
-    "arrival": arrival,
-    "take": take,
-    "boot": boot,
-    "load": load,
+STEPS: Mapping[str, StepFunction] = {
+    "create": create_host_step,
+    "hold": hold_host_step,
+    "arrival": await_arrival_step,
+    "take": adopt_image_step,
+    "boot": boot_engine_step,
+    "load": load_image_step,
 }
 CHANGING = frozenset({"create", "take", "boot", "load"})
 
@@ -106,6 +108,6 @@ CHANGING = frozenset({"create", "take", "boot", "load"})
 class ActionModule(Action):
     """Dispatch one task's `step`."""
 
-    def work(self, values: Values) -> Mapping[str, Any]:
+    def perform_task(self, values: TaskArguments) -> Mapping[str, Any]:
         """Take the step."""
-        return take_step(values, STEPS, changing=CHANGING)
+        return perform_step(values, STEPS, changing=CHANGING)

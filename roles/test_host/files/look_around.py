@@ -18,11 +18,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-Facts = dict[str, Any]
+InspectedFacts = dict[str, Any]
 
 NAMESPACES = ("pid", "mnt", "net", "uts", "ipc", "user", "cgroup")
-FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-KINDS = {
+COMMAND_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+FILE_KINDS = {
     stat.S_IFDIR: "directory",
     stat.S_IFREG: "file",
     stat.S_IFLNK: "link",
@@ -31,11 +31,11 @@ KINDS = {
     stat.S_IFCHR: "character",
     stat.S_IFBLK: "block",
 }
-PEOPLE = range(1000, 60000)
+PERSON_UIDS = range(1000, 60000)
 """Numbers of users that are not the system's own."""
-PIECE = 16384
+READ_BYTES = 16384
 """Bytes that are read at once; /proc gives less anyway, and a large buffer costs more than that."""
-MANY = 40
+MAX_LISTED = 40
 """Entries of a list that are told."""
 
 
@@ -43,25 +43,33 @@ def main() -> None:
     """Answer one request."""
     request = json.loads(sys.argv[1])
     want, init = frozenset(request["want"]), int(request["init"])
-    mounted = mounts(init)  # From inside, a PID namespace of its own does not know this number.
-    answer = dict(inside(f"/proc/{init}/root", lambda: look_inside(request, mounted)))
+    mounted = read_mounts(
+        init
+    )  # From inside, a PID namespace of its own does not know this number.
+    answer = dict(run_in_root(f"/proc/{init}/root", lambda: inspect_workspace(request, mounted)))
     if request["image"] and "paths" in answer:
-        masked = [path for path, seen in answer["paths"].items() if covered(seen)]
-        image = inside(request["image"], lambda: {path: look_at(path) for path in masked})
+        masked = [path for path, facts in answer["paths"].items() if is_mounted_over(facts)]
+        image = run_in_root(
+            request["image"], lambda: {path: describe_path(path) for path in masked}
+        )
         for path in masked:
-            answer["paths"][path] |= hidden(image.get(path), answer["paths"][path]["mount"])
+            answer["paths"][path] |= describe_hidden(
+                image.get(path), answer["paths"][path]["mount"]
+            )
     if request["host_paths"]:
-        answer["host_paths"] = inside("/proc/1/root", lambda: look_at_host(request["host_paths"]))
-    answer |= {name: LOOKS[name](init) for name in LOOKS if name in want}
+        answer["host_paths"] = run_in_root(
+            "/proc/1/root", lambda: inspect_host_paths(request["host_paths"])
+        )
+    answer |= {name: INSPECTIONS[name](init) for name in INSPECTIONS if name in want}
     print(json.dumps(answer))
 
 
-def covered(seen: Facts) -> bool:
+def is_mounted_over(facts: InspectedFacts) -> bool:
     """Tell whether something is mounted over what the image has there."""
-    return seen["mount"] is not None and seen["mount"]["point"] != "/"
+    return facts["mount"] is not None and facts["mount"]["point"] != "/"
 
 
-def hidden(image: Facts | None, mount: Facts) -> Facts:
+def describe_hidden(image: InspectedFacts | None, mount: InspectedFacts) -> InspectedFacts:
     """Say what the image has where something is mounted over it; null where nobody knows."""
     if image is None:
         return {"image": None, "in_image": None, "masked_by": None}
@@ -69,7 +77,7 @@ def hidden(image: Facts | None, mount: Facts) -> Facts:
     return {"image": image, "in_image": image["exists"], "masked_by": masked}
 
 
-def inside(root: str, look: Callable[[], Facts]) -> Facts:
+def run_in_root(root: str, inspect: Callable[[], InspectedFacts]) -> InspectedFacts:
     """Look from a root folder, in a child process; a folder that is gone gives a `problem`."""
     reader, writer = os.pipe()
     child = os.fork()
@@ -80,30 +88,30 @@ def inside(root: str, look: Callable[[], Facts]) -> Facts:
             os.chdir("/")
             # From here on a module would be the image's.
             sys.meta_path.clear()
-            seen = look()
+            facts = inspect()
         except (OSError, ValueError, LookupError) as error:
-            seen = {"problem": f"{type(error).__name__}: {error}"}
+            facts = {"problem": f"{type(error).__name__}: {error}"}
         try:
             with os.fdopen(writer, "wb") as stream:
-                stream.write(json.dumps(seen).encode("ascii"))
+                stream.write(json.dumps(facts).encode("ascii"))
         finally:
             os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
-        told = stream.read()
+        output = stream.read()
     os.waitpid(child, 0)
-    seen = json.loads(told) if told else {"problem": "It could not be looked at."}
-    return dict(seen)
+    facts = json.loads(output) if output else {"problem": "It could not be looked at."}
+    return dict(facts)
 
 
-def look_inside(request: Mapping[str, Any], mounted: list[Facts]) -> Facts:
+def inspect_workspace(request: Mapping[str, Any], mounted: list[InspectedFacts]) -> InspectedFacts:
     """See what the workspace sees: its paths, its commands, its users."""
     uid, want = int(request["uid"]), frozenset(request["want"])
-    agent = identity(uid)
-    seen: Facts = {
+    agent = look_up_identity(uid)
+    facts: InspectedFacts = {
         "agent": agent,
         "paths": {
-            path: look_at(path, agent) | {"mount": mount_of(path, mounted)}
+            path: describe_path(path, agent) | {"mount": find_mount(path, mounted)}
             for path in request["paths"]
         },
         "commands": {
@@ -111,50 +119,52 @@ def look_inside(request: Mapping[str, Any], mounted: list[Facts]) -> Facts:
         },
     }
     if "passwd" in want:
-        seen["passwd"] = agent | users(uid)
+        facts["passwd"] = agent | list_users(uid)
     if "socket" in want:
-        seen["socket"] = look_at(request["socket"], agent) | {
+        facts["socket"] = describe_path(request["socket"], agent) | {
             "path": request["socket"],
-            "mount": mount_of(request["socket"], mounted),
+            "mount": find_mount(request["socket"], mounted),
         }
     if "token" in want:
-        seen["token"] = look_at(request["token"], agent) | {"blank": is_blank(request["token"])}
-        seen["port"] = read_word(request["port"])
-    return seen
+        facts["token"] = describe_path(request["token"], agent) | {
+            "blank": is_blank_file(request["token"])
+        }
+        facts["port"] = read_word(request["port"])
+    return facts
 
 
-def look_at_host(paths: list[str]) -> Facts:
+def inspect_host_paths(paths: list[str]) -> InspectedFacts:
     """See what the host's own root has."""
-    mounted = mounts(1)
-    return {path: look_at(path) | {"mount": mount_of(path, mounted)} for path in paths}
+    mounted = read_mounts(1)
+    return {path: describe_path(path) | {"mount": find_mount(path, mounted)} for path in paths}
 
 
 # Paths
 
 
-def look_at(path: str, agent: Mapping[str, Any] | None = None) -> Facts:
+def describe_path(path: str, agent: Mapping[str, Any] | None = None) -> InspectedFacts:
     """Describe a path; where it is missing, what there is of it."""
-    seen: Facts = {"exists": False}
+    facts: InspectedFacts = {"exists": False}
     try:
         status = os.lstat(path)
         if stat.S_ISLNK(status.st_mode):
-            seen |= {"link": os.readlink(path), "real": os.path.realpath(path)}
+            facts |= {"link": os.readlink(path), "real": os.path.realpath(path)}
             status = os.stat(path)
     except OSError as error:
-        seen["errno"] = error_name(error)
+        facts["errno"] = error_name(error)
         if error.errno in {2, 20}:
-            seen["parent"] = parent_of(path, agent)
-        return seen
-    seen |= {"exists": True, "type": KINDS.get(stat.S_IFMT(status.st_mode), "other")}
-    seen |= {"uid": status.st_uid, "gid": status.st_gid, "mode": f"{status.st_mode & 0o7777:04o}"}
-    if seen["type"] == "file":
-        seen |= {"size": status.st_size, **kind_of(path)}
-    if seen["type"] == "directory":
-        seen["empty"] = is_empty(path)
-    return seen | (access(path, agent) if agent else {})
+            facts["parent"] = describe_parent(path, agent)
+        return facts
+    facts |= {"exists": True, "type": FILE_KINDS.get(stat.S_IFMT(status.st_mode), "other")}
+    facts |= {"uid": status.st_uid, "gid": status.st_gid, "mode": f"{status.st_mode & 0o7777:04o}"}
+    if facts["type"] == "file":
+        facts |= {"size": status.st_size, **detect_program_kind(path)}
+    if facts["type"] == "directory":
+        facts["empty"] = is_empty_folder(path)
+    return facts | (read_access(path, agent) if agent else {})
 
 
-def parent_of(path: str, agent: Mapping[str, Any] | None) -> Facts | None:
+def describe_parent(path: str, agent: Mapping[str, Any] | None) -> InspectedFacts | None:
     """Describe the nearest folder above that is there."""
     above = os.path.dirname(path.rstrip("/"))
     while above and not os.path.lexists(above) and above != "/":
@@ -165,12 +175,12 @@ def parent_of(path: str, agent: Mapping[str, Any] | None) -> Facts | None:
         status = os.stat(above)
     except OSError:
         return None
-    seen = {"path": above, "uid": status.st_uid, "gid": status.st_gid}
-    seen["mode"] = f"{status.st_mode & 0o7777:04o}"
-    return seen | (access(above, agent) if agent else {})
+    facts = {"path": above, "uid": status.st_uid, "gid": status.st_gid}
+    facts["mode"] = f"{status.st_mode & 0o7777:04o}"
+    return facts | (read_access(above, agent) if agent else {})
 
 
-def access(path: str, agent: Mapping[str, Any]) -> Facts:
+def read_access(path: str, agent: Mapping[str, Any]) -> InspectedFacts:
     """Ask the kernel what the agent may do there; nothing is tried."""
     groups = os.getgroups()
     os.setgroups(agent["groups"])
@@ -178,8 +188,8 @@ def access(path: str, agent: Mapping[str, Any]) -> Facts:
     os.seteuid(agent["uid"])
     try:
         return {
-            word: os.access(path, flag, effective_ids=True)
-            for word, flag in (
+            right: os.access(path, flag, effective_ids=True)
+            for right, flag in (
                 ("readable", os.R_OK), ("writable", os.W_OK), ("executable", os.X_OK)
             )
         }  # fmt: skip
@@ -189,7 +199,7 @@ def access(path: str, agent: Mapping[str, Any]) -> Facts:
         os.setgroups(groups)
 
 
-def is_empty(path: str) -> bool | None:
+def is_empty_folder(path: str) -> bool | None:
     """Tell whether a folder holds nothing; None where that cannot be read."""
     try:
         with os.scandir(path) as entries:
@@ -198,32 +208,32 @@ def is_empty(path: str) -> bool | None:
         return None
 
 
-def mounts(pid: int) -> list[Facts]:
+def read_mounts(pid: int) -> list[InspectedFacts]:
     """List what is mounted, as a process sees it."""
     listed = []
-    for line in read(f"/proc/{pid}/mountinfo", 2**20).splitlines():
+    for line in read_plain_file(f"/proc/{pid}/mountinfo", 2**20).splitlines():
         left, _, right = line.partition(" - ")
         ours, theirs = left.split(), right.split()
         if len(ours) > 5 and len(theirs) > 1:  # noqa: PLR2004 - see proc(5)
             listed.append(
                 {
-                    "point": unescape(ours[4]),
-                    "root": unescape(ours[3]),
+                    "point": unescape_field(ours[4]),
+                    "root": unescape_field(ours[3]),
                     "options": ours[5],
                     "fstype": theirs[0],
-                    "source": unescape(theirs[1]),
+                    "source": unescape_field(theirs[1]),
                     "read_only": "ro" in ours[5].split(","),
                 }
             )
     return listed
 
 
-def unescape(text: str) -> str:
+def unescape_field(text: str) -> str:
     """Read a field of /proc's, in which a space is written as \\040."""
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
 
 
-def mount_of(path: str, mounted: list[Facts]) -> Facts | None:
+def find_mount(path: str, mounted: list[InspectedFacts]) -> InspectedFacts | None:
     """Find what a path is on: the last mounted of the deepest points above it."""
     real, best = os.path.realpath(path), None
     for mount in mounted:
@@ -237,7 +247,7 @@ def mount_of(path: str, mounted: list[Facts]) -> Facts | None:
 # Files of the workspace
 
 
-def read(path: str, limit: int = 65536) -> str:
+def read_plain_file(path: str, limit: int = 65536) -> str:
     """Read the beginning of a plain file; nothing of anything else."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
@@ -247,60 +257,67 @@ def read(path: str, limit: int = 65536) -> str:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return ""
         data = b""
-        while len(data) < limit and (part := stream.read(PIECE)):
+        while len(data) < limit and (part := stream.read(READ_BYTES)):
             data += part
     return data[:limit].decode("utf-8", "replace")
 
 
-def is_blank(path: str) -> bool | None:
+def is_blank_file(path: str) -> bool | None:
     """Tell whether a file holds nothing but blanks; None where there is no such file."""
-    return not read(path).strip() if os.path.isfile(path) else None
+    return not read_plain_file(path).strip() if os.path.isfile(path) else None
 
 
 def read_word(path: str) -> str | None:
     """Read a file of one short word; None where there is no such file."""
-    return read(path, 64).strip()[:32] if os.path.isfile(path) else None
+    return read_plain_file(path, 64).strip()[:32] if os.path.isfile(path) else None
 
 
-def records(path: str, fields: int) -> Iterator[list[str]]:
+def read_records(path: str, fields: int) -> Iterator[list[str]]:
     """Yield the records of a file such as /etc/passwd."""
-    for line in read(path, 2**20).splitlines():
+    for line in read_plain_file(path, 2**20).splitlines():
         record = line.split(":")
         if len(record) >= fields:
             yield record
 
 
-def identity(uid: int) -> Facts:
+def look_up_identity(uid: int) -> InspectedFacts:
     """Say whose rights an exec as a number has: as the engine looks it up in the image."""
-    found = next((one for one in records("/etc/passwd", 7) if one[2] == str(uid)), None)
+    found = next(
+        (
+            user_record
+            for user_record in read_records("/etc/passwd", 7)
+            if user_record[2] == str(uid)
+        ),
+        None,
+    )
     name, gid = (found[0], int(found[3])) if found else ("", 0)
     groups = [
         int(record[2])
-        for record in records("/etc/group", 4)
+        for record in read_records("/etc/group", 4)
         if name and name in record[3].split(",") and record[2].isdigit()
     ]
     return {"uid": uid, "name": name, "gid": gid, "groups": sorted({gid, *groups})}
 
 
-def users(uid: int) -> Facts:
+def list_users(uid: int) -> InspectedFacts:
     """Tell who the agent's number is, and who else there is beside the system's own."""
     listed = [
-        {"name": one[0], "uid": int(one[2]), "gid": one[3], "home": one[5], "shell": one[6]}
-        for one in records("/etc/passwd", 7)
-        if one[2].isdigit()
+        {"name": user[0], "uid": int(user[2]), "gid": user[3], "home": user[5], "shell": user[6]}
+        for user in read_records("/etc/passwd", 7)
+        if user[2].isdigit()
     ]
     agent = next((one for one in listed if one["uid"] == uid), None)
     others = [
         one
         for one in listed
-        if one is not agent and (one["name"] == "agent" or int(str(one["uid"])) in PEOPLE)
+        if one is not agent and (one["name"] == "agent" or int(str(one["uid"])) in PERSON_UIDS)
     ]
-    return {"home": agent["home"] if agent else None, "agent": agent, "others": others[:MANY]}
+    return {"home": agent["home"] if agent else None, "agent": agent, "others": others[:MAX_LISTED]}
 
 
-def find_command(name: str, folders: list[str], agent: Mapping[str, Any]) -> Facts | None:
+def find_command(name: str, folders: list[str], agent: Mapping[str, Any]) -> InspectedFacts | None:
     """Find a command along PATH, else where commands usually are; None where there is none."""
-    for folder in dict.fromkeys([*folders, *FOLDERS]):
+    for folder in dict.fromkeys([*folders, *COMMAND_FOLDERS]):
         path = os.path.join(folder, name)
         try:
             status = os.stat(path)
@@ -314,15 +331,15 @@ def find_command(name: str, folders: list[str], agent: Mapping[str, Any]) -> Fac
                 "uid": status.st_uid,
                 "mode": f"{status.st_mode & 0o7777:04o}",
                 "setuid": bool(status.st_mode & stat.S_ISUID),
-                "executable": access(path, agent)["executable"],
-                **kind_of(path),
+                "executable": read_access(path, agent)["executable"],
+                **detect_program_kind(path),
             }
     return None
 
 
-def kind_of(path: str) -> Facts:
+def detect_program_kind(path: str) -> InspectedFacts:
     """Say what kind of program a file is."""
-    head = read(path, 128)
+    head = read_plain_file(path, 128)
     if head.startswith("\x7fELF"):
         return {"kind": "program"}
     if head.startswith("#!"):
@@ -333,44 +350,44 @@ def kind_of(path: str) -> Facts:
 # Processes
 
 
-def status_of(pid: int | str) -> dict[str, str]:
+def read_process_status(pid: int | str) -> dict[str, str]:
     """Read /proc/PID/status."""
-    lines = (line.partition(":") for line in read(f"/proc/{pid}/status").splitlines())
+    lines = (line.partition(":") for line in read_plain_file(f"/proc/{pid}/status").splitlines())
     return {key: value.strip() for key, _, value in lines}
 
 
-def pids() -> Iterator[int]:
+def list_pids() -> Iterator[int]:
     """Yield all processes."""
     return (int(name) for name in sorted(os.listdir("/proc"), key=len) if name.isdigit())
 
 
-def of_workspace(init: int) -> list[int]:
+def list_workspace_pids(init: int) -> list[int]:
     """List the workspace's processes: those in the control group of its first."""
-    group = read(f"/proc/{init}/cgroup")
-    return [pid for pid in pids() if read(f"/proc/{pid}/cgroup") == group]
+    group = read_plain_file(f"/proc/{init}/cgroup")
+    return [pid for pid in list_pids() if read_plain_file(f"/proc/{pid}/cgroup") == group]
 
 
-def processes(init: int) -> Facts:
+def list_processes(init: int) -> InspectedFacts:
     """Tell who runs what in the workspace."""
-    told = []
-    for pid in of_workspace(init)[:MANY]:
-        status = status_of(pid)
+    listed = []
+    for pid in list_workspace_pids(init)[:MAX_LISTED]:
+        status = read_process_status(pid)
         if status.get("Uid"):
             uid = int(status["Uid"].split()[1])
             ppid, name = int(status["PPid"]), status["Name"]
-            told.append({"pid": pid, "ppid": ppid, "uid": uid, "command": name})
-    return {"init": init, "processes": told}
+            listed.append({"pid": pid, "ppid": ppid, "uid": uid, "command": name})
+    return {"init": init, "processes": listed}
 
 
-def namespaces(init: int) -> Facts:
+def read_namespaces(init: int) -> InspectedFacts:
     """Give the workspace's namespaces beside the host's."""
-    own = {name: namespace(init, name) for name in NAMESPACES}
-    host = {name: namespace(1, name) for name in NAMESPACES}
+    own = {name: read_namespace(init, name) for name in NAMESPACES}
+    host = {name: read_namespace(1, name) for name in NAMESPACES}
     shared = [name for name in NAMESPACES if own[name] and own[name] == host[name]]
     return {"workspace": own, "host": host, "shared": shared}
 
 
-def namespace(pid: int, name: str) -> str | None:
+def read_namespace(pid: int, name: str) -> str | None:
     """Give a namespace's number; None where it may not be read."""
     try:
         return str(os.stat(f"/proc/{pid}/ns/{name}").st_ino)
@@ -378,9 +395,9 @@ def namespace(pid: int, name: str) -> str | None:
         return None
 
 
-def capabilities(init: int) -> Facts:
+def compare_capabilities(init: int) -> InspectedFacts:
     """Compare the workspace's capabilities with the host's."""
-    own, host = status_of(init), status_of(1)
+    own, host = read_process_status(init), read_process_status(1)
     return {
         "bounding": own.get("CapBnd"),
         "host": host.get("CapBnd"),
@@ -389,50 +406,50 @@ def capabilities(init: int) -> Facts:
     }
 
 
-def listening(init: int) -> list[Facts]:
+def list_listeners(init: int) -> list[InspectedFacts]:
     """List the TCP ports that somebody listens on in the workspace's network."""
     found = {}
     for file in ("tcp", "tcp6"):
-        for line in read(f"/proc/{init}/net/{file}", 2**20).splitlines()[1:]:
+        for line in read_plain_file(f"/proc/{init}/net/{file}", 2**20).splitlines()[1:]:
             fields = line.split()
             if len(fields) > 9 and fields[3] == "0A":  # noqa: PLR2004 - see proc_net(5)
                 address, _, port = fields[1].partition(":")
                 found[fields[9]] = {
-                    "address": readable(address),
+                    "address": format_address(address),
                     "port": int(port, 16),
                     "uid": int(fields[7]),
                 }
-    owners = socket_owners(init, set(found)) if found else {}
-    return [entry | owners.get(inode, {}) for inode, entry in found.items()][:MANY]
+    owners = find_socket_owners(init, set(found)) if found else {}
+    return [entry | owners.get(inode, {}) for inode, entry in found.items()][:MAX_LISTED]
 
 
-def readable(address: str) -> str:
+def format_address(address: str) -> str:
     """Write an address of /proc/net/tcp the usual way; the kernel's words are the machine's."""
     raw = bytes.fromhex(address)
     if len(raw) == 4:  # noqa: PLR2004 - bytes of an IPv4 address
         return ".".join(map(str, reversed(raw)))
     if not any(raw):
         return "::"
-    words = b"".join(raw[start : start + 4][::-1] for start in range(0, 16, 4))
-    if words == bytes(15) + b"\1":
+    groups = b"".join(raw[start : start + 4][::-1] for start in range(0, 16, 4))
+    if groups == bytes(15) + b"\1":
         return "::1"
-    return ":".join(words[start : start + 2].hex() for start in range(0, 16, 2))
+    return ":".join(groups[start : start + 2].hex() for start in range(0, 16, 2))
 
 
-def socket_owners(init: int, inodes: set[str]) -> dict[str, Facts]:
+def find_socket_owners(init: int, inodes: set[str]) -> dict[str, InspectedFacts]:
     """Find the processes that hold sockets; the workspace's before others."""
-    workspace = of_workspace(init)
-    owners: dict[str, Facts] = {}
-    for pid in dict.fromkeys([*workspace, *pids()]):
+    workspace = list_workspace_pids(init)
+    owners: dict[str, InspectedFacts] = {}
+    for pid in dict.fromkeys([*workspace, *list_pids()]):
         if len(owners) == len(inodes):
             break
-        for inode in sockets_of(pid) & inodes - owners.keys():
-            command = status_of(pid).get("Name", "")
+        for inode in list_sockets(pid) & inodes - owners.keys():
+            command = read_process_status(pid).get("Name", "")
             owners[inode] = {"pid": pid, "program": command, "in_workspace": pid in workspace}
     return owners
 
 
-def sockets_of(pid: int) -> set[str]:
+def list_sockets(pid: int) -> set[str]:
     """List a process's sockets."""
     held = set()
     try:
@@ -447,15 +464,15 @@ def sockets_of(pid: int) -> set[str]:
 
 def error_name(error: OSError) -> str:
     """Name the few errors that a path gives."""
-    return ERRORS.get(error.errno or 0, f"errno {error.errno}")
+    return ERROR_NAMES.get(error.errno or 0, f"errno {error.errno}")
 
 
-ERRORS = {2: "ENOENT", 13: "EACCES", 20: "ENOTDIR", 40: "ELOOP", 36: "ENAMETOOLONG", 5: "EIO"}
-LOOKS: Mapping[str, Callable[[int], Any]] = {
-    "processes": processes,
-    "namespaces": namespaces,
-    "capabilities": capabilities,
-    "listening": listening,
+ERROR_NAMES = {2: "ENOENT", 13: "EACCES", 20: "ENOTDIR", 40: "ELOOP", 36: "ENAMETOOLONG", 5: "EIO"}
+INSPECTIONS: Mapping[str, Callable[[int], Any]] = {
+    "processes": list_processes,
+    "namespaces": read_namespaces,
+    "capabilities": compare_capabilities,
+    "listening": list_listeners,
 }
 
 if __name__ == "__main__":

@@ -9,47 +9,49 @@ from collections.abc import Mapping
 from typing import Any
 
 from hardgate.ansible.action import Action
-from hardgate.ansible.task_result import Step, Values, take_step
-from hardgate.engine.client import shared_client
+from hardgate.ansible.task_result import StepFunction, TaskArguments, perform_step
+from hardgate.engine.client import get_shared_client
 from hardgate.host import restart, workspace
-from hardgate.host.observer import Lookout, TestHost
+from hardgate.host.observer import Observer, TestHost
 from hardgate.host.workspace import Workspace, WorkspaceRequest
 
 
-def create(values: Values) -> dict[str, Any]:
+def create_workspace_step(values: TaskArguments) -> dict[str, Any]:
     """Create the volumes and the container."""
     host = TestHost.from_json(values["host"])
-    made = workspace.create(
-        shared_client(host.engine_url), WorkspaceRequest.from_json(values["request"])
+    made = workspace.create_workspace(
+        get_shared_client(host.engine_url), WorkspaceRequest.from_json(values["request"])
     )
     return {"workspace": made.to_json()}
 
 
-def assert_ownership(values: Values) -> dict[str, Any]:
+def require_root_volumes_step(values: TaskArguments) -> dict[str, Any]:
     """See that the volumes are root's."""
     host = TestHost.from_json(values["host"])
-    workspace.assert_ownership(Lookout.at(host), Workspace.from_json(values["workspace"]))
+    workspace.require_root_volumes(
+        Observer.for_host(host), Workspace.from_json(values["workspace"])
+    )
     return {}
 
 
-def start(values: Values) -> dict[str, Any]:
+def start_workspace_step(values: TaskArguments) -> dict[str, Any]:
     """Start the image's entrypoint."""
     host = TestHost.from_json(values["host"])
-    started = workspace.start(
-        shared_client(host.engine_url),
+    started = workspace.start_workspace(
+        get_shared_client(host.engine_url),
         Workspace.from_json(values["workspace"]),
         WorkspaceRequest.from_json(values["request"]),
     )
     return {"workspace": started.to_json()}
 
 
-def wait(values: Values) -> dict[str, Any]:
+def wait_until_ready_step(values: TaskArguments) -> dict[str, Any]:
     """Wait until it is ready, or its time is over; the guard's facts, and no verdict."""
     host = TestHost.from_json(values["host"])
     return {
         "readiness": workspace.wait_until_ready(
-            shared_client(host.engine_url),
-            Lookout.at(host),
+            get_shared_client(host.engine_url),
+            Observer.for_host(host),
             Workspace.from_json(values["workspace"]),
             seconds=float(values["seconds"]),
             token_promised=bool(values["token_promised"]),
@@ -57,63 +59,65 @@ def wait(values: Values) -> dict[str, Any]:
     }
 
 
-def import_adapter(values: Values) -> dict[str, Any]:
+def import_adapter_step(values: TaskArguments) -> dict[str, Any]:
     """Import the adapter without the entrypoint."""
     host = TestHost.from_json(values["host"])
-    seen = restart.import_adapter(
-        shared_client(host.engine_url),
+    observation = restart.import_adapter(
+        get_shared_client(host.engine_url),
         WorkspaceRequest.from_json(values["request"]),
         values["script"],
         int(values["agent_uid"]),
     )
-    return {"observation": restart.to_json(seen)}
+    return {"observation": restart.observation_to_json(observation)}
 
 
-def _setting(values: Values) -> restart.Setting:
+def _make_restart_context(values: TaskArguments) -> restart.RestartContext:
     host = TestHost.from_json(values["host"])
-    return restart.Setting(
-        client=shared_client(host.engine_url),
-        lookout=Lookout.at(host),
+    return restart.RestartContext(
+        client=get_shared_client(host.engine_url),
+        observer=Observer.for_host(host),
         workspace=Workspace.from_json(values["workspace"]),
         request=WorkspaceRequest.from_json(values["request"]),
         agent_uid=int(values["agent_uid"]),
     )
 
 
-def end(values: Values) -> dict[str, Any]:
+def stop_and_observe_step(values: TaskArguments) -> dict[str, Any]:
     """Stop it, and say how it ended."""
-    seen, workload = restart.end(_setting(values))
-    return {"workload": workload, "observation": restart.to_json(seen)}
+    observation, workload = restart.stop_and_observe(_make_restart_context(values))
+    return {"workload": workload, "observation": restart.observation_to_json(observation)}
 
 
-def again(values: Values) -> dict[str, Any]:
+def restart_workspace_step(values: TaskArguments) -> dict[str, Any]:
     """Put a new container in its place, on the same volumes."""
-    running, seen = restart.start_again(
-        _setting(values),
+    running, observation = restart.restart_workspace(
+        _make_restart_context(values),
         values["readiness"],
         values["workload"] or None,
         seconds=float(values["seconds"]),
         token_promised=bool(values["token_promised"]),
     )
-    return {"workspace": running.to_json(), "observation": restart.to_json(seen)}
+    return {"workspace": running.to_json(), "observation": restart.observation_to_json(observation)}
 
 
-def stop(values: Values) -> dict[str, Any]:
+def stop_workspace_step(values: TaskArguments) -> dict[str, Any]:
     """Stop it."""
     host = TestHost.from_json(values["host"])
-    workspace.stop(shared_client(host.engine_url), Workspace.from_json(values["workspace"]))
+    workspace.stop_workspace(
+        get_shared_client(host.engine_url), Workspace.from_json(values["workspace"])
+    )
     return {}
 
 
-STEPS: Mapping[str, Step] = {
-    "create": create,
-    "assert_ownership": assert_ownership,
-    "start": start,
-    "wait": wait,
-    "import_adapter": import_adapter,
-    "end": end,
-    "again": again,
-    "stop": stop,
+STEPS: Mapping[str, StepFunction] = {
+    "create": create_workspace_step,
+    "assert_ownership": require_root_volumes_step,
+    "start": start_workspace_step,
+    "wait": wait_until_ready_step,
+    "import_adapter": import_adapter_step,
+    "end": stop_and_observe_step,
+    "again": restart_workspace_step,
+    "stop": stop_workspace_step,
 }
 CHANGING = frozenset({"create", "start", "end", "again", "stop"})
 
@@ -121,6 +125,6 @@ CHANGING = frozenset({"create", "start", "end", "again", "stop"})
 class ActionModule(Action):
     """Dispatch one task's `step`."""
 
-    def work(self, values: Values) -> Mapping[str, Any]:
+    def perform_task(self, values: TaskArguments) -> Mapping[str, Any]:
         """Take the step."""
-        return take_step(values, STEPS, changing=CHANGING)
+        return perform_step(values, STEPS, changing=CHANGING)

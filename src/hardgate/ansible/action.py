@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from hardgate.ansible.task_result import Values, answer
+from hardgate.ansible.task_result import TaskArguments, answer_task
 
 
 class Action(ActionBase):  # type: ignore[misc]
@@ -16,7 +16,7 @@ class Action(ActionBase):  # type: ignore[misc]
 
     _requires_connection = False
 
-    def work(self, values: Values) -> Mapping[str, Any]:
+    def perform_task(self, values: TaskArguments) -> Mapping[str, Any]:
         """Do what one task asks for, and give what is to be registered."""
         raise NotImplementedError
 
@@ -25,4 +25,4 @@ class Action(ActionBase):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """Answer Ansible."""
         super().run(tmp, task_vars)
-        return answer(lambda: self.work(self._task.args))
+        return answer_task(lambda: self.perform_task(self._task.args))

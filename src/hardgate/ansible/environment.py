@@ -12,7 +12,7 @@ from hardgate.errors import PlaybookError
 from hardgate.resources import ROLES
 
 
-def environment_of(
+def build_ansible_environment(
     caller: Mapping[str, str],
     folder: Path,
     *,
@@ -35,22 +35,22 @@ def environment_of(
     kept = {
         name: value
         for name, value in caller.items()
-        if not name.startswith(_ANSIBLES_OWN) and name not in _STRAYS
+        if not name.startswith(_DROPPED_PREFIXES) and name not in _DROPPED_VARIABLES
     }
-    needed = {name: callback[name] for name in _CALLBACKS_OWN if name in callback}
+    needed = {name: callback[name] for name in _CALLBACK_VARIABLES if name in callback}
     return {
         **kept,
         **needed,
-        **_fixed_settings(folder),
-        **(_reach(caller, folder) if elsewhere else {}),
-        **_import_path(caller),
+        **_build_fixed_settings(folder),
+        **(_build_connection_settings(caller, folder) if elsewhere else {}),
+        **_build_python_path(caller),
         "PATH": programs,
     }
 
 
-_ANSIBLES_OWN = ("ANSIBLE_", "AWX_")
-_STRAYS = frozenset({"LANGUAGE", "ORIGINAL_STDOUT_CALLBACK", "AD_HOC_COMMAND_ID"})
-_CALLBACKS_OWN = (
+_DROPPED_PREFIXES = ("ANSIBLE_", "AWX_")
+_DROPPED_VARIABLES = frozenset({"LANGUAGE", "ORIGINAL_STDOUT_CALLBACK", "AD_HOC_COMMAND_ID"})
+_CALLBACK_VARIABLES = (
     "ANSIBLE_CALLBACK_PLUGINS",
     "ANSIBLE_STDOUT_CALLBACK",
     "AWX_ISOLATED_DATA_DIR",
@@ -59,7 +59,7 @@ _CALLBACKS_OWN = (
 )
 
 
-_REACHING = (
+_CONNECTION_VARIABLES = (
     *("ANSIBLE_REMOTE_USER", "ANSIBLE_PRIVATE_KEY_FILE", "ANSIBLE_CONNECTION_PASSWORD_FILE"),
     *("ANSIBLE_BECOME_PASSWORD_FILE", "ANSIBLE_SSH_COMMON_ARGS", "ANSIBLE_SSH_EXTRA_ARGS"),
     *("ANSIBLE_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_IDENTITY_LIST", "ANSIBLE_HOST_KEY_CHECKING"),
@@ -67,7 +67,7 @@ _REACHING = (
 )
 
 
-def _reach(caller: Mapping[str, str], folder: Path) -> dict[str, str]:
+def _build_connection_settings(caller: Mapping[str, str], folder: Path) -> dict[str, str]:
     """Say how hosts are reached: by any inventory, over connections that end with the play."""
     return {
         "ANSIBLE_INVENTORY_ENABLED": "host_list,script,auto,yaml,ini,toml",
@@ -76,11 +76,11 @@ def _reach(caller: Mapping[str, str], folder: Path) -> dict[str, str]:
         "ANSIBLE_REMOTE_TMP": "/tmp",  # noqa: S108 - Ansible makes a private folder in it
         "ANSIBLE_SSH_CONTROL_PATH": f"{folder}/%%C",
         "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=10s",
-        **{name: caller[name] for name in _REACHING if name in caller},
+        **{name: caller[name] for name in _CONNECTION_VARIABLES if name in caller},
     }
 
 
-def _fixed_settings(folder: Path) -> dict[str, str]:
+def _build_fixed_settings(folder: Path) -> dict[str, str]:
     private = str(folder)
     return {
         # No setting made an empty play measurably faster (its second goes into imports): these
@@ -102,7 +102,7 @@ def _fixed_settings(folder: Path) -> dict[str, str]:
     }
 
 
-def _import_path(caller: Mapping[str, str]) -> dict[str, str]:
+def _build_python_path(caller: Mapping[str, str]) -> dict[str, str]:
     """Let our plugins import this very package, also from a checkout that is not installed."""
     home = Path(hardgate.__file__).resolve().parents[1]
     if home.name in {"site-packages", "dist-packages"}:

@@ -29,21 +29,21 @@ from typing import Any
 from ansible_runner.interface import init_runner
 from ansible_runner.utils import get_callback_dir
 
-from hardgate.ansible.environment import environment_of
+from hardgate.ansible.environment import build_ansible_environment
 from hardgate.ansible.inventory import Inventory
 from hardgate.errors import PlaybookError, UsageError
-from hardgate.process import Finished, run
+from hardgate.process import CommandResult, run_command
 from hardgate.resources import PLAYBOOKS
 
 Event = dict[str, Any]
 
-PATIENCE = 5.0
+PLAY_TERMINATE_SECONDS = 5.0
 """Seconds between the polite and the impolite end of a play that is broken off."""
 
-EVIDENCE_LINES = 60
+PLAY_EVIDENCE_LINES = 60
 """How much of Ansible's own words is kept for a play that did not get to a task."""
 
-_SPEAKS_FOR_ITSELF = frozenset({"fail", "assert"})
+_SELF_EXPLAINING_ACTIONS = frozenset({"fail", "assert"})
 """Actions whose message was written for the reader, and needs no task's name before it."""
 
 
@@ -65,7 +65,7 @@ class PlayEnd:
     """Hosts of an inventory that Ansible lost, or never reached."""
 
 
-def unsafe(value: Any) -> Any:
+def mark_unsafe(value: Any) -> Any:
     """Mark every string in `value` as text that Ansible must not read as a template.
 
     https://docs.ansible.com/ansible/latest/playbook_guide/playbooks_advanced_syntax.html
@@ -73,13 +73,13 @@ def unsafe(value: Any) -> Any:
     if isinstance(value, str):
         return {"__ansible_unsafe": value}
     if isinstance(value, Mapping):
-        return {key: unsafe(item) for key, item in value.items()}
+        return {key: mark_unsafe(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return [unsafe(item) for item in value]
+        return [mark_unsafe(item) for item in value]
     return value
 
 
-def play(
+def run_playbook(
     playbook: str,
     extra_vars: Mapping[str, Any],
     *,
@@ -98,35 +98,35 @@ def play(
     machine a task that fails is raised too; of an inventory's hosts, how each ended is the answer.
     """
     started = time.monotonic()
-    course = _Course(
+    progress = _PlayProgress(
         playbook=playbook,
         on_event=on_event,
         interrupt=interrupt,
         deadline=None if timeout is None else started + timeout,
         by_host=inventory is not None,
     )
-    with _signals_held_back(course), _private_folder(directory) as folder:
-        _write(folder / "env" / "extravars", json.dumps(dict(extra_vars)))
+    with _hold_back_signals(progress), _make_play_folder(directory) as folder:
+        _write_private_file(folder / "env" / "extravars", json.dumps(dict(extra_vars)))
         runner = init_runner(
             private_data_dir=str(folder),
             playbook=str(PLAYBOOKS / playbook),
-            **_whereabouts(inventory),
-            settings=_SETTINGS,
+            **_make_inventory_settings(inventory),
+            settings=_RUNNER_SETTINGS,
             quiet=quiet,
-            event_handler=course.handle,
-            cancel_callback=course.is_over,
+            event_handler=progress.handle_event,
+            cancel_callback=progress.is_over,
         )
-        runner.config.env = environment_of(
+        runner.config.env = build_ansible_environment(
             environment or os.environ,
             folder,
             callback={**runner.config.env, "ANSIBLE_CALLBACK_PLUGINS": get_callback_dir()},
             elsewhere=inventory is not None,
         )
         runner.run()
-    return course.end(runner.rc, time.monotonic() - started)
+    return progress.conclude_play(runner.rc, time.monotonic() - started)
 
 
-_SETTINGS = {
+_RUNNER_SETTINGS = {
     # How long a signal or a deadline may go unnoticed; the runner looks up this often.
     "pexpect_timeout": 0.2,
     # The events are handed over as they come, and nothing is to be left on the disk.
@@ -135,7 +135,7 @@ _SETTINGS = {
 
 
 @dataclass(kw_only=True)
-class _Course:
+class _PlayProgress:
     """What is known of a play while it runs: the one thing here that changes."""
 
     playbook: str
@@ -146,15 +146,15 @@ class _Course:
     pid: int | None = None
     stats: Mapping[str, Any] | None = None
     failure: Mapping[str, Any] | None = None
-    words: deque[str] = field(default_factory=lambda: deque(maxlen=EVIDENCE_LINES))
+    output_lines: deque[str] = field(default_factory=lambda: deque(maxlen=PLAY_EVIDENCE_LINES))
     raised: BaseException | None = None
     held_signal: int | None = None
-    over: str = ""
+    end_reason: str = ""
 
-    def handle(self, event: Event) -> bool:
+    def handle_event(self, event: Event) -> bool:
         """Take in one event. False: the runner need not write it down."""
         self.pid = event.get("pid") or self.pid
-        self.words.extend(event.get("stdout", "").splitlines())
+        self.output_lines.extend(event.get("stdout", "").splitlines())
         kind, data = event.get("event"), event.get("event_data", {})
         if kind == "playbook_on_stats":
             self.stats = data
@@ -171,13 +171,13 @@ class _Course:
 
     def is_over(self) -> bool:
         """Say whether the play must end now, and end it."""
-        if not self.over:
-            self.over = self._reason()
-            if self.over and self.pid is not None:
-                _end(self.pid)
-        return bool(self.over)
+        if not self.end_reason:
+            self.end_reason = self._find_end_reason()
+            if self.end_reason and self.pid is not None:
+                _terminate_play(self.pid)
+        return bool(self.end_reason)
 
-    def _reason(self) -> str:
+    def _find_end_reason(self) -> str:
         if self.raised is not None:
             return "its events could not be taken in"
         if self.held_signal is not None:
@@ -188,47 +188,49 @@ class _Course:
             return "its time was over"
         return ""
 
-    def end(self, status: int, seconds: float) -> PlayEnd:
+    def conclude_play(self, status: int, seconds: float) -> PlayEnd:
         """Tell how it ended, or raise."""
         if self.raised is not None:
             raise self.raised
-        if self.over and status:
-            kind = PlaybookError if self.over == "its time was over" else PlayInterruptedError
-            raise kind(f"Play '{self.playbook}' was broken off: {self.over}.")
+        if self.end_reason and status:
+            kind = PlaybookError if self.end_reason == "its time was over" else PlayInterruptedError
+            raise kind(f"Play '{self.playbook}' was broken off: {self.end_reason}.")
         if self.stats is None or (status and not self.by_host):
-            raise self._error(status)
+            raise self._make_play_error(status)
         return PlayEnd(
-            ok=_total(self.stats, "ok"),
-            changed=_total(self.stats, "changed"),
-            skipped=_total(self.stats, "skipped"),
+            ok=_sum_stats(self.stats, "ok"),
+            changed=_sum_stats(self.stats, "changed"),
+            skipped=_sum_stats(self.stats, "skipped"),
             seconds=seconds,
             failed=tuple(sorted(self.stats.get("failures", {}))),
             unreachable=tuple(sorted(self.stats.get("dark", {}))),
         )
 
-    def _error(self, status: int) -> PlaybookError:
+    def _make_play_error(self, status: int) -> PlaybookError:
         if self.failure is not None:
-            return failure_of(self.failure)
+            return make_task_error(self.failure)
         return PlaybookError(
             f"Play '{self.playbook}' ended with status {status} before any task failed.",
             "Read what Ansible said.",
-            evidence="\n".join(self.words).strip(),
+            evidence="\n".join(self.output_lines).strip(),
         )
 
 
-def failure_of(data: Mapping[str, Any]) -> PlaybookError:
+def make_task_error(data: Mapping[str, Any]) -> PlaybookError:
     """Tell a failed task, from its event's data: what it is, and all that it said."""
-    result = _first_failed(data.get("res", {}))
+    result = _find_failed_item(data.get("res", {}))
     message = str(result.get("msg") or "It gave no reason.").strip()
-    said = [str(result.get(key) or "").strip() for key in ("stderr", "stdout")]
+    outputs = [str(result.get(key) or "").strip() for key in ("stderr", "stdout")]
     action = str(data.get("task_action", "")).rpartition(".")[2]
     first, _, rest = message.partition("\n")
-    if action not in _SPEAKS_FOR_ITSELF:
+    if action not in _SELF_EXPLAINING_ACTIONS:
         first = f"Task '{data.get('task', '')}' failed: {first.rstrip('.')}."
-    return PlaybookError(first, evidence="\n".join(part for part in (rest, *said) if part).strip())
+    return PlaybookError(
+        first, evidence="\n".join(part for part in (rest, *outputs) if part).strip()
+    )
 
 
-def _first_failed(result: Mapping[str, Any]) -> Mapping[str, Any]:
+def _find_failed_item(result: Mapping[str, Any]) -> Mapping[str, Any]:
     """Find the item that failed in a task with a loop, whose own message names none."""
     for item in result.get("results", ()):
         if item.get("failed"):
@@ -236,18 +238,18 @@ def _first_failed(result: Mapping[str, Any]) -> Mapping[str, Any]:
     return result
 
 
-def _total(stats: Mapping[str, Any], key: str) -> int:
+def _sum_stats(stats: Mapping[str, Any], key: str) -> int:
     return sum(stats.get(key, {}).values())
 
 
-def _end(pid: int) -> None:
+def _terminate_play(pid: int) -> None:
     """Ask ansible-playbook to end with its workers, which are in sessions of their own.
 
     The runner itself only knows how to kill, and would leave these workers' commands behind.
     """
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PLAY_TERMINATE_SECONDS
         while time.monotonic() < deadline and not _has_ended(pid):
             time.sleep(0.05)
 
@@ -260,19 +262,19 @@ def _has_ended(pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def _private_folder(directory: Path | None) -> Iterator[Path]:
+def _make_play_folder(directory: Path | None) -> Iterator[Path]:
     """Make a folder that only this user can look into, and remove it with all it holds."""
     folder = Path(tempfile.mkdtemp(prefix="hardgate-play-", dir=directory)).resolve()
     try:
         (folder / "env").mkdir(mode=0o700)
-        _write(folder / "env" / "ansible.cfg", "")
+        _write_private_file(folder / "env" / "ansible.cfg", "")
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def _signals_held_back(course: _Course) -> Iterator[None]:
+def _hold_back_signals(progress: _PlayProgress) -> Iterator[None]:
     """Let SIGINT and SIGTERM end the play first, and reach the caller's handlers afterwards.
 
     A handler that raises would come out of the runner in mid-play, and leave the play behind.
@@ -281,36 +283,36 @@ def _signals_held_back(course: _Course) -> Iterator[None]:
         yield
         return
 
-    def hold(number: int, _frame: object) -> None:
-        course.held_signal = number
+    def hold_signal(number: int, _frame: object) -> None:
+        progress.held_signal = number
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
         if before[number] is not signal.SIG_IGN:
-            signal.signal(number, hold)
+            signal.signal(number, hold_signal)
     try:
         yield
     finally:
         for number in numbers:
             signal.signal(number, before[number])
-        if course.held_signal is not None:
-            signal.raise_signal(course.held_signal)
+        if progress.held_signal is not None:
+            signal.raise_signal(progress.held_signal)
 
 
-def _write(path: Path, text: str) -> None:
+def _write_private_file(path: Path, text: str) -> None:
     path.touch(mode=0o600)
     path.write_text(text, encoding="utf-8")
 
 
-def hosts_of(inventory: Inventory) -> tuple[str, ...]:
+def list_inventory_hosts(inventory: Inventory) -> tuple[str, ...]:
     """Name the hosts that a play on an inventory is for, sorted; UsageError where there are none.
 
     They are asked for first: a host that no event ever tells of is missed all the same.
     """
-    words = ["all", "--list-hosts", "--inventory", str(inventory.path.resolve())]
-    words += ["--limit", inventory.limit] if inventory.limit else []
-    listed = _ask("ansible", words)
+    arguments = ["all", "--list-hosts", "--inventory", str(inventory.path.resolve())]
+    arguments += ["--limit", inventory.limit] if inventory.limit else []
+    listed = _run_ansible_tool("ansible", arguments)
     hosts = sorted(line.strip() for line in listed.stdout.splitlines()[1:])
     if not listed.ok or not hosts:
         raise UsageError(
@@ -322,45 +324,45 @@ def hosts_of(inventory: Inventory) -> tuple[str, ...]:
     return tuple(hosts)
 
 
-def groups_of(inventory: Inventory) -> dict[str, tuple[str, ...]]:
+def read_inventory_groups(inventory: Inventory) -> dict[str, tuple[str, ...]]:
     """Give the inventory's groups with all of their hosts, those of their children too."""
-    words = ["--list", "--inventory", str(inventory.path.resolve())]
-    listed = _ask("ansible-inventory", words)
+    arguments = ["--list", "--inventory", str(inventory.path.resolve())]
+    listed = _run_ansible_tool("ansible-inventory", arguments)
     if not listed.ok:
         raise UsageError(
             f"The groups of the inventory '{inventory.path}' cannot be read.",
             "Look at it by 'ansible-inventory --graph'.",
             evidence=listed.stderr.strip(),
         )
-    told: dict[str, dict[str, list[str]]] = json.loads(listed.stdout)
-    groups = {name: group for name, group in told.items() if name != "_meta"}
-    return {name: tuple(dict.fromkeys(_members(name, groups))) for name in groups}
+    listing: dict[str, dict[str, list[str]]] = json.loads(listed.stdout)
+    groups = {name: group for name, group in listing.items() if name != "_meta"}
+    return {name: tuple(dict.fromkeys(_iterate_group_hosts(name, groups))) for name in groups}
 
 
-def _members(name: str, groups: Mapping[str, Mapping[str, list[str]]]) -> Iterator[str]:
+def _iterate_group_hosts(name: str, groups: Mapping[str, Mapping[str, list[str]]]) -> Iterator[str]:
     group = groups.get(name, {})
     yield from group.get("hosts", ())
     for child in group.get("children", ()):
-        yield from _members(child, groups)
+        yield from _iterate_group_hosts(child, groups)
 
 
-def _ask(program: str, words: Sequence[str]) -> Finished:
+def _run_ansible_tool(program: str, arguments: Sequence[str]) -> CommandResult:
     """Run one of Ansible's small programs, under the settings of a play elsewhere."""
-    with _private_folder(None) as folder:
-        environment = environment_of(os.environ, folder, callback={}, elsewhere=True)
+    with _make_play_folder(None) as folder:
+        environment = build_ansible_environment(os.environ, folder, callback={}, elsewhere=True)
         found = shutil.which(program, path=environment["PATH"]) or program
-        return run([found, *words], env=environment)
+        return run_command([found, *arguments], env=environment)
 
 
-def _whereabouts(inventory: Inventory | None) -> dict[str, Any]:
+def _make_inventory_settings(inventory: Inventory | None) -> dict[str, Any]:
     """Say to ansible-runner where a play is to run."""
     if inventory is None:
-        return {"inventory": _this_machine()}
-    words = {"inventory": str(inventory.path.resolve()), "forks": inventory.forks}
-    return words | ({"limit": inventory.limit} if inventory.limit else {})
+        return {"inventory": _make_local_inventory()}
+    settings = {"inventory": str(inventory.path.resolve()), "forks": inventory.forks}
+    return settings | ({"limit": inventory.limit} if inventory.limit else {})
 
 
-def _this_machine() -> dict[str, Any]:
+def _make_local_inventory() -> dict[str, Any]:
     """Name this machine alone, as data: a line of text would break at a space in a path."""
     return {
         "all": {

@@ -8,37 +8,37 @@ from requests.exceptions import RequestException
 
 from hardgate.errors import HardgateError
 
-Values = Mapping[str, Any]
+TaskArguments = Mapping[str, Any]
 """What stands in a task."""
-Step = Callable[[Values], Mapping[str, Any]]
+StepFunction = Callable[[TaskArguments], Mapping[str, Any]]
 
-ERROR = "hardgate_error"
+ERROR_KEY = "hardgate_error"
 """The key under which a failed task carries problem, remedy and evidence."""
 
 
-def take_step(
-    values: Values, steps: Mapping[str, Step], *, changing: frozenset[str]
+def perform_step(
+    values: TaskArguments, steps: Mapping[str, StepFunction], *, changing: frozenset[str]
 ) -> dict[str, Any]:
     """Take the step that a task names as its `step`."""
     name = values["step"]
     return {"changed": name in changing, **steps[name](values)}
 
 
-def answer(work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+def answer_task(work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
     """Do a task's work; a failed task means that nobody could look, never that a probe said no."""
     try:
         return {"changed": False, **work()}
     except HardgateError as error:
-        return _failure(error.problem, error.remedy, error.evidence)
+        return _make_failure(error.problem, error.remedy, error.evidence)
     except APIError as error:
-        return _failure(f"The engine refused: {error.explanation or error}")
+        return _make_failure(f"The engine refused: {error.explanation or error}")
     except (DockerException, RequestException, OSError) as error:
-        return _failure(f"The engine could not be reached: {error}")
+        return _make_failure(f"The engine could not be reached: {error}")
 
 
-def _failure(problem: str, remedy: str = "", evidence: str = "") -> dict[str, Any]:
+def _make_failure(problem: str, remedy: str = "", evidence: str = "") -> dict[str, Any]:
     return {
         "failed": True,
         "msg": f"{problem} {remedy}".strip(),
-        ERROR: {"problem": problem, "remedy": remedy, "evidence": evidence},
+        ERROR_KEY: {"problem": problem, "remedy": remedy, "evidence": evidence},
     }

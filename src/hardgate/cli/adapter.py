@@ -2,36 +2,40 @@
 
 from collections.abc import Iterator, Sequence
 
-from hardgate.cli.options import add_template_options, contract_of, inquiry_of
-from hardgate.cli.parser import Parser
-from hardgate.pipeline.adapter_tests import look
-from hardgate.pipeline.check import Point
-from hardgate.pipeline.session import Inquiry
+from hardgate.cli.options import add_template_options, load_requested_contract, make_session
+from hardgate.cli.parser import CommandParser
+from hardgate.pipeline.adapter_tests import run_adapter_tests
+from hardgate.pipeline.check import Check
+from hardgate.pipeline.session import Session
 from hardgate.pipeline.template import Template
-from hardgate.report.folder import Folder
+from hardgate.report.folder import ReportFolder
 
-LOG = "adapter.log"
+ADAPTER_LOG = "adapter.log"
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run them, and leave an answer."""
-    parser = Parser("adapter", "Run the template's own unit tests; none executed is red.")
+    parser = CommandParser("adapter", "Run the template's own unit tests; none executed is red.")
     add_template_options(parser)
-    values = parser.read(words)
-    template = Template.find(values.context, values.dockerfile)
-    inquiry = inquiry_of(values, "adapter", template.root, contract_of(values).sha256)
+    values = parser.parse_argv(argv)
+    template = Template.from_folder(values.context, values.dockerfile)
+    inquiry = make_session(values, "adapter", template.root, load_requested_contract(values).sha256)
 
-    def run(inquiry: Inquiry, folder: Folder) -> Iterator[Point]:
+    def run_unit_tests(session: Session, folder: ReportFolder) -> Iterator[Check]:
         with (
-            inquiry.console.step("Run the template's unit tests") as step,
-            folder.open_log(LOG, inquiry.console.redactor) as log,
+            session.console.step("Run the template's unit tests") as step,
+            folder.open_log(ADAPTER_LOG, session.console.redactor) as log,
         ):
 
-            def write(line: str) -> None:
+            def log_line(line: str) -> None:
                 log.write(f"{line}\n")
-                step.tell(line)
+                step.show_progress(line)
 
-            yield from look(template, write)
+            yield from run_adapter_tests(template, log_line)
 
-    where = template.name_of(template.context)
-    return int(inquiry.run(f"template {where}, its unit tests in an environment of their own", run))
+    where = template.relative_to_root(template.context)
+    return int(
+        inquiry.run_checks(
+            f"template {where}, its unit tests in an environment of their own", run_unit_tests
+        )
+    )

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hardgate.cli.parser import Parser
+from hardgate.cli.parser import CommandParser
 from hardgate.engine import image
 from hardgate.engine.base_image import ensure_base
 from hardgate.engine.client import find_engine
@@ -40,9 +40,9 @@ def add_build_options(parser: argparse.ArgumentParser, *, base: str = "--base") 
     )
 
 
-def read_build(values: argparse.Namespace) -> image.BuildRequest:
+def read_build_request(values: argparse.Namespace) -> image.BuildRequest:
     """Make a request of the options; see `image.make_request` for the errors."""
-    return image.make_request(
+    return image.make_build_request(
         values.context or ".",
         values.dockerfile,
         values.build_arg,
@@ -51,19 +51,26 @@ def read_build(values: argparse.Namespace) -> image.BuildRequest:
     )
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Build, and print the digest on standard output."""
-    parser = Parser("build", "Build an image as the gate would, and print its digest.")
+    parser = CommandParser("build", "Build an image as the gate would, and print its digest.")
     add_build_options(parser)
-    values = parser.read(words)
-    request = read_build(values)
+    values = parser.parse_argv(argv)
+    request = read_build_request(values)
     console = Console(sys.stderr)
     engine = find_engine()
     base = ""
     if request.wants_base():
-        base = ensure_base(engine, file=values.base, refresh=values.refresh_base, say=console.note)
+        base = ensure_base(
+            engine,
+            file=values.base,
+            refresh=values.refresh_base,
+            report_progress=console.print_notice,
+        )
     with console.step("Build the image") as step:
         buildx = image.has_buildx(request.environment)
-        built = image.build_for(engine, request, base, buildx=buildx, write=step.tell)
+        built = image.build_for_engine(
+            engine, request, base, buildx=buildx, write=step.show_progress
+        )
     print(built.digest)
     return 0

@@ -3,44 +3,50 @@
 import json
 from collections.abc import Sequence
 
-from hardgate.cli.parser import Parser
+from hardgate.cli.parser import CommandParser
 from hardgate.errors import UsageError
 from hardgate.model.contract import Contract, load_contract
-from hardgate.model.contract_diff import differences
+from hardgate.model.contract_diff import diff_contracts
 from hardgate.redaction import Redactor
-from hardgate.report.contract_diff import exit_code, lines, told
-from hardgate.schema.source import plain_origin, read_pin
-from hardgate.text.plain import plain
-from hardgate.text.typo import guess
+from hardgate.report.contract_diff import diff_exit_code, diff_to_json, format_diff
+from hardgate.schema.source import read_pin, strip_credentials
+from hardgate.text.plain import strip_control_codes
+from hardgate.text.typo import suggest_choice
 
 ABOUT = "Say what contract B will demand that contract A did not."
-CODES = (
+EXIT_CODES_HELP = (
     "Exit codes: 0 B demands nothing new, 1 B demands more, 2 the command or a contract is wrong."
 )
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Answer a question about contracts; there is one so far."""
-    if words[:1] != ["diff"] and words[:1] not in (["-h"], ["--help"]):
-        asked = words[0] if words else ""
+    if argv[:1] != ["diff"] and argv[:1] not in (["-h"], ["--help"]):
+        subcommand = argv[0] if argv else ""
         raise UsageError(
-            f"'hardgate contract' does not know '{asked}'." if asked else "Nothing was asked.",
-            guess(asked, ["diff"]) or "Use 'hardgate contract diff A B'.",
+            f"'hardgate contract' does not know '{subcommand}'."
+            if subcommand
+            else "Nothing was asked.",
+            suggest_choice(subcommand, ["diff"]) or "Use 'hardgate contract diff A B'.",
         )
-    values = _parser().read(words[1:] if words[0] == "diff" else words)
-    before = _load(values.a, values.a_sha256, "--a-sha256")
-    after = _load(values.b, values.b_sha256, "--b-sha256")
-    changes = differences(before, after)
+    values = _make_diff_parser().parse_argv(argv[1:] if argv[0] == "diff" else argv)
+    before = _load_pinned_contract(values.a, values.a_sha256, "--a-sha256")
+    after = _load_pinned_contract(values.b, values.b_sha256, "--b-sha256")
+    changes = diff_contracts(before, after)
     if values.json:
-        clean = Redactor().value(told(before, after, changes))
+        clean = Redactor().redact_value(diff_to_json(before, after, changes))
         print(json.dumps(clean, indent=2))
     else:
-        print(Redactor().text(plain("\n".join(lines(before, after, changes)))))
-    return int(exit_code(changes))
+        print(
+            Redactor().redact_text(
+                strip_control_codes("\n".join(format_diff(before, after, changes)))
+            )
+        )
+    return int(diff_exit_code(changes))
 
 
-def _parser() -> Parser:
-    parser = Parser("contract diff", f"{ABOUT} {CODES}")
+def _make_diff_parser() -> CommandParser:
+    parser = CommandParser("contract diff", f"{ABOUT} {EXIT_CODES_HELP}")
     parser.add_argument("a", metavar="A", help="what images were verified by; a file or a URL")
     parser.add_argument("b", metavar="B", help="what they will be verified by; a file or a URL")
     parser.add_argument("--a-sha256", type=read_pin, metavar="HEX", help="pin A's bytes")
@@ -49,10 +55,10 @@ def _parser() -> Parser:
     return parser
 
 
-def _load(origin: str, sha256: str | None, option: str) -> Contract:
+def _load_pinned_contract(origin: str, sha256: str | None, option: str) -> Contract:
     if "://" in origin and not sha256:
         raise UsageError(
-            f"Contract '{plain_origin(origin)}' is a URL, and what it holds may change.",
+            f"Contract '{strip_credentials(origin)}' is a URL, and what it holds may change.",
             f"Pin it by {option} HEX, the hash of what you have read.",
         )
     return load_contract(origin, sha256=sha256, subject=None)

@@ -10,56 +10,60 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, DockerException
 
-from hardgate.ansible.play import Event, play
-from hardgate.cli.parser import Parser
+from hardgate.ansible.play import Event, run_playbook
+from hardgate.cli.parser import CommandParser
 from hardgate.engine.base_image import ensure_base
-from hardgate.engine.client import Engine, EngineAccessError, connect, find_engine
-from hardgate.engine.docker_group import join_group
-from hardgate.engine.endpoint import locate
-from hardgate.engine.lock import turn
-from hardgate.engine.ownership import Owner, Process
-from hardgate.engine.proxy import proxy_environment
+from hardgate.engine.client import Engine, EngineAccessError, connect_engine, find_engine
+from hardgate.engine.docker_group import join_engine_group
+from hardgate.engine.endpoint import locate_endpoint
+from hardgate.engine.lock import hold_folder_lock
+from hardgate.engine.proxy import read_proxy_environment
 from hardgate.errors import EngineError, PlaybookError
+from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.report.console import Console
 from hardgate.resources import ROLES
 
-RECORD = Path("/var/lib/hardgate-engine")
+INSTALL_RECORD = Path("/var/lib/hardgate-engine")
 PROOF_SECONDS = 60
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Find an engine, or install one; or take back what was installed."""
-    parser = Parser("engine", "Make sure that a Docker Engine and a base answer here.")
+    parser = CommandParser("engine", "Make sure that a Docker Engine and a base answer here.")
     parser.add_argument("--remove", action="store_true", help="take back what this installed")
     parser.add_argument("--base", type=Path, metavar="FILE", help="a root file system (tar)")
     parser.add_argument("--refresh-base", action="store_true", help="make the base anew")
-    values = parser.read(words)
+    values = parser.parse_argv(argv)
     console = Console(sys.stdout)
     if values.remove:
-        return _remove(console)
-    if not is_there():
-        _install(console)
-        join_group(["engine", *words])
+        return _remove_engine(console)
+    if not has_engine():
+        _install_engine(console)
+        join_engine_group(["engine", *argv])
     engine = find_engine()
-    console.say(f"Engine {engine.version['Version']} answers at {engine.url} ({engine.how}).")
-    base = ensure_base(engine, file=values.base, refresh=values.refresh_base, say=console.note)
-    console.say(f"The base is '{base}'.")
+    console.print_text(
+        f"Engine {engine.version['Version']} answers at {engine.url} ({engine.found_by})."
+    )
+    base = ensure_base(
+        engine, file=values.base, refresh=values.refresh_base, report_progress=console.print_notice
+    )
+    console.print_text(f"The base is '{base}'.")
     with console.step("Prove the engine by running a container"):
-        prove(engine, base)
+        prove_engine(engine, base)
     return 0
 
 
-def is_there() -> bool:
+def has_engine() -> bool:
     """Tell whether there is an engine: one that somebody named, or one at the default socket.
 
     An engine that was named and does not answer is the caller's mistake, and told as one: no
     other is installed in its place. So is one that this user may not speak to.
     """
-    endpoint = locate(os.environ)
+    endpoint = locate_endpoint(os.environ)
     if endpoint.is_named:
         return True
     try:
-        connect(endpoint.url).close()
+        connect_engine(endpoint.url).close()
     except EngineAccessError:
         return True
     except EngineError:
@@ -67,22 +71,22 @@ def is_there() -> bool:
     return True
 
 
-def prove(engine: Engine, base: str) -> None:
+def prove_engine(engine: Engine, base: str) -> None:
     """Run `true` in a container of the base; EngineError with the engine's words otherwise."""
-    client = engine.client()
+    client = engine.open_client()
     owner = Owner(
         run=secrets.token_hex(4),
-        process=Process.current(),
+        process=ProcessIdentity.of_current_process(),
         deadline=int(time.time()) + PROOF_SECONDS,
     )
     try:
         status = _run_true(client, base, owner)
     except (DockerException, OSError) as error:
-        words = error.explanation if isinstance(error, APIError) else error
+        explanation = error.explanation if isinstance(error, APIError) else error
         raise EngineError(
             f"The engine at '{engine.url}' answers, and cannot run a container.",
             "Look at its log, and at what it says of itself (docker info).",
-            evidence=str(words or error),
+            evidence=str(explanation or error),
         ) from error
     if status != 0:
         raise EngineError(
@@ -100,38 +104,44 @@ def _run_true(client: docker.APIClient, base: str, owner: Owner) -> int:
         client.remove_container(container, v=True, force=True)
 
 
-def _install(console: Console) -> None:
-    with turn(ROLES / "engine"):
-        _play("present", "Install and start a Docker Engine", console)
+def _install_engine(console: Console) -> None:
+    with hold_folder_lock(ROLES / "engine"):
+        _play_engine_role("present", "Install and start a Docker Engine", console)
 
 
-def _remove(console: Console) -> int:
-    if not RECORD.exists():
-        console.say("Nothing was installed by 'hardgate engine' here, so nothing is removed.")
+def _remove_engine(console: Console) -> int:
+    if not INSTALL_RECORD.exists():
+        console.print_text(
+            "Nothing was installed by 'hardgate engine' here, so nothing is removed."
+        )
         return 0
-    with turn(ROLES / "engine"):
-        _play("absent", "Remove what 'hardgate engine' installed", console)
+    with hold_folder_lock(ROLES / "engine"):
+        _play_engine_role("absent", "Remove what 'hardgate engine' installed", console)
     return 0
 
 
-def _play(state: str, step: str, console: Console) -> None:
-    said: list[str] = []
+def _play_engine_role(state: str, step: str, console: Console) -> None:
+    messages: list[str] = []
     values = {
         "engine_state": state,
-        "engine_record": str(RECORD),
-        "engine_environment": proxy_environment(),
+        "engine_record": str(INSTALL_RECORD),
+        "engine_environment": read_proxy_environment(),
     }
     try:
         with console.step(step):
-            play("engine.yml", values, on_event=lambda event: said.extend(words_of(event)))
+            run_playbook(
+                "engine.yml",
+                values,
+                on_event=lambda event: messages.extend(read_debug_lines(event)),
+            )
     except PlaybookError as error:
         raise EngineError(error.problem, error.remedy, evidence=error.evidence) from error
     finally:
-        for line in said:
-            console.say(line)
+        for line in messages:
+            console.print_text(line)
 
 
-def words_of(event: Event) -> Sequence[str]:
+def read_debug_lines(event: Event) -> Sequence[str]:
     """Pick what the role says of its work: the lines of its debug tasks."""
     data = event.get("event_data", {})
     if event.get("event") != "runner_on_ok" or not str(data.get("task_action")).endswith("debug"):

@@ -5,39 +5,41 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hardgate.cli.options import add_contract_options, contract_of
-from hardgate.cli.parser import Parser
+from hardgate.cli.options import add_contract_options, load_requested_contract
+from hardgate.cli.parser import CommandParser
 from hardgate.diagnosis.explain import explain_capability, explain_guard, explain_run
 from hardgate.errors import UsageError
 from hardgate.model.contract import Contract
 from hardgate.model.guard import GUARDS
 from hardgate.redaction import Redactor
-from hardgate.report.summary_json import SCHEMA_VERSION
-from hardgate.text.plain import plain
-from hardgate.text.typo import guess
+from hardgate.report.summary_json import SUMMARY_SCHEMA_VERSION
+from hardgate.text.plain import strip_control_codes
+from hardgate.text.typo import suggest_choice
 
-SUMMARY = "summary.json"
+SUMMARY_FILE = "summary.json"
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Explain."""
-    parser = Parser("explain", "Say what a promise is about, what breaks it, and how to fix it.")
+    parser = CommandParser(
+        "explain", "Say what a promise is about, what breaks it, and how to fix it."
+    )
     parser.add_argument("name", nargs="?", metavar="CAPABILITY", help="or the name of a guard")
     add_contract_options(parser)
     parser.add_argument(
         "--run", type=Path, metavar="DIR", help="a finished run's folder: explain its misses"
     )
-    values = parser.read(words)
+    values = parser.parse_argv(argv)
     if values.run is not None:
-        _say(_of_run(values.run, values.name or ""))
+        _print_redacted(_explain_finished_run(values.run, values.name or ""))
     elif values.name:
-        _say(_of_contract(values.name, contract_of(values, None)))
+        _print_redacted(_explain_by_name(values.name, load_requested_contract(values, None)))
     else:
         raise UsageError("Nothing to explain was named.", "Name a capability, or '--run DIR'.")
     return 0
 
 
-def _of_contract(name: str, contract: Contract) -> Iterable[str]:
+def _explain_by_name(name: str, contract: Contract) -> Iterable[str]:
     for capability in contract.capabilities:
         if capability.name == name:
             return explain_capability(capability, contract)
@@ -47,29 +49,30 @@ def _of_contract(name: str, contract: Contract) -> Iterable[str]:
     names = [capability.name for capability in contract.capabilities]
     raise UsageError(
         f"Contract '{contract.origin}' has no capability '{name}', nor is it a guard's name.",
-        guess(name, [*names, *(guard.name for guard in GUARDS)]) or f"It has {', '.join(names)}.",
+        suggest_choice(name, [*names, *(guard.name for guard in GUARDS)])
+        or f"It has {', '.join(names)}.",
     )
 
 
-def _of_run(folder: Path, name: str) -> Iterable[str]:
-    summary = _read(folder)
+def _explain_finished_run(folder: Path, name: str) -> Iterable[str]:
+    summary = _read_summary(folder)
     names = [verdict["name"] for verdict in summary["verdicts"]]
     if name and name not in names:
         raise UsageError(
             f"The run in '{folder}' has no verdict '{name}'.",
-            guess(name, names) or f"It has {', '.join(names)}.",
+            suggest_choice(name, names) or f"It has {', '.join(names)}.",
         )
     return explain_run(summary, name)
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def _read_summary(folder: Path) -> dict[str, Any]:
     """Read a run's summary; `latest` may be a file that names the run's folder."""
-    if folder.is_file() and folder.name != SUMMARY:
+    if folder.is_file() and folder.name != SUMMARY_FILE:
         folder = folder.with_name(folder.read_text(encoding="utf-8").strip())
-    file = folder if folder.name == SUMMARY else folder / SUMMARY
+    file = folder if folder.name == SUMMARY_FILE else folder / SUMMARY_FILE
     try:
         summary = json.loads(file.read_text(encoding="utf-8"))
-        known = summary["schema_version"] == SCHEMA_VERSION and "causes" in summary
+        known = summary["schema_version"] == SUMMARY_SCHEMA_VERSION and "causes" in summary
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise UsageError(
             f"'{file}' cannot be read as a run's summary: {error}.",
@@ -83,6 +86,6 @@ def _read(folder: Path) -> dict[str, Any]:
     return dict(summary)
 
 
-def _say(lines: Iterable[str]) -> None:
-    text = Redactor().text(plain("\n".join(lines)))
+def _print_redacted(lines: Iterable[str]) -> None:
+    text = Redactor().redact_text(strip_control_codes("\n".join(lines)))
     print(text)

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hardgate.ansible.inventory import Inventory
-from hardgate.ansible.play import groups_of, hosts_of
-from hardgate.cli.gate import read_egress, tier_of
-from hardgate.cli.options import add_loudness, console_of
-from hardgate.cli.parser import Parser
+from hardgate.ansible.play import list_inventory_hosts, read_inventory_groups
+from hardgate.cli.gate import find_tier, read_egress
+from hardgate.cli.options import add_verbosity_options, make_console
+from hardgate.cli.parser import CommandParser
 from hardgate.errors import UsageError
 from hardgate.model.contract import load_contract
 from hardgate.remote.fleet.image_list import load_image_list
-from hardgate.remote.fleet.request import FleetRequest, read_images
+from hardgate.remote.fleet.request import FleetRequest, resolve_images
 from hardgate.remote.fleet.verify import run_fleet
 from hardgate.resources import CONTRACTS
-from hardgate.schema.source import plain_origin, read_pin
+from hardgate.schema.source import read_pin, strip_credentials
 
 ABOUT = (
     "Verify the images of a list on the hosts that run them. Exit codes: 0 all are green by the "
@@ -24,14 +24,14 @@ ABOUT = (
 )
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the fleet."""
-    values = _parser().read(words)
-    return int(run_fleet(read_request(values), console_of(values)))
+    values = _make_fleet_parser().parse_argv(argv)
+    return int(run_fleet(read_fleet_request(values), make_console(values)))
 
 
-def _parser() -> Parser:
-    parser = Parser("fleet", ABOUT)
+def _make_fleet_parser() -> CommandParser:
+    parser = CommandParser("fleet", ABOUT)
     parser.add_argument(
         "-i", "--inventory", type=Path, required=True, metavar="INVENTORY", help="as Ansible's"
     )
@@ -49,38 +49,41 @@ def _parser() -> Parser:
     parser.add_argument("--user", default="root", metavar="NAME", help="who runs the gates there")
     parser.add_argument("--forks", type=int, default=5, metavar="N", help="hosts at once")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: reports/fleet/RUN")
-    add_loudness(parser)
+    add_verbosity_options(parser)
     return parser
 
 
-def read_request(values: argparse.Namespace) -> FleetRequest:
+def read_fleet_request(values: argparse.Namespace) -> FleetRequest:
     """Make a request of the words; every mistake is found here, before any host is touched."""
     origin = values.contract or str(CONTRACTS / "t4.yaml")
     if "://" in origin:
         raise UsageError(
-            f"The fleet's contract is '{plain_origin(origin)}', and its hosts are given a file.",
+            f"The fleet's contract is '{strip_credentials(origin)}', and its hosts are "
+            f"given a file.",
             "Fetch it to a file, and name that.",
         )
-    wanted = load_contract(origin, sha256=values.contract_sha256)
+    fleet_contract = load_contract(origin, sha256=values.contract_sha256)
     read_egress(values.egress, {})
     listed = load_image_list(values.images)
     inventory = Inventory(path=values.inventory, forks=values.forks)
-    hosts = hosts_of(inventory)
+    hosts = list_inventory_hosts(inventory)
     named = any(entry.hosts for entry in listed.entries)
     return FleetRequest(
         inventory=inventory,
-        wanted=wanted,
-        images=read_images(
+        contract=fleet_contract,
+        images=resolve_images(
             listed,
-            wanted=wanted,
-            wanted_file=Path(origin),
-            tier=tier_of(4),
+            fleet_contract=fleet_contract,
+            fleet_contract_file=Path(origin),
+            tier=find_tier(4),
             hosts=hosts,
-            groups=groups_of(inventory) if named else {},
+            groups=read_inventory_groups(inventory) if named else {},
         ),
         hosts=hosts,
         host_kind=values.host,
         user=values.user,
-        words=tuple(word for target in values.egress for word in ("--egress", target)),
+        gate_arguments=tuple(
+            argument for target in values.egress for argument in ("--egress", target)
+        ),
         out=values.out,
     )

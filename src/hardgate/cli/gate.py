@@ -6,35 +6,42 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hardgate.cli.build import add_build_options, read_build
-from hardgate.cli.options import add_contract_options, add_loudness, console_of, contract_of
-from hardgate.cli.parser import Parser
+from hardgate.cli.build import add_build_options, read_build_request
+from hardgate.cli.options import (
+    add_contract_options,
+    add_verbosity_options,
+    load_requested_contract,
+    make_console,
+)
+from hardgate.cli.parser import CommandParser
 from hardgate.errors import UsageError
 from hardgate.gate.run import GateRequest, run_gate
-from hardgate.host.platform_stub import URL
-from hardgate.host.workspace import CONFIGS, TOKEN
+from hardgate.host.platform_stub import URL_VARIABLE
+from hardgate.host.workspace import CONFIGS_FOLDER, TOKEN_FILE
 from hardgate.model.contract import Contract
 from hardgate.model.plan import make_plan
 from hardgate.model.tier import Tier, load_tiers
 from hardgate.pipeline.policy import read_policy, refuse_direct
 from hardgate.pipeline.template import wants_platform
-from hardgate.pipeline.trust import trust_here
+from hardgate.pipeline.trust import determine_trust
 from hardgate.resources import CONTRACTS
 
-BEACON = "beacon"
+BEACON_TARGET = "beacon"
 EGRESS_VARIABLE = "MOLECULE_T4_EGRESS_TARGETS"
-SHORTEST_SECRET = 6
+MIN_SECRET_CHARS = 6
 
 
 ABOUT = "Build an image, verify it against its contract, and report."
 
 
-def make_parser(name: str = "gate", about: str = ABOUT, *, base: str = "--base") -> Parser:
+def make_gate_parser(
+    name: str = "gate", about: str = ABOUT, *, base: str = "--base"
+) -> CommandParser:
     """Describe the command line; `hardgate runtime` takes the same words.
 
     `base` is what the option for a base's file is called.
     """
-    parser = Parser(name, about)
+    parser = CommandParser(name, about)
     add_build_options(parser, base=base)
     parser.add_argument("--image", metavar="REF", help="verify this image; nothing is built")
     _add_plan_options(parser)
@@ -42,11 +49,11 @@ def make_parser(name: str = "gate", about: str = ABOUT, *, base: str = "--base")
     group = parser.add_argument_group("the run")
     group.add_argument("--out", type=Path, metavar="DIR", help="default: reports/tN/RUN")
     group.add_argument("--keep", action="store_true", help="leave host and workspace running")
-    add_loudness(group)
+    add_verbosity_options(group)
     return parser
 
 
-def _add_plan_options(parser: Parser) -> None:
+def _add_plan_options(parser: CommandParser) -> None:
     group = parser.add_argument_group("the contract")
     add_contract_options(group)
     group.add_argument("--tier", type=int, default=4, metavar="N", help="1 to 4 (default: 4)")
@@ -56,10 +63,10 @@ def _add_plan_options(parser: Parser) -> None:
     group.add_argument(
         "--egress", action="append", default=[], metavar="URL|beacon", help="repeatable"
     )
-    group.add_argument("--probe-timeout", type=_seconds, default=60.0, metavar="S")
+    group.add_argument("--probe-timeout", type=_parse_seconds, default=60.0, metavar="S")
 
 
-def _add_workspace_options(parser: Parser) -> None:
+def _add_workspace_options(parser: CommandParser) -> None:
     group = parser.add_argument_group("host and workspace")
     group.add_argument("--host", choices=("nested", "direct"), default="nested")
     group.add_argument("--volume", action="append", default=[], metavar="PATH", help="repeatable")
@@ -72,10 +79,10 @@ def _add_workspace_options(parser: Parser) -> None:
         default="auto",
         help="what it registers with (default: a double, where the template asks for one)",
     )
-    group.add_argument("--ready-timeout", type=_seconds, default=60.0, metavar="S")
+    group.add_argument("--ready-timeout", type=_parse_seconds, default=60.0, metavar="S")
 
 
-def _seconds(text: str) -> float:
+def _parse_seconds(text: str) -> float:
     longest = 3600
     try:
         seconds = float(text)
@@ -86,45 +93,45 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the gate."""
-    values = make_parser().read(words)
-    request = read_request(values, os.environ)
-    return int(run_gate(request, console_of(values)))
+    values = make_gate_parser().parse_argv(argv)
+    request = read_gate_request(values, os.environ)
+    return int(run_gate(request, make_console(values)))
 
 
-def read_request(values: argparse.Namespace, environ: Mapping[str, str]) -> GateRequest:
+def read_gate_request(values: argparse.Namespace, environ: Mapping[str, str]) -> GateRequest:
     """Make a request of the words; every mistake is found here, before any engine is touched."""
     if values.image and (values.context or values.dockerfile or values.build_arg):
         raise UsageError("'--image' builds nothing.", "Leave the options of the build out.")
     policy = read_policy()
-    refuse_direct(values.host, trust_here(runner=policy.there), policy)
-    contract = contract_of(values)
+    refuse_direct(values.host, determine_trust(runner=policy.exists), policy)
+    contract = load_requested_contract(values)
     targets, beacon = read_egress(values.egress, environ)
     environment = _read_environment(values.env, values.env_file, environ)
-    build = None if values.image else read_build(values)
+    build = None if values.image else read_build_request(values)
     arguments = dict(build.arguments) if build else {}
     return GateRequest(
-        plan=make_plan(contract, tier_of(values.tier), values.only, beacon=beacon),
+        plan=make_plan(contract, find_tier(values.tier), values.only, beacon=beacon),
         build=build,
         reference=values.image or "",
         host=values.host,
         egress=targets,
         environment=environment,
-        volumes=_read_volumes(values.volume, tier_of(values.tier)),
-        config=_read_config(values.config, contract),
+        volumes=_read_volumes(values.volume, find_tier(values.tier)),
+        config=_read_config_folder(values.config, contract),
         ready_seconds=values.ready_timeout,
         probe_seconds=values.probe_timeout,
         out=values.out,
         keep=values.keep,
         base=values.base,
         refresh_base=values.refresh_base,
-        platform=_read_platform(values, environment),
-        secrets=tuple(secret_values(environment | arguments)),
+        platform=_needs_platform_stub(values, environment),
+        secrets=tuple(pick_secret_values(environment | arguments)),
     )
 
 
-def tier_of(number: int) -> Tier:
+def find_tier(number: int) -> Tier:
     """Find a tier; raises UsageError where there is none."""
     tiers = load_tiers(CONTRACTS / "tiers.yaml")
     if number not in tiers:
@@ -134,17 +141,19 @@ def tier_of(number: int) -> Tier:
     return tiers[number]
 
 
-def _read_platform(values: argparse.Namespace, environment: Mapping[str, str]) -> bool:
+def _needs_platform_stub(values: argparse.Namespace, environment: Mapping[str, str]) -> bool:
     """Say whether the workspace is given a platform's double: never in place of a real one."""
     if values.platform != "auto":
         return bool(values.platform == "double")
-    given = bool(values.image) or URL in environment
+    given = bool(values.image) or URL_VARIABLE in environment
     return not given and wants_platform(Path(values.context or "."))
 
 
-def read_egress(asked: Sequence[str], environ: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
+def read_egress(
+    requested: Sequence[str], environ: Mapping[str, str]
+) -> tuple[tuple[str, ...], bool]:
     """Give the targets, and whether the beacon is asked for; raises UsageError."""
-    targets = [target for target in asked if target != BEACON]
+    targets = [target for target in requested if target != BEACON_TARGET]
     targets = targets or environ.get(EGRESS_VARIABLE, "").split()
     for target in targets:
         parts = urlsplit(target)
@@ -155,7 +164,7 @@ def read_egress(asked: Sequence[str], environ: Mapping[str, str]) -> tuple[tuple
                 f"The egress target at '{parts.hostname}' holds a password.",
                 "Every probe of the image could read it: name a target that needs none.",
             )
-    return tuple(targets), BEACON in asked
+    return tuple(targets), BEACON_TARGET in requested
 
 
 def _read_environment(
@@ -168,12 +177,12 @@ def _read_environment(
             text = file.read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"'--env-file {file}' cannot be read: {error}.") from error
-        told = [
+        file_lines = [
             (f"{file} line {number}", line.strip())
             for number, line in enumerate(text.splitlines(), start=1)
             if line.strip() and not line.lstrip().startswith("#")
         ]
-        lines = [*told, *lines]
+        lines = [*file_lines, *lines]
     environment = {}
     for where, pair in lines:
         key, equals, value = pair.partition("=")
@@ -186,11 +195,11 @@ def _read_environment(
     return environment
 
 
-def secret_values(pairs: Mapping[str, str]) -> Iterable[str]:
+def pick_secret_values(pairs: Mapping[str, str]) -> Iterable[str]:
     """Pick what by its name is a secret, so that no report shows it."""
-    words = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "KEY", "CREDENTIAL", "AUTH")
+    markers = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "KEY", "CREDENTIAL", "AUTH")
     for key, value in pairs.items():
-        if len(value) >= SHORTEST_SECRET and any(word in key.upper() for word in words):
+        if len(value) >= MIN_SECRET_CHARS and any(marker in key.upper() for marker in markers):
             yield value
 
 
@@ -204,20 +213,20 @@ def _read_volumes(paths: Sequence[str], tier: Tier) -> tuple[str, ...]:
         taken = [inside for _, inside in tier.binds]
         if path.rstrip("/") in taken:
             raise UsageError(f"Tier {tier.number} binds '{path}' already.", "Leave it out.")
-    wanted = dict.fromkeys(path.rstrip("/") for path in paths)
-    return tuple(path for path in wanted if path not in tier.volumes)
+    requested = dict.fromkeys(path.rstrip("/") for path in paths)
+    return tuple(path for path in requested if path not in tier.volumes)
 
 
-def _read_config(folder: str | None, contract: Contract) -> str:
+def _read_config_folder(folder: str | None, contract: Contract) -> str:
     """Refuse what a probe asserts: the gate must not be made to prepare it."""
     if not folder:
         return ""
     if not Path(folder).is_dir():
         raise UsageError(f"'--config {folder}' is no folder.", "Name one to copy into /configs.")
     for file in Path(folder).rglob("*"):
-        inside = f"{CONFIGS}/{file.relative_to(folder)}"
+        inside = f"{CONFIGS_FOLDER}/{file.relative_to(folder)}"
         promised = any(inside in capability.probe for capability in contract.capabilities)
-        if file.is_file() and (promised or file.name == TOKEN):
+        if file.is_file() and (promised or file.name == TOKEN_FILE):
             raise UsageError(
                 f"'--config {folder}' holds '{file.relative_to(folder)}', which a probe asserts.",
                 "Remove it: the workspace has to make that itself.",

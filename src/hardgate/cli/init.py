@@ -2,28 +2,30 @@
 
 from collections.abc import Sequence
 
-from hardgate.cli.parser import Parser
+from hardgate.cli.parser import CommandParser
 from hardgate.pipeline.scaffold.write import write_starters
-from hardgate.pipeline.template import FORGES, Template
+from hardgate.pipeline.template import FORGE_FOLDERS, Template
 
-CHOICES = tuple(forge.lstrip(".") for forge in FORGES)
+FORGE_CHOICES = tuple(forge.lstrip(".") for forge in FORGE_FOLDERS)
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Write what is missing, never over an existing file, and say what was done."""
-    parser = Parser("init", "Write a noxfile and workflows into a template; never over a file.")
+    parser = CommandParser(
+        "init", "Write a noxfile and workflows into a template; never over a file."
+    )
     parser.add_argument("--context", metavar="DIR", default=".", help="the template (default: .)")
     parser.add_argument(
         "--forge",
         action="append",
-        choices=CHOICES,
+        choices=FORGE_CHOICES,
         help="repeatable; default: those that there is a folder for, else github and gitea",
     )
-    values = parser.read(words)
-    root = Template.find(values.context).root
-    there = tuple(name for name in CHOICES if (root / f".{name}" / "workflows").is_dir())
-    forges = tuple(values.forge or there or ("github", "gitea"))
+    values = parser.parse_argv(argv)
+    root = Template.from_folder(values.context).root
+    existing = tuple(name for name in FORGE_CHOICES if (root / f".{name}" / "workflows").is_dir())
+    forges = tuple(values.forge or existing or ("github", "gitea"))
     for written in write_starters(root, forges):
-        print(f"{written.file}: {written.told}")
+        print(f"{written.file}: {written.status}")
     print("Next: 'nox -s validate' (or 'pipx run nox -s validate'), and commit what was written.")
     return 0

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from hardgate.cli import parser
-from hardgate.engine.docker_group import join_group
+from hardgate.engine.docker_group import join_engine_group
 from hardgate.errors import ExitCode, HardgateError
 
 COMMANDS: Mapping[str, str] = {
@@ -28,20 +28,20 @@ COMMANDS: Mapping[str, str] = {
 """What each module of `hardgate.cli` does."""
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; tell an error in two sentences, with its evidence."""
-    words = sys.argv[1:] if words is None else words
+    argv = sys.argv[1:] if argv is None else argv
     try:
-        name, rest = parser.choose(words, COMMANDS)
-        join_group(words)
+        name, rest = parser.split_command(argv, COMMANDS)
+        join_engine_group(argv)
         # Each command loads its own modules alone: a quick one stays quick.
         return int(import_module(f"hardgate.cli.{name}").main(rest))
     except HardgateError as error:
-        told = [f"hardgate: {error}"]
+        lines = [f"hardgate: {error}"]
         if error.evidence:
-            told += ["", *(f"  {line}" for line in error.evidence.splitlines()), ""]
-        told.append(f"hardgate: exit {int(error.exit_code)}")
-        print("\n".join(told), file=sys.stderr)
+            lines += ["", *(f"  {line}" for line in error.evidence.splitlines()), ""]
+        lines.append(f"hardgate: exit {int(error.exit_code)}")
+        print("\n".join(lines), file=sys.stderr)
         return int(error.exit_code)
     except KeyboardInterrupt:
         print("hardgate: interrupted", file=sys.stderr)

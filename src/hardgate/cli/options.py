@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from hardgate.model.contract import Contract, Subject, load_contract
-from hardgate.pipeline.session import Inquiry
+from hardgate.pipeline.session import Session
 from hardgate.report.console import Console
 from hardgate.resources import CONTRACTS
 from hardgate.schema.source import read_pin
@@ -17,7 +17,7 @@ def add_contract_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--contract-sha256", type=read_pin, metavar="HEX", help="pin its bytes")
 
 
-def contract_of(
+def load_requested_contract(
     values: argparse.Namespace, subject: Subject | None = Subject.WORKSPACE
 ) -> Contract:
     """Load the contract that applies."""
@@ -33,27 +33,27 @@ def add_template_options(parser: argparse.ArgumentParser) -> None:
     add_contract_options(group)
     run = parser.add_argument_group("the run")
     run.add_argument("--out", type=Path, metavar="DIR", help="default: reports/SESSION/RUN")
-    add_loudness(run)
+    add_verbosity_options(run)
 
 
-def add_loudness(parser: argparse._ActionsContainer) -> None:
+def add_verbosity_options(parser: argparse._ActionsContainer) -> None:
     """Add how much is told on the terminal."""
-    loudness = parser.add_mutually_exclusive_group()
-    loudness.add_argument("-q", "--quiet", action="store_true", help="misses and the last line")
-    loudness.add_argument("-v", "--verbose", action="store_true", help="all that was seen")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("-q", "--quiet", action="store_true", help="misses and the last line")
+    group.add_argument("-v", "--verbose", action="store_true", help="all that was seen")
 
 
-def console_of(values: argparse.Namespace) -> Console:
+def make_console(values: argparse.Namespace) -> Console:
     """Give the terminal, as loud as was asked for."""
     return Console(sys.stdout, verbosity=1 if values.verbose else -1 if values.quiet else 0)
 
 
-def inquiry_of(values: argparse.Namespace, session: str, root: Path, contract: str) -> Inquiry:
+def make_session(values: argparse.Namespace, session: str, root: Path, contract: str) -> Session:
     """Make an inquiry of the words; `contract` is the sha256 of the one that applies."""
-    return Inquiry(
+    return Session(
         session=session,
         root=root,
         contract=contract,
         out=values.out,
-        console=console_of(values),
+        console=make_console(values),
     )

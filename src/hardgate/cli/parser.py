@@ -10,7 +10,7 @@ import hardgate
 from hardgate.errors import UsageError
 
 
-class Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """An ArgumentParser that guesses what a mistyped option was meant to be."""
 
     def __init__(self, name: str, about: str) -> None:
@@ -23,12 +23,12 @@ class Parser(argparse.ArgumentParser):
             f"The command is wrong: {message}.", f"See '{self.prog} --help' for what it takes."
         )
 
-    def read(self, words: Sequence[str]) -> argparse.Namespace:
+    def parse_argv(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parse all words; an unknown one is an error with a guess."""
-        values, unknown = self.parse_known_args(words)
+        values, unknown = self.parse_known_args(argv)
         if unknown:
-            options = [word for action in self._actions for word in action.option_strings]
-            guess = guess_at(unknown[0].partition("=")[0], options)
+            options = [option for action in self._actions for option in action.option_strings]
+            guess = suggest_argument(unknown[0].partition("=")[0], options)
             raise UsageError(
                 f"'{self.prog}' does not take '{unknown[0]}'.",
                 guess or f"See '{self.prog} --help' for what it takes.",
@@ -36,29 +36,29 @@ class Parser(argparse.ArgumentParser):
         return values
 
 
-def guess_at(word: str, known: Iterable[str]) -> str:
+def suggest_argument(argument: str, known: Iterable[str]) -> str:
     """Guess what a mistyped word was meant to be; a sentence, or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(argument, list(known), n=1, cutoff=0.6)
     return f"Did you mean '{close[0]}'?" if close else ""
 
 
-def choose(words: Sequence[str], commands: Mapping[str, str]) -> tuple[str, Sequence[str]]:
+def split_command(argv: Sequence[str], commands: Mapping[str, str]) -> tuple[str, Sequence[str]]:
     """Split off the command's name; --help and --version are answered here."""
     listing = "\n".join(f"  {name:<8} {about}" for name, about in commands.items())
-    if not words or words[0] in {"-h", "--help"}:
+    if not argv or argv[0] in {"-h", "--help"}:
         print(
             f"usage: hardgate COMMAND [OPTION ...]\n\n{listing}\n\n"
             "'hardgate COMMAND --help' says more."
         )
-        if words:
+        if argv:
             sys.exit(0)
         raise UsageError("No command was given.", f"Use one of {', '.join(commands)}.")
-    if words[0] in {"-V", "--version"}:
+    if argv[0] in {"-V", "--version"}:
         print(f"hardgate {hardgate.__version__}")
         sys.exit(0)
-    if words[0] not in commands:
+    if argv[0] not in commands:
         raise UsageError(
-            f"There is no command '{words[0]}'.",
-            guess_at(words[0], commands) or f"Use one of {', '.join(commands)}.",
+            f"There is no command '{argv[0]}'.",
+            suggest_argument(argv[0], commands) or f"Use one of {', '.join(commands)}.",
         )
-    return words[0], words[1:]
+    return argv[0], argv[1:]

@@ -4,20 +4,24 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from hardgate.forge.detect import FORGES
+from hardgate.forge.detect import FORGE_OPENERS
 from hardgate.forge.prove import ProveRequest
-from hardgate.forge.repository_url import Address
-from hardgate.forge.token import VARIABLE, read_token
+from hardgate.forge.repository_url import RepositoryAddress
+from hardgate.forge.token import TOKEN_VARIABLE, read_forge_token
 
 
 def add_prove_options(parser: argparse.ArgumentParser) -> None:
     """Add the options; `--prove` itself names the repository."""
     group = parser.add_argument_group("a forge's own word")
     group.add_argument(
-        "--prove", metavar="URL", help=f"of a repository; the token comes from {VARIABLE}"
+        "--prove", metavar="URL", help=f"of a repository; the token comes from {TOKEN_VARIABLE}"
     )
-    group.add_argument("--forge", choices=sorted(FORGES), default="", help="default: found out")
-    group.add_argument("--token-file", type=Path, metavar="FILE", help=f"instead of {VARIABLE}")
+    group.add_argument(
+        "--forge", choices=sorted(FORGE_OPENERS), default="", help="default: found out"
+    )
+    group.add_argument(
+        "--token-file", type=Path, metavar="FILE", help=f"instead of {TOKEN_VARIABLE}"
+    )
     group.add_argument("--workflow", default="gate.yml", metavar="FILE", help="default: gate.yml")
     group.add_argument("--branch", default="", metavar="NAME", help="default: the forge's")
     group.add_argument("--out", type=Path, metavar="DIR", help="default: reports/prove/RUN")
@@ -25,11 +29,11 @@ def add_prove_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--ended-within", type=float, default=7200.0, metavar="S")
 
 
-def read_prove(values: argparse.Namespace, environ: Mapping[str, str]) -> ProveRequest:
+def read_prove_request(values: argparse.Namespace, environ: Mapping[str, str]) -> ProveRequest:
     """Make a request of the words; a wrong one is found here, and so is a token that is missing."""
     return ProveRequest(
-        address=Address.parse(values.prove),
-        token=read_token(environ, values.token_file),
+        address=RepositoryAddress.from_url(values.prove),
+        token=read_forge_token(environ, values.token_file),
         forge=values.forge,
         workflow=values.workflow,
         branch=values.branch,

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hardgate.ansible.inventory import Inventory
-from hardgate.ansible.play import hosts_of
-from hardgate.cli.gate import tier_of
-from hardgate.cli.options import add_loudness, console_of
-from hardgate.cli.parser import Parser
-from hardgate.cli.prove import add_prove_options, read_prove
+from hardgate.ansible.play import list_inventory_hosts
+from hardgate.cli.gate import find_tier
+from hardgate.cli.options import add_verbosity_options, make_console
+from hardgate.cli.parser import CommandParser
+from hardgate.cli.prove import add_prove_options, read_prove_request
 from hardgate.errors import UsageError
-from hardgate.forge.prove import prove
-from hardgate.forge.token import read_secret
+from hardgate.forge.prove import prove_workflow
+from hardgate.forge.token import read_token_file
 from hardgate.model.contract import Subject, load_contract
 from hardgate.model.plan import make_host_plan, make_plan
-from hardgate.remote.runner.deprovision import dismiss
-from hardgate.remote.runner.provision import enrol
+from hardgate.remote.runner.deprovision import remove_runners
+from hardgate.remote.runner.provision import provision_runners
 from hardgate.remote.runner.request import RunnerRequest
 from hardgate.resources import CONTRACTS
 
@@ -27,28 +27,30 @@ ABOUT = (
     "2 the command is wrong, 3 nobody could tell of one."
 )
 HOST_CONTRACTS = ("runner-host.yaml", "runner.yaml")
-TOKEN = "HARDGATE_RUNNER_TOKEN"  # noqa: S105 - the variable's name
-REMOVE_TOKEN = "HARDGATE_REMOVE_TOKEN"  # noqa: S105 - the same
-API_TOKEN = "HARDGATE_API_TOKEN"  # noqa: S105 - the same
-SECRETS = {
-    "runner_token": TOKEN,
-    "runner_remove_token": REMOVE_TOKEN,
-    "runner_api_token": API_TOKEN,
+RUNNER_TOKEN_VARIABLE = "HARDGATE_RUNNER_TOKEN"  # noqa: S105 - the variable's name
+REMOVE_TOKEN_VARIABLE = "HARDGATE_REMOVE_TOKEN"  # noqa: S105 - the same
+API_TOKEN_VARIABLE = "HARDGATE_API_TOKEN"  # noqa: S105 - the same
+SECRET_VARIABLES = {
+    "runner_token": RUNNER_TOKEN_VARIABLE,
+    "runner_remove_token": REMOVE_TOKEN_VARIABLE,
+    "runner_api_token": API_TOKEN_VARIABLE,
 }
 """The role's variables that are secrets, and the environment's that may bring them."""
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Make runners, or let a forge prove them."""
-    values = _parser().read(words)
+    values = _make_runner_parser().parse_argv(argv)
     if values.prove:
-        return int(prove(read_prove(values, os.environ), console_of(values)))
-    request = read_request(values, os.environ)
-    return int((dismiss if values.remove else enrol)(request, console_of(values)))
+        return int(prove_workflow(read_prove_request(values, os.environ), make_console(values)))
+    request = read_runner_request(values, os.environ)
+    return int(
+        (remove_runners if values.remove else provision_runners)(request, make_console(values))
+    )
 
 
-def _parser() -> Parser:
-    parser = Parser("runner", ABOUT)
+def _make_runner_parser() -> CommandParser:
+    parser = CommandParser("runner", ABOUT)
     parser.add_argument("-i", "--inventory", type=Path, metavar="INVENTORY", help="as Ansible's")
     parser.add_argument("-l", "--limit", default="", metavar="PATTERN", help="only these hosts")
     parser.add_argument("--forks", type=int, default=5, metavar="N", help="hosts at once")
@@ -60,36 +62,40 @@ def _parser() -> Parser:
     )
     parser.add_argument("--remove", action="store_true", help="make them runners no longer")
     add_prove_options(parser)
-    add_loudness(parser)
+    add_verbosity_options(parser)
     return parser
 
 
-def read_request(values: argparse.Namespace, environ: Mapping[str, str]) -> RunnerRequest:
+def read_runner_request(values: argparse.Namespace, environ: Mapping[str, str]) -> RunnerRequest:
     """Make a request of the words; every mistake is found here, before any host is touched."""
     if values.inventory is None:
         raise UsageError(
             "No hosts were named.", "Give an inventory by '-i', or a repository by '--prove'."
         )
     inventory = Inventory(path=values.inventory, limit=values.limit, forks=values.forks)
-    words = [word for target in values.egress for word in ("--egress", target)]
+    egress_args = [argument for target in values.egress for argument in ("--egress", target)]
     return RunnerRequest(
         inventory=inventory,
-        hosts=hosts_of(inventory),
+        hosts=list_inventory_hosts(inventory),
         plans=tuple(
             make_host_plan(load_contract(str(CONTRACTS / name), subject=Subject.HOST))
             for name in HOST_CONTRACTS
         ),
-        gate_plan=make_plan(load_contract(str(CONTRACTS / "t4.yaml")), tier_of(4)),
+        gate_plan=make_plan(load_contract(str(CONTRACTS / "t4.yaml")), find_tier(4)),
         reference=values.image,
-        words=(*(("--image", values.image) if values.image else ()), *words),
-        secrets=read_secrets(values.token_file, environ),
+        gate_arguments=(*(("--image", values.image) if values.image else ()), *egress_args),
+        secrets=read_runner_secrets(values.token_file, environ),
         out=values.out,
     )
 
 
-def read_secrets(token_file: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
+def read_runner_secrets(token_file: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
     """Take the tokens from the environment, or a file; what an inventory gives is Ansible's."""
-    given = {name: environ[variable] for name, variable in SECRETS.items() if environ.get(variable)}
+    given = {
+        name: environ[variable]
+        for name, variable in SECRET_VARIABLES.items()
+        if environ.get(variable)
+    }
     if token_file is not None:
-        given["runner_token"] = read_secret(token_file)
+        given["runner_token"] = read_token_file(token_file)
     return given

@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hardgate.cli.gate import make_parser, read_request, tier_of
-from hardgate.cli.options import console_of
+from hardgate.cli.gate import find_tier, make_gate_parser, read_gate_request
+from hardgate.cli.options import make_console
 from hardgate.errors import UsageError
 from hardgate.gate.run import run_gate
 from hardgate.gate.variables import promises_token
@@ -18,30 +18,34 @@ from hardgate.pipeline.template import Template
 from hardgate.resources import CONTRACTS
 
 SESSION = "runtime"
-STANDARD = 2
-SMOKE = "hardgate.smoke"
+DEFAULT_TIER = 2
+SMOKE_LABEL = "hardgate.smoke"
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run it: a gate of its own contract, with two guards that end the workspace."""
-    values = make_parser(
+    values = make_gate_parser(
         SESSION, "Boot an image by its real entrypoint; see who runs, how it ends, and comes again."
-    ).read(words)
+    ).parse_argv(argv)
     if values.only:
         raise UsageError("'hardgate runtime' looks at all or nothing.", "Leave '--only' out.")
-    request = read_request(values, os.environ)
-    own = load_contract(str(CONTRACTS / "runtime.yaml"))
-    contract = replace(own, agent_uid=request.plan.contract.agent_uid)
-    asked = any(word.partition("=")[0] == "--tier" for word in words)
-    tier = values.tier if asked or values.image else _tier(values.context, values.dockerfile)
-    plan = make_plan(contract, tier_of(tier))
+    request = read_gate_request(values, os.environ)
+    runtime_contract = load_contract(str(CONTRACTS / "runtime.yaml"))
+    contract = replace(runtime_contract, agent_uid=request.plan.contract.agent_uid)
+    tier_given = any(argument.partition("=")[0] == "--tier" for argument in argv)
+    tier = (
+        values.tier
+        if tier_given or values.image
+        else _read_template_tier(values.context, values.dockerfile)
+    )
+    plan = make_plan(contract, find_tier(tier))
     plan = replace(
         plan,
         guards=(*plan.guards, *RESTART_GUARDS),
         session=SESSION,
         waits_for_token=promises_token(request.plan),
     )
-    smoke = {} if values.image else _smoke(values.context, values.dockerfile)
+    smoke = {} if values.image else _read_smoke_label(values.context, values.dockerfile)
     request = replace(
         request,
         plan=plan,
@@ -49,25 +53,29 @@ def main(words: Sequence[str]) -> int:
         environment={**smoke, **request.environment},
         notices=tuple(f"Smoke mode, as the Dockerfile says: {name} is set." for name in smoke),
     )
-    return int(run_gate(request, console_of(values)))
+    return int(run_gate(request, make_console(values)))
 
 
-def _smoke(context: str | None, dockerfile: str | None) -> dict[str, str]:
+def _read_smoke_label(context: str | None, dockerfile: str | None) -> dict[str, str]:
     """Read the label by which a Dockerfile names its image's smoke mode: a variable's setting."""
-    file = Template.find(context or ".", dockerfile).dockerfile
+    file = Template.from_folder(context or ".", dockerfile).dockerfile
     stage = read_stage(file.read_text(errors="replace"))
-    words = [
-        word
+    label_args = [
+        argument
         for act in (stage.acts if stage else ())
         if act.keyword == "LABEL"
-        for word in act.words
+        for argument in act.words
     ]
-    told = [word.partition("=")[2] for word in words if word.startswith(f"{SMOKE}=")]
-    return {one.partition("=")[0]: one.partition("=")[2] or "1" for one in told if one}
+    settings = [word.partition("=")[2] for word in label_args if word.startswith(f"{SMOKE_LABEL}=")]
+    return {
+        setting.partition("=")[0]: setting.partition("=")[2] or "1"
+        for setting in settings
+        if setting
+    }
 
 
-def _tier(context: str | None, dockerfile: str | None) -> int:
+def _read_template_tier(context: str | None, dockerfile: str | None) -> int:
     """Take the tier that the template says it is for, as a platform would."""
-    config = Template.find(context or ".", dockerfile).config
-    told = read_config(config.read_bytes())[0].get("tier") if config else None
-    return int(told or STANDARD)
+    config = Template.from_folder(context or ".", dockerfile).config_file
+    configured = read_config(config.read_bytes())[0].get("tier") if config else None
+    return int(configured or DEFAULT_TIER)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from hardgate.diagnosis.analysis.failed_probe import Miss
+from hardgate.diagnosis.analysis.failed_probe import FailedProbe
 from hardgate.diagnosis.reason import find_reason
 from hardgate.model.observation import Observation
 from hardgate.model.plan import Plan
@@ -34,11 +34,13 @@ def _diagnose(
     if uid is None:  # The rules know workspaces; what a host's probe says is all there is.
         return read_rerun(verdict.observation)
     return diagnose_miss(
-        Miss(observation=verdict.observation, script=script, uid=uid, others=found)
+        FailedProbe(
+            observation=verdict.observation, script=script, uid=uid, other_observations=found
+        )
     )
 
 
-def diagnose_miss(miss: Miss) -> Diagnosis | None:
+def diagnose_miss(miss: FailedProbe) -> Diagnosis | None:
     """Read the second look, and find the reason; None where there is neither."""
     rerun, reason = read_rerun(miss.observation), find_reason(miss)
     if rerun is None:

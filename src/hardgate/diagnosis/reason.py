@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from hardgate.diagnosis.analysis.clue import Clue
-from hardgate.diagnosis.analysis.failed_probe import Miss
-from hardgate.diagnosis.analysis.rules import Rule, load_rules
-from hardgate.diagnosis.analysis.step import Step
+from hardgate.diagnosis.analysis.clue import Match
+from hardgate.diagnosis.analysis.failed_probe import FailedProbe
+from hardgate.diagnosis.analysis.rules import CauseRule, load_rules
+from hardgate.diagnosis.analysis.step import ProbeStep
 from hardgate.diagnosis.finders import (
     commands,
     docker,
@@ -31,68 +31,68 @@ from hardgate.diagnosis.finders import (
 )
 from hardgate.model.verdict import Reason
 
-Finder = Callable[[Miss, Step], Iterator[Clue]]
+Finder = Callable[[FailedProbe, ProbeStep], Iterator[Match]]
 
-FINDERS: tuple[Finder, ...] = (
-    messages.find,
-    commands.find,
-    paths.find,
-    docker.find,
-    token.find,
-    guards.find_spoken,
-    service.find,
-    network.find,
-    namespaces.find,
-    identity.find,
-    privileges.find,
+STEP_FINDERS: tuple[Finder, ...] = (
+    messages.match_rule_patterns,
+    commands.find_missing_commands,
+    paths.find_path_problems,
+    docker.find_socket_problems,
+    token.find_token_problems,
+    guards.find_reported_workload,
+    service.find_service_problems,
+    network.find_network_errors,
+    namespaces.find_namespace_problems,
+    identity.find_identity_mismatch,
+    privileges.find_privilege_problems,
 )
-WHOLE: tuple[Callable[[Miss], Iterator[Clue]], ...] = (
-    guards.find,
-    network.find_in_all,
-    privileges.find_in_all,
+PROBE_FINDERS: tuple[Callable[[FailedProbe], Iterator[Match]], ...] = (
+    guards.match_guard_facts,
+    network.match_missing_targets,
+    privileges.match_run_outcomes,
 )
 _AND_OR = re.compile(r" (?:-a|-o|&&|\|\|) ")
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)
+FINDER_ERRORS = (LookupError, TypeError, ValueError, AttributeError)
 
 
-def find_reason(miss: Miss) -> Reason | None:
+def find_reason(probe: FailedProbe) -> Reason | None:
     """Find the reason of a miss. Evidence that cannot be read gives none, and no exception."""
     try:
-        return _find(miss)
+        return _select_reason(probe)
     except Exception:  # a rule must not cost a probe its verdict
         return None
 
 
-def _find(miss: Miss) -> Reason | None:
-    whole = _best(clue for finder in WHOLE for clue in _ask(finder, miss))
+def _select_reason(probe: FailedProbe) -> Reason | None:
+    whole = _best_reason(clue for finder in PROBE_FINDERS for clue in _run_finder(finder, probe))
     if whole:
         return whole
-    for step in miss.suspects:
-        reason = _explain(miss, step)
+    for step in probe.suspect_steps:
+        reason = _explain_step(probe, step)
         if reason:
-            return _each_target(miss) or _with_first_try(miss, step, reason)
-    return _best(_ask(fallback.find_in_all, miss))
+            return _combine_target_reasons(probe) or _add_first_attempt(probe, step, reason)
+    return _best_reason(_run_finder(fallback.match_unexplained_end, probe))
 
 
-def _explain(miss: Miss, step: Step) -> Reason | None:
+def _explain_step(probe: FailedProbe, step: ProbeStep) -> Reason | None:
     """Explain one step: by its own clues, else by those of what it read, else by what it did."""
-    own = _best(clue for part in _parts(step) for clue in _clues(miss, part))
+    own = _best_reason(clue for part in _split_test(step) for clue in _match_step(probe, part))
     if own:
         return own
-    for read in miss.inputs(step):
-        if read.failed and (reason := _best(_clues(miss, read))):
+    for read in probe.input_steps(step):
+        if read.has_failed and (reason := _best_reason(_match_step(probe, read))):
             return reason
-        if http.CLIENTS & read.programs and (reason := _best(_clues(miss, read))):
+        if http.HTTP_CLIENTS & read.programs and (reason := _best_reason(_match_step(probe, read))):
             return reason
-    if not step.failed:
+    if not step.has_failed:
         return None
-    for read in miss.inputs(step):
-        if step.program in fallback.SEARCHING and read.status:
-            return _best(_ask(fallback.find, miss, read))
-    return _best(_ask(fallback.find, miss, step))
+    for read in probe.input_steps(step):
+        if step.program in fallback.SEARCH_PROGRAMS and read.status:
+            return _best_reason(_run_finder(fallback.match_failed_step, probe, read))
+    return _best_reason(_run_finder(fallback.match_failed_step, probe, step))
 
 
-def _parts(step: Step) -> Iterator[Step]:
+def _split_test(step: ProbeStep) -> Iterator[ProbeStep]:
     """Take a test of several parts (`[ A -a B ]`) apart; each is asked for itself."""
     parts = _AND_OR.split(step.text.strip("[] ")) if step.is_test else []
     if len(parts) < 2:  # noqa: PLR2004
@@ -101,12 +101,19 @@ def _parts(step: Step) -> Iterator[Step]:
         yield from (replace(step, text=f"[ {part.removeprefix('test ')} ]") for part in parts)
 
 
-def _with_first_try(miss: Miss, step: Step, reason: Reason) -> Reason:
+def _add_first_attempt(probe: FailedProbe, step: ProbeStep, reason: Reason) -> Reason:
     """Tell, beside the reason of a second try (`A || B`), why the first one failed."""
-    first = next((one for one in miss.before(step) if one.failed and one.words), None)
-    if first is None or not step.words or not miss.falls_back_to(step):
+    first = next(
+        (
+            earlier_step
+            for earlier_step in probe.steps_before(step)
+            if earlier_step.has_failed and earlier_step.argv
+        ),
+        None,
+    )
+    if first is None or not step.argv or not probe.falls_back_to(step):
         return reason
-    earlier = _best(_clues(miss, first))
+    earlier = _best_reason(_match_step(probe, first))
     if earlier is None or (earlier.cause, earlier.subject) == (reason.cause, reason.subject):
         return reason
     return replace(
@@ -117,26 +124,28 @@ def _with_first_try(miss: Miss, step: Step, reason: Reason) -> Reason:
     )
 
 
-def _clues(miss: Miss, step: Step) -> Iterator[Clue]:
-    for finder in FINDERS:
-        yield from _ask(finder, miss, step)
+def _match_step(probe: FailedProbe, step: ProbeStep) -> Iterator[Match]:
+    for finder in STEP_FINDERS:
+        yield from _run_finder(finder, probe, step)
 
 
-def _ask(finder: Callable[..., Iterator[Clue]], *about: Miss | Step) -> tuple[Clue, ...]:
+def _run_finder(
+    finder: Callable[..., Iterator[Match]], *about: FailedProbe | ProbeStep
+) -> tuple[Match, ...]:
     """Ask a finder; what it cannot read it does not know, and the others still do."""
     try:
         return tuple(finder(*about))
-    except UNREADABLE:
+    except FINDER_ERRORS:
         return ()
 
 
-def _best(clues: Iterable[Clue]) -> Reason | None:
+def _best_reason(clues: Iterable[Match]) -> Reason | None:
     rules = load_rules()
     found = min(clues, key=lambda clue: rules[clue.cause].order, default=None)
-    return tell(found, rules[found.cause]) if found else None
+    return render_reason(found, rules[found.cause]) if found else None
 
 
-def tell(clue: Clue, rule: Rule) -> Reason:
+def render_reason(clue: Match, rule: CauseRule) -> Reason:
     """Put a clue into its rule's words."""
     fields: Mapping[str, str] = defaultdict(str, {**rule.otherwise, **clue.fields})
     return Reason(
@@ -149,27 +158,27 @@ def tell(clue: Clue, rule: Rule) -> Reason:
     )
 
 
-def _each_target(miss: Miss) -> Reason | None:
+def _combine_target_reasons(probe: FailedProbe) -> Reason | None:
     """Tell each of several targets with its own reason, where a probe tried one after another."""
-    told: dict[str, Reason] = {}
-    for step in miss.steps:
-        for asked in http.requests(miss, step):
-            reason = _best(_clues(miss, step)) if not asked.is_fine else None
-            if reason and asked.url in (miss.targets or ()):
-                told[asked.url] = reason
-    if len(told) < 2:  # noqa: PLR2004 - one target speaks for itself
+    reasons: dict[str, Reason] = {}
+    for step in probe.steps:
+        for request in http.find_http_requests(probe, step):
+            reason = _best_reason(_match_step(probe, step)) if not request.is_success else None
+            if reason and request.url in (probe.egress_targets or ()):
+                reasons[request.url] = reason
+    if len(reasons) < 2:  # noqa: PLR2004 - one target speaks for itself
         return None
-    each = "; ".join(f"'{url}': {_brief(reason)}" for url, reason in told.items())
-    remedies = dict.fromkeys(reason.remedy for reason in told.values())
-    fields = {"number": str(len(told)), "each": each, "remedies": " ".join(remedies)}
-    quotes = tuple(quote for reason in told.values() for quote in reason.quotes)
-    causes = "+".join(sorted({reason.cause for reason in told.values()}))
-    return tell(
-        Clue(cause="egress_each", quotes=quotes, fields=fields, subject=causes),
+    each = "; ".join(f"'{url}': {_as_clause(reason)}" for url, reason in reasons.items())
+    remedies = dict.fromkeys(reason.remedy for reason in reasons.values())
+    fields = {"number": str(len(reasons)), "each": each, "remedies": " ".join(remedies)}
+    quotes = tuple(quote for reason in reasons.values() for quote in reason.quotes)
+    causes = "+".join(sorted({reason.cause for reason in reasons.values()}))
+    return render_reason(
+        Match(cause="egress_each", quotes=quotes, fields=fields, subject=causes),
         load_rules()["egress_each"],
     )
 
 
-def _brief(reason: Reason) -> str:
+def _as_clause(reason: Reason) -> str:
     """Tell a reason as a part of a sentence."""
     return reason.sentence[:1].lower() + reason.sentence[1:].rstrip(".")

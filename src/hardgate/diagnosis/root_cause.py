@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hardgate.model.contract import Severity
-from hardgate.model.verdict import Kind, Outcome, Reason, Verdict
+from hardgate.model.verdict import Outcome, Reason, Verdict, VerdictKind
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cause:
+class RootCause:
     """One cause, and all that it breaks."""
 
     reason: Reason | None
@@ -33,7 +33,7 @@ class Cause:
         return Severity.HARD if hard else Severity.ADVISORY
 
 
-def root_causes(verdicts: Iterable[Verdict]) -> tuple[Cause, ...]:
+def group_root_causes(verdicts: Iterable[Verdict]) -> tuple[RootCause, ...]:
     """Group the misses of a run by what the evidence says; what costs most comes first.
 
     Two misses are one where their reasons have the same rule and the same subject. A reason that
@@ -42,8 +42,11 @@ def root_causes(verdicts: Iterable[Verdict]) -> tuple[Cause, ...]:
     groups: dict[tuple[str, ...], list[Verdict]] = {}
     for verdict in verdicts:
         if verdict.outcome is Outcome.FAIL:
-            groups.setdefault(_key(verdict), []).append(verdict)
-    causes = [Cause(reason=_told_best(group), verdicts=tuple(group)) for group in groups.values()]
+            groups.setdefault(_grouping_key(verdict), []).append(verdict)
+    causes = [
+        RootCause(reason=_pick_best_reason(group), verdicts=tuple(group))
+        for group in groups.values()
+    ]
     return tuple(
         sorted(
             causes,
@@ -52,19 +55,24 @@ def root_causes(verdicts: Iterable[Verdict]) -> tuple[Cause, ...]:
     )
 
 
-def _key(verdict: Verdict) -> tuple[str, ...]:
+def _grouping_key(verdict: Verdict) -> tuple[str, ...]:
     reason = verdict.diagnosis.reason if verdict.diagnosis else None
     if reason is None or reason.general:
         return ("alone", verdict.name)
     return ("cause", reason.cause, reason.subject)
 
 
-def _told_best(group: list[Verdict]) -> Reason | None:
+def _pick_best_reason(group: list[Verdict]) -> Reason | None:
     """Take the telling that rests on most; a capability's before a guard's."""
-    told = [
-        (len(verdict.diagnosis.reason.quotes), verdict.kind is Kind.CAPABILITY, -index, verdict)
+    candidates = [
+        (
+            len(verdict.diagnosis.reason.quotes),
+            verdict.kind is VerdictKind.CAPABILITY,
+            -index,
+            verdict,
+        )
         for index, verdict in enumerate(group)
         if verdict.diagnosis and verdict.diagnosis.reason
     ]
-    best = max(told, default=None, key=lambda one: one[:3])
+    best = max(candidates, default=None, key=lambda candidate: candidate[:3])
     return best[3].diagnosis.reason if best and best[3].diagnosis else None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-NAMES = tuple(
+CAPABILITY_NAMES = tuple(
     """
     CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
     NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO
@@ -14,20 +14,24 @@ NAMES = tuple(
 )
 """In the order of the kernel's bits (linux/capability.h)."""
 
-Starts = Callable[[frozenset[str]], bool]
+StartsWithout = Callable[[frozenset[str]], bool]
 """Tells whether a container starts with every capability but these."""
 
 
-def lacking_here() -> frozenset[str]:
+def read_missing_capabilities() -> frozenset[str]:
     """Name what this process's own bounding set lacks: a first guess at what the engine's does."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("CapBnd:"):
             bounding = int(line.split()[1], 16)
-            return frozenset(name for bit, name in enumerate(NAMES) if not bounding >> bit & 1)
+            return frozenset(
+                name for bit, name in enumerate(CAPABILITY_NAMES) if not bounding >> bit & 1
+            )
     return frozenset()
 
 
-def find_lacking(starts: Starts, guess: Iterable[str]) -> frozenset[str] | None:
+def find_ungrantable_capabilities(
+    starts: StartsWithout, guess: Iterable[str]
+) -> frozenset[str] | None:
     """Find the smallest set that an engine cannot grant; None where leaving out does not help.
 
     Containers are started for it: one where the guess is one capability and right, else about
@@ -36,19 +40,25 @@ def find_lacking(starts: Starts, guess: Iterable[str]) -> frozenset[str] | None:
     guessed = frozenset(guess)
     if guessed and starts(guessed):
         alone = len(guessed) == 1
-        return guessed if alone else _narrow(starts, left_out=guessed, candidates=sorted(guessed))
-    everything = frozenset(NAMES)
+        return (
+            guessed
+            if alone
+            else _narrow_candidates(starts, left_out=guessed, candidates=sorted(guessed))
+        )
+    everything = frozenset(CAPABILITY_NAMES)
     if not starts(everything):
         return None
-    return _narrow(starts, left_out=everything, candidates=sorted(everything))
+    return _narrow_candidates(starts, left_out=everything, candidates=sorted(everything))
 
 
-def _narrow(starts: Starts, *, left_out: frozenset[str], candidates: list[str]) -> frozenset[str]:
+def _narrow_candidates(
+    starts: StartsWithout, *, left_out: frozenset[str], candidates: list[str]
+) -> frozenset[str]:
     """Give back by halves what can be granted."""
     if not candidates or starts(left_out - frozenset(candidates)):
         return left_out - frozenset(candidates)
     if len(candidates) == 1:
         return left_out
     middle = len(candidates) // 2
-    left_out = _narrow(starts, left_out=left_out, candidates=candidates[:middle])
-    return _narrow(starts, left_out=left_out, candidates=candidates[middle:])
+    left_out = _narrow_candidates(starts, left_out=left_out, candidates=candidates[:middle])
+    return _narrow_candidates(starts, left_out=left_out, candidates=candidates[middle:])

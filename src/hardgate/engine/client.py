@@ -11,7 +11,7 @@ import docker
 from docker.errors import DockerException
 from docker.tls import TLSConfig
 
-from hardgate.engine.endpoint import Endpoint, endpoint_at, locate
+from hardgate.engine.endpoint import Endpoint, locate_endpoint, make_endpoint
 from hardgate.errors import EngineError
 
 OLDEST_API = (1, 41)
@@ -25,27 +25,27 @@ class EngineAccessError(EngineError):
     """There is an engine, and this user may not speak to it."""
 
 
-class Client(docker.APIClient):
+class EngineClient(docker.APIClient):
     """The SDK's client, which trusts the engine's authority and not the machine's others.
 
     REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE would take its place: requests lets them overrule what a
     session was told (https://github.com/psf/requests/issues/3829).
     """
 
-    silence: float | None = None
+    silence_seconds: float | None = None
     """Seconds without a word after which any answer is given up. The SDK waits for a pull, and
     for some more, without an end."""
 
     def send(self, request: Any, **kwargs: Any) -> Any:
-        if self.silence is not None:
-            kwargs["timeout"] = self.silence
+        if self.silence_seconds is not None:
+            kwargs["timeout"] = self.silence_seconds
         return super().send(request, **kwargs)
 
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
     ) -> Any:
-        asked = self.verify if verify is None else verify
-        return super().merge_environment_settings(url, proxies, stream, asked, cert)
+        effective_verify = self.verify if verify is None else verify
+        return super().merge_environment_settings(url, proxies, stream, effective_verify, cert)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Engine:
     """An engine that answered, and how it was found."""
 
     url: str
-    how: str
+    found_by: str
     """`DOCKER_HOST`, `context NAME` or `default socket`."""
     info: Mapping[str, Any] = field(repr=False)
     """What it says of itself (`docker info`)."""
@@ -61,48 +61,52 @@ class Engine:
     environment: Mapping[str, str] = field(repr=False)
     """What leads the 'docker' command to this same engine."""
 
-    def client(self) -> Client:
+    def open_client(self) -> EngineClient:
         """Give a client of its own to whoever asks."""
-        return connect(self.url)
+        return connect_engine(self.url)
 
 
 def find_engine(environ: Mapping[str, str] = os.environ) -> Engine:
     """Find the caller's engine; EngineError where none answers, or it cannot carry the gate."""
-    endpoint = locate(environ)
-    client = _connect(endpoint)
+    endpoint = locate_endpoint(environ)
+    client = _connect_endpoint(endpoint)
     try:
         engine = Engine(
             url=endpoint.url,
-            how=endpoint.how,
+            found_by=endpoint.found_by,
             info=client.info(),
             version=client.version(),
             environment=endpoint.environment,
         )
     except (DockerException, OSError) as error:
         raise EngineError(
-            f"The engine at '{endpoint.url}' ({endpoint.how}) broke off: {error}.",
+            f"The engine at '{endpoint.url}' ({endpoint.found_by}) broke off: {error}.",
             "Look at its log.",
         ) from error
-    refuse_unfit(engine)
+    refuse_unfit_engine(engine)
     return engine
 
 
-def connect(url: str) -> Client:
+def connect_engine(url: str) -> EngineClient:
     """Give a client for an address; EngineError, with a remedy, where nobody answers there.
 
-    The certificates that it takes, if any, are found as `locate` finds them: by the environment.
+    Its certificates, if any, are found as `locate_endpoint` finds them: by the environment.
     """
-    found = locate(os.environ)
-    return _connect(found) if found.url == url else _greet(endpoint_at(url, os.environ))
+    endpoint = locate_endpoint(os.environ)
+    return (
+        _connect_endpoint(endpoint)
+        if endpoint.url == url
+        else _create_client(make_endpoint(url, os.environ))
+    )
 
 
 @functools.cache
-def shared_client(url: str) -> docker.APIClient:
+def get_shared_client(url: str) -> docker.APIClient:
     """Give this process's one client for an address: what is asked next uses its connections."""
-    return connect(url)
+    return connect_engine(url)
 
 
-def _connect(endpoint: Endpoint) -> Client:
+def _connect_endpoint(endpoint: Endpoint) -> EngineClient:
     if endpoint.url.startswith("ssh://"):
         raise EngineError(
             f"The engine at '{endpoint.url}' is reached over SSH, which hardgate does not speak.",
@@ -110,39 +114,42 @@ def _connect(endpoint: Endpoint) -> Client:
             "DOCKER_HOST=unix:///tmp/engine.sock.",
         )
     if endpoint.url.startswith("unix://"):
-        _knock(endpoint)
-    return _greet(endpoint)
+        _refuse_closed_socket(endpoint)
+    return _create_client(endpoint)
 
 
-def _knock(endpoint: Endpoint) -> None:
+def _refuse_closed_socket(endpoint: Endpoint) -> None:
     """See that somebody listens at a socket, and that this user may speak to it."""
     path = endpoint.url.removeprefix("unix://")
     try:
-        with socket.socket(socket.AF_UNIX) as door:
-            door.settimeout(GREETING_SECONDS)
-            door.connect(path)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(GREETING_SECONDS)
+            connection.connect(path)
     except PermissionError as error:
         raise EngineAccessError(
-            f"You may not use the engine's socket '{path}' ({endpoint.how}).",
+            f"You may not use the engine's socket '{path}' ({endpoint.found_by}).",
             "Add yourself to the group 'docker' ('sudo usermod -aG docker $USER'), and log in "
             "again. That group is as good as root.",
         ) from error
     except OSError as error:
-        raise _unanswered(endpoint, error) from error
+        raise _make_unanswered_error(endpoint, error) from error
 
 
-def _greet(endpoint: Endpoint) -> Client:
+def _create_client(endpoint: Endpoint) -> EngineClient:
     try:
-        client = Client(
-            base_url=endpoint.url, version="auto", timeout=GREETING_SECONDS, tls=_tls(endpoint)
+        client = EngineClient(
+            base_url=endpoint.url,
+            version="auto",
+            timeout=GREETING_SECONDS,
+            tls=_make_tls_config(endpoint),
         )
     except (DockerException, OSError) as error:
-        raise _unanswered(endpoint, error) from error
+        raise _make_unanswered_error(endpoint, error) from error
     client.timeout = ANSWER_SECONDS
     return client
 
 
-def _tls(endpoint: Endpoint) -> TLSConfig | bool:
+def _make_tls_config(endpoint: Endpoint) -> TLSConfig | bool:
     """Read the certificates; the client's own may be missing, where the engine wants none."""
     folder = endpoint.certificates
     if folder is None:
@@ -156,24 +163,26 @@ def _tls(endpoint: Endpoint) -> TLSConfig | bool:
     )
 
 
-def _unanswered(endpoint: Endpoint, error: Exception) -> EngineError:
-    problem = f"No engine answers at '{endpoint.url}' ({endpoint.how}): {error}."
+def _make_unanswered_error(endpoint: Endpoint, error: Exception) -> EngineError:
+    problem = f"No engine answers at '{endpoint.url}' ({endpoint.found_by}): {error}."
     if not endpoint.is_named:
         remedy = "Install and start one by 'pipx run nox -s engine', or 'hardgate engine'."
-    elif endpoint.how == "DOCKER_HOST":
+    elif endpoint.found_by == "DOCKER_HOST":
         remedy = "Start it or mend the address; without DOCKER_HOST this machine's own one is used."
     else:
         remedy = "Start it, or choose another one by 'docker context use'."
     return EngineError(problem, remedy)
 
 
-def refuse_unfit(engine: Engine) -> None:
+def refuse_unfit_engine(engine: Engine) -> None:
     """Raise where an engine, by what it says of itself, cannot run a tier 4 workspace."""
-    for problem, remedy in _unfit(engine.info, engine.version):
-        raise EngineError(f"The engine at '{engine.url}' ({engine.how}) {problem}.", remedy)
+    for problem, remedy in _find_unfit_reasons(engine.info, engine.version):
+        raise EngineError(f"The engine at '{engine.url}' ({engine.found_by}) {problem}.", remedy)
 
 
-def _unfit(info: Mapping[str, Any], version: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _find_unfit_reasons(
+    info: Mapping[str, Any], version: Mapping[str, Any]
+) -> list[tuple[str, str]]:
     options = " ".join(info.get("SecurityOptions") or ())
     names = " ".join(str(part.get("Name")) for part in version.get("Components") or ())
     rules = (
@@ -198,7 +207,7 @@ def _unfit(info: Mapping[str, Any], version: Mapping[str, Any]) -> list[tuple[st
             "Start it without 'userns-remap'.",
         ),
         (
-            _numbers(version.get("ApiVersion")) < OLDEST_API,
+            _parse_api_version(version.get("ApiVersion")) < OLDEST_API,
             f"speaks API {version.get('ApiVersion')}, which is too old",
             "Use Docker Engine 20.10 or newer.",
         ),
@@ -206,5 +215,5 @@ def _unfit(info: Mapping[str, Any], version: Mapping[str, Any]) -> list[tuple[st
     return [(problem, remedy) for holds, problem, remedy in rules if holds]
 
 
-def _numbers(version: Any) -> tuple[int, ...]:
+def _parse_api_version(version: Any) -> tuple[int, ...]:
     return tuple(int(part) for part in str(version).split(".") if part.isdigit())

@@ -21,7 +21,7 @@ class Endpoint:
     """An engine's address, before anybody has knocked there."""
 
     url: str
-    how: str
+    found_by: str
     """`DOCKER_HOST`, `context NAME` or `default socket`."""
     certificates: Path | None = None
     """The folder of ca.pem, cert.pem and key.pem, where the engine is reached by TLS."""
@@ -31,7 +31,7 @@ class Endpoint:
     @property
     def is_named(self) -> bool:
         """Tell whether somebody chose it: then no other engine may take its place."""
-        return self.how != "default socket"
+        return self.found_by != "default socket"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -43,43 +43,43 @@ class Endpoint:
         return variables
 
 
-def locate(environ: Mapping[str, str]) -> Endpoint:
+def locate_endpoint(environ: Mapping[str, str]) -> Endpoint:
     """Say where the caller's engine is, and what says so."""
-    folder = _settings_folder(environ)
-    settings = _read(folder / "config.json")
+    folder = _find_settings_folder(environ)
+    settings = _read_docker_json(folder / "config.json")
     if environ.get("DOCKER_HOST"):
-        return endpoint_at(environ["DOCKER_HOST"], environ)
+        return make_endpoint(environ["DOCKER_HOST"], environ)
     name = environ.get("DOCKER_CONTEXT") or str(settings.get("currentContext") or "")
     if name in {"", "default"}:
-        return Endpoint(url=DEFAULT_SOCKET, how="default socket")
-    return _context(name, folder / "contexts")
+        return Endpoint(url=DEFAULT_SOCKET, found_by="default socket")
+    return _read_context(name, folder / "contexts")
 
 
-def endpoint_at(url: str, environ: Mapping[str, str]) -> Endpoint:
+def make_endpoint(url: str, environ: Mapping[str, str]) -> Endpoint:
     """Give the endpoint at an address, with the certificates that go with it."""
     plain = url.startswith(("unix://", "ssh://", "npipe://", "fd://"))
     verified = bool(environ.get("DOCKER_TLS_VERIFY"))
     if plain or not (verified or environ.get("DOCKER_TLS")):
-        return Endpoint(url=url, how="DOCKER_HOST")
+        return Endpoint(url=url, found_by="DOCKER_HOST")
     folder = environ.get("DOCKER_CERT_PATH")
     return Endpoint(
         url=url,
-        how="DOCKER_HOST",
-        certificates=Path(folder) if folder else _settings_folder(environ),
+        found_by="DOCKER_HOST",
+        certificates=Path(folder) if folder else _find_settings_folder(environ),
         verified=verified,
     )
 
 
-def _settings_folder(environ: Mapping[str, str]) -> Path:
+def _find_settings_folder(environ: Mapping[str, str]) -> Path:
     if environ.get("DOCKER_CONFIG"):
         return Path(environ["DOCKER_CONFIG"])
     return Path(environ.get("HOME") or Path.home()) / ".docker"
 
 
-def _context(name: str, folder: Path) -> Endpoint:
+def _read_context(name: str, folder: Path) -> Endpoint:
     """Read a context from the files of 'docker context create'."""
     key = hashlib.sha256(name.encode()).hexdigest()
-    meta = _read(folder / "meta" / key / "meta.json")
+    meta = _read_docker_json(folder / "meta" / key / "meta.json")
     endpoint = (meta.get("Endpoints") or {}).get("docker") or {}
     if not endpoint.get("Host"):
         raise EngineError(
@@ -89,13 +89,13 @@ def _context(name: str, folder: Path) -> Endpoint:
     certificates = folder / "tls" / key / "docker"
     return Endpoint(
         url=str(endpoint["Host"]),
-        how=f"context {name}",
+        found_by=f"context {name}",
         certificates=certificates if certificates.is_dir() else None,
         verified=not endpoint.get("SkipTLSVerify"),
     )
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read_docker_json(file: Path) -> dict[str, Any]:
     """Read one of Docker's own files; one that is not there says nothing."""
     try:
         content = json.loads(file.read_bytes())

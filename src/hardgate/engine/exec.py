@@ -8,22 +8,22 @@ import docker
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
-from hardgate.engine.exec_stream import Stream, open_exec
+from hardgate.engine.exec_stream import ExecStream, open_exec
 from hardgate.model.observation import Execution
 
-OUTPUT_LIMIT = 64 * 1024
+MAX_EXEC_OUTPUT_BYTES = 64 * 1024
 """Bytes of each of stdout and stderr that are kept; the rest is read and dropped."""
 SETTLE_SECONDS = 10.0
 """How long the engine may take, after the end of the stream, to say how it ended."""
 
-TROUBLE = (DockerException, RequestException, OSError)
+ENGINE_ERRORS = (DockerException, RequestException, OSError)
 """What an engine that is gone, or that refuses, comes to."""
 
 EndProcess = Callable[[int], None]
 """Ends a process and all that descends from it, given its pid on the engine's machine."""
 
 
-def execute(
+def execute_in_container(
     client: docker.APIClient,
     container: str,
     command: Sequence[str],
@@ -40,14 +40,16 @@ def execute(
     begun = time.monotonic()
     try:
         stream = open_exec(client, container, command, user=user, environment=environment)
-    except TROUBLE as error:
-        return Execution(exit_status=None, problem=f"The engine could not run it: {words(error)}")
-    return finish(client, stream, begun=begun, timeout=timeout, end_process=end_process)
+    except ENGINE_ERRORS as error:
+        return Execution(
+            exit_status=None, problem=f"The engine could not run it: {engine_error_text(error)}"
+        )
+    return finish_execution(client, stream, begun=begun, timeout=timeout, end_process=end_process)
 
 
-def finish(
+def finish_execution(
     client: docker.APIClient,
-    stream: Stream,
+    stream: ExecStream,
     *,
     begun: float,
     timeout: float,
@@ -56,25 +58,31 @@ def finish(
 ) -> Execution:
     """Read a started command to its end, as `execute` does; `already` was read of it before."""
     deadline = begun + timeout
-    output = _Output()
+    output = _BoundedOutput()
     for channel, data in already:
-        output.add(channel, data)
+        output.add_frame(channel, data)
     try:
         # A script may close its output and go on: it ends when the engine says so.
-        timed_out = _drain(stream, output, deadline) or _outlives(client, stream, deadline)
+        timed_out = _drain_stream(stream, output, deadline) or _outlives_deadline(
+            client, stream, deadline
+        )
         if timed_out:
-            _end(client, stream.exec_id, end_process)
+            _end_running_exec(client, stream.exec_id, end_process)
             # What is still in the pipe would keep the engine from seeing the end.
-            _drain(stream, output, time.monotonic() + SETTLE_SECONDS)
-        status, problem = _settle(client, stream.exec_id)
-    except TROUBLE as error:
-        status, timed_out, problem = None, False, f"The engine could not run it: {words(error)}"
+            _drain_stream(stream, output, time.monotonic() + SETTLE_SECONDS)
+        status, problem = _await_exit_status(client, stream.exec_id)
+    except ENGINE_ERRORS as error:
+        status, timed_out, problem = (
+            None,
+            False,
+            f"The engine could not run it: {engine_error_text(error)}",
+        )
     finally:
         stream.close()
     return Execution(
         exit_status=status,
-        stdout=output.text(Stream.STDOUT),
-        stderr=output.text(Stream.STDERR),
+        stdout=output.text(ExecStream.STDOUT),
+        stderr=output.text(ExecStream.STDERR),
         truncated=output.truncated,
         seconds=round(time.monotonic() - begun, 3),
         timed_out=timed_out,
@@ -82,16 +90,16 @@ def finish(
     )
 
 
-class _Output:
+class _BoundedOutput:
     """What was written, up to the limit."""
 
     def __init__(self) -> None:
-        self._kept = {Stream.STDOUT: bytearray(), Stream.STDERR: bytearray()}
+        self._kept = {ExecStream.STDOUT: bytearray(), ExecStream.STDERR: bytearray()}
         self.truncated = False
 
-    def add(self, channel: int, data: bytes) -> None:
+    def add_frame(self, channel: int, data: bytes) -> None:
         kept = self._kept[channel]
-        room = OUTPUT_LIMIT - len(kept)
+        room = MAX_EXEC_OUTPUT_BYTES - len(kept)
         kept += data[:room]
         self.truncated |= len(data) > room
 
@@ -99,17 +107,17 @@ class _Output:
         return self._kept[channel].decode(errors="replace")
 
 
-def _drain(stream: Stream, output: _Output, deadline: float) -> bool:
+def _drain_stream(stream: ExecStream, output: _BoundedOutput, deadline: float) -> bool:
     """Read to the end of the stream; True where the deadline came first."""
     try:
-        for channel, data in stream.frames(deadline):
-            output.add(channel, data)
+        for channel, data in stream.read_frames(deadline):
+            output.add_frame(channel, data)
     except TimeoutError:
         return True
     return False
 
 
-def _outlives(client: docker.APIClient, stream: Stream, deadline: float) -> bool:
+def _outlives_deadline(client: docker.APIClient, stream: ExecStream, deadline: float) -> bool:
     """Wait for a process whose output has ended; True where the deadline came first."""
     while client.exec_inspect(stream.exec_id)["Running"]:
         if time.monotonic() > deadline:
@@ -118,13 +126,13 @@ def _outlives(client: docker.APIClient, stream: Stream, deadline: float) -> bool
     return False
 
 
-def _end(client: docker.APIClient, exec_id: str, end_process: EndProcess) -> None:
+def _end_running_exec(client: docker.APIClient, exec_id: str, end_process: EndProcess) -> None:
     state = client.exec_inspect(exec_id)
     if state["Running"] and state["Pid"]:
         end_process(state["Pid"])
 
 
-def _settle(client: docker.APIClient, exec_id: str) -> tuple[int | None, str]:
+def _await_exit_status(client: docker.APIClient, exec_id: str) -> tuple[int | None, str]:
     """Ask how it ended, until the engine says a number."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
@@ -137,6 +145,6 @@ def _settle(client: docker.APIClient, exec_id: str) -> tuple[int | None, str]:
         time.sleep(0.02)
 
 
-def words(error: Exception) -> str:
+def engine_error_text(error: Exception) -> str:
     """Give the engine's own words, where it was the engine that refused."""
     return str(error.explanation or error) if isinstance(error, APIError) else str(error)

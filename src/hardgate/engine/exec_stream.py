@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 
 import docker
 
-HEADER = struct.Struct(">BxxxL")
+FRAME_HEADER = struct.Struct(">BxxxL")
 
 
-class Stream:
+class ExecStream:
     """Both directions of an exec that was started attached, without a terminal."""
 
     STDOUT: ClassVar[int] = 1
@@ -29,31 +29,31 @@ class Stream:
         self.exec_id = exec_id
         self._hijacked = hijacked
         self._socket: socket.socket = getattr(hijacked, "_sock", hijacked)
-        self._ahead = _read_ahead(hijacked, self._socket)
+        self._ahead = _take_read_ahead(hijacked, self._socket)
 
-    def frames(self, deadline: float | None = None) -> Iterator[tuple[int, bytes]]:
+    def read_frames(self, deadline: float | None = None) -> Iterator[tuple[int, bytes]]:
         """Yield channel and bytes until the stream ends; TimeoutError at the deadline.
 
         `deadline` is of the monotonic clock, in seconds.
         """
-        while len(header := self._read(HEADER.size, deadline)) == HEADER.size:
-            channel, size = HEADER.unpack(header)
-            data = self._read(size, deadline)
+        while len(header := self._read_bytes(FRAME_HEADER.size, deadline)) == FRAME_HEADER.size:
+            channel, size = FRAME_HEADER.unpack(header)
+            data = self._read_bytes(size, deadline)
             yield channel, data
             if len(data) < size:
                 return
 
-    def _read(self, size: int, deadline: float | None) -> bytes:
+    def _read_bytes(self, size: int, deadline: float | None) -> bytes:
         """Read so many bytes; fewer where the stream ends in them."""
         data = b""
         while len(data) < size:
-            part = self._receive(size - len(data), deadline)
+            part = self._receive_chunk(size - len(data), deadline)
             if not part:
                 break
             data += part
         return data
 
-    def _receive(self, size: int, deadline: float | None) -> bytes:
+    def _receive_chunk(self, size: int, deadline: float | None) -> bytes:
         if self._ahead:
             part, self._ahead = self._ahead[:size], self._ahead[size:]
             return part
@@ -63,7 +63,7 @@ class Stream:
         self._socket.settimeout(left)
         return self._socket.recv(size)
 
-    def send(self, data: bytes) -> None:
+    def send_input(self, data: bytes) -> None:
         """Write to the exec's standard input."""
         self._socket.sendall(data)
 
@@ -84,7 +84,7 @@ class Stream:
             self._hijacked._response.close()
 
 
-def _read_ahead(hijacked: Any, raw: socket.socket) -> bytes:
+def _take_read_ahead(hijacked: Any, raw: socket.socket) -> bytes:
     """Take what the SDK's reader holds beyond the answer's header, without waiting for more."""
     reader = hijacked._response.raw._fp.fp
     raw.setblocking(False)
@@ -105,7 +105,7 @@ def open_exec(
     user: str = "",
     environment: Mapping[str, str] | None = None,
     stdin: bool = False,
-) -> Stream:
+) -> ExecStream:
     """Start a command in a running container, attached and without a terminal."""
     exec_id: str = client.exec_create(
         container,
@@ -114,4 +114,4 @@ def open_exec(
         environment=dict(environment or {}),
         stdin=stdin,
     )["Id"]
-    return Stream(exec_id, client.exec_start(exec_id, socket=True))
+    return ExecStream(exec_id, client.exec_start(exec_id, socket=True))

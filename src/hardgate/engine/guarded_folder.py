@@ -6,18 +6,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hardgate.engine import watchdog
-from hardgate.engine.ownership import Owner
 from hardgate.engine.reaper import make_private_folder
+from hardgate.ownership import Owner
 
 
 @contextmanager
-def guarded_folder(owner: Owner) -> Iterator[Path]:
+def open_guarded_folder(owner: Owner) -> Iterator[Path]:
     """Give the folder (0700); it goes with the run, also where that is killed."""
     folder = make_private_folder(owner)
-    posted = watchdog.post(folder, owner.run, "")
+    process = watchdog.start_watchdog(folder, owner.run, "")
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        posted.stdin.close()  # type: ignore[union-attr]  # it was opened as a pipe
-        posted.wait()
+        process.stdin.close()  # type: ignore[union-attr]  # it was opened as a pipe
+        process.wait()

@@ -12,12 +12,12 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from hardgate import process
 from hardgate.engine.client import Engine
-from hardgate.engine.proxy import proxy_environment
+from hardgate.engine.proxy import read_proxy_environment
 from hardgate.errors import BuildError, UsageError
 from hardgate.model.run import Image
 
 BASE_ARGUMENT = "BASE_IMAGE"
-EVIDENCE_LINES = 20
+BUILD_EVIDENCE_LINES = 20
 WriteLine = Callable[[str], None]
 
 
@@ -43,7 +43,7 @@ class BuildRequest:
         return re.search(rf"^\s*ARG\s+{BASE_ARGUMENT}\b", text, re.MULTILINE | re.I) is not None
 
 
-def make_request(
+def make_build_request(
     context: str,
     dockerfile: str | None,
     arguments: Iterable[str],
@@ -65,19 +65,19 @@ def make_request(
     return BuildRequest(
         context=folder,
         dockerfile=file,
-        arguments=dict(_pair(argument, environment) for argument in arguments),
+        arguments=dict(_parse_build_argument(argument, environment) for argument in arguments),
         secrets=secrets,
         environment=environment,
-        tag=_tag(folder, file),
+        tag=_make_workspace_tag(folder, file),
     )
 
 
-def _tag(context: Path, dockerfile: Path) -> str:
-    place = f"{context.resolve()}\0{dockerfile.resolve()}"
-    return f"hardgate/workspace:{hashlib.sha256(place.encode()).hexdigest()[:16]}"
+def _make_workspace_tag(context: Path, dockerfile: Path) -> str:
+    paths = f"{context.resolve()}\0{dockerfile.resolve()}"
+    return f"hardgate/workspace:{hashlib.sha256(paths.encode()).hexdigest()[:16]}"
 
 
-def _pair(argument: str, environment: Mapping[str, str]) -> tuple[str, str]:
+def _parse_build_argument(argument: str, environment: Mapping[str, str]) -> tuple[str, str]:
     """Split K=V; a bare K takes its value from the environment, as Docker does."""
     key, equals, value = argument.partition("=")
     if not key or not (equals or key in environment):
@@ -88,44 +88,49 @@ def _pair(argument: str, environment: Mapping[str, str]) -> tuple[str, str]:
 def has_buildx(environment: Mapping[str, str]) -> bool:
     """Tell whether the machine's 'docker' command can build with buildx."""
     try:
-        return process.run(["docker", "buildx", "version"], env=environment, timeout=20).status == 0
+        return (
+            process.run_command(["docker", "buildx", "version"], env=environment, timeout=20).status
+            == 0
+        )
     except process.CommandMissingError:
         return False
 
 
-def build(
+def build_image(
     client: docker.APIClient, request: BuildRequest, *, buildx: bool, write: WriteLine
 ) -> Image:
     """Build, on the caller's engine; a failure brings the end of the builder's words."""
-    before = digest_of(client, request.tag)
+    before = find_image_digest(client, request.tag)
     if request.secrets and not buildx:
         raise UsageError(
             "'--secret' needs buildx, and this machine's 'docker' command has none.",
             "Install the package 'docker-buildx' (or docker-buildx-plugin), or leave it out.",
         )
     (_build_with_buildx if buildx else build_with_classic)(client, request, write)
-    digest = digest_of(client, request.tag)
+    digest = find_image_digest(client, request.tag)
     if digest is None:
         raise BuildError(f"The build ended well, and left no image '{request.tag}'.")
-    let_go(client, before, digest)
+    remove_replaced_image(client, before, digest)
     return Image(
-        reference=str(request.context), digest=digest, source_commit=commit_of(request.context)
+        reference=str(request.context),
+        digest=digest,
+        source_commit=read_git_commit(request.context),
     )
 
 
-def build_for(
+def build_for_engine(
     engine: Engine, request: BuildRequest, base: str, *, buildx: bool, write: WriteLine
 ) -> Image:
     """Build on the caller's engine, with its proxies, and from `base` where that is left open."""
-    arguments = {**proxy_environment(), **request.arguments}
+    arguments = {**read_proxy_environment(), **request.arguments}
     if request.wants_base():
         arguments[BASE_ARGUMENT] = base
     environment = {**request.environment, **engine.environment}
     request = replace(request, arguments=arguments, environment=environment)
-    return build(engine.client(), request, buildx=buildx, write=write)
+    return build_image(engine.open_client(), request, buildx=buildx, write=write)
 
 
-def digest_of(client: docker.APIClient, reference: str) -> str | None:
+def find_image_digest(client: docker.APIClient, reference: str) -> str | None:
     """Give the id of an image that the engine has; None where it has none."""
     try:
         return str(client.inspect_image(reference)["Id"])
@@ -133,7 +138,7 @@ def digest_of(client: docker.APIClient, reference: str) -> str | None:
         return None
 
 
-def let_go(client: docker.APIClient, before: str | None, now: str) -> None:
+def remove_replaced_image(client: docker.APIClient, before: str | None, now: str) -> None:
     """Remove the image that this one replaced, where nobody else has a name or a use for it."""
     if before in {None, now}:
         return
@@ -145,19 +150,19 @@ def let_go(client: docker.APIClient, before: str | None, now: str) -> None:
         return
 
 
-class _Log:
+class _BuildLog:
     """Hands a builder's words on, and keeps their end for whoever has to understand a failure."""
 
     def __init__(self, write: WriteLine) -> None:
         self._write = write
-        self._end: deque[str] = deque(maxlen=EVIDENCE_LINES)
+        self._end: deque[str] = deque(maxlen=BUILD_EVIDENCE_LINES)
 
-    def add(self, text: str) -> None:
+    def add_text(self, text: str) -> None:
         for line in text.splitlines():
             self._end.append(line)
             self._write(line)
 
-    def error(self, problem: str) -> BuildError:
+    def make_build_error(self, problem: str) -> BuildError:
         return BuildError(
             problem, "The end of the build's log is below.", evidence="\n".join(self._end)
         )
@@ -165,7 +170,7 @@ class _Log:
 
 def build_with_classic(client: docker.APIClient, request: BuildRequest, write: WriteLine) -> None:
     """Build with the engine's own builder."""
-    log = _Log(write)
+    log = _BuildLog(write)
     try:
         events = client.build(
             path=str(request.context),
@@ -177,20 +182,20 @@ def build_with_classic(client: docker.APIClient, request: BuildRequest, write: W
             decode=True,
         )
         for event in events:
-            log.add(str(event.get("stream", "")))
+            log.add_text(str(event.get("stream", "")))
             if "error" in event:
-                log.add(str(event["error"]))
-                raise log.error("The image could not be built.")
+                log.add_text(str(event["error"]))
+                raise log.make_build_error("The image could not be built.")
     except (DockerException, OSError, ValueError) as error:
-        log.add(str(error.explanation if isinstance(error, APIError) else error))
-        raise log.error("The build could not go on.") from error
+        log.add_text(str(error.explanation if isinstance(error, APIError) else error))
+        raise log.make_build_error("The build could not go on.") from error
 
 
 def _build_with_buildx(client: docker.APIClient, request: BuildRequest, write: WriteLine) -> None:
     del client  # the command finds the same engine by request.environment
-    log = _Log(write)
+    log = _BuildLog(write)
     arguments = [f"--build-arg={key}" for key in request.arguments]
-    finished = process.run(
+    finished = process.run_command(
         [
             *("docker", "buildx", "build", "--load", "--progress=plain"),
             f"--tag={request.tag}",
@@ -201,15 +206,15 @@ def _build_with_buildx(client: docker.APIClient, request: BuildRequest, write: W
         ],
         # A bare --build-arg takes its value from here: the value is in no process list.
         env={**request.environment, **request.arguments},
-        on_line=log.add,
+        on_line=log.add_text,
     )
     if finished.status != 0:
-        raise log.error("The image could not be built.")
+        raise log.make_build_error("The image could not be built.")
 
 
-def find(client: docker.APIClient, reference: str) -> Image:
+def find_image(client: docker.APIClient, reference: str) -> Image:
     """Find an image that the caller's engine has, or can pull."""
-    digest = digest_of(client, reference)
+    digest = find_image_digest(client, reference)
     if digest is None:
         try:
             client.pull(reference)
@@ -219,22 +224,22 @@ def find(client: docker.APIClient, reference: str) -> Image:
                 "Build it first, or name another by --image.",
                 evidence=str(error.explanation or error),
             ) from error
-        digest = digest_of(client, reference)
+        digest = find_image_digest(client, reference)
     if digest is None:
         raise BuildError(f"The engine pulled '{reference}', and has no such image.")
     return Image(reference=reference, digest=digest)
 
 
-def layers(client: docker.APIClient, digest: str) -> tuple[str, ...]:
+def list_layers(client: docker.APIClient, digest: str) -> tuple[str, ...]:
     """Give the image's layers by their diff ids, the lowest first."""
     return tuple(client.inspect_image(digest)["RootFS"].get("Layers") or ())
 
 
-def commit_of(folder: Path) -> str:
+def read_git_commit(folder: Path) -> str:
     """Give the commit that a folder is checked out from, `-dirty` where it has changes."""
     try:
-        commit = process.run(["git", "-C", str(folder), "rev-parse", "HEAD"], timeout=20)
-        changes = process.run(
+        commit = process.run_command(["git", "-C", str(folder), "rev-parse", "HEAD"], timeout=20)
+        changes = process.run_command(
             ["git", "-C", str(folder), "status", "--porcelain", "--", "."], timeout=60
         )
     except process.CommandMissingError:

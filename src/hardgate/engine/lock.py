@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @contextmanager
-def turn(folder: Path) -> Iterator[None]:
+def hold_folder_lock(folder: Path) -> Iterator[None]:
     """Wait until nobody else is at it, and keep others waiting as long as the `with` lasts.
 
     The lock is on a folder that is there anyway, so that no file is left; it ends with its process.

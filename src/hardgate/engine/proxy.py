@@ -3,14 +3,14 @@
 import os
 from collections.abc import Mapping
 
-NAMES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
 
 
-def proxy_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+def read_proxy_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Give the proxies that are set, under both spellings that programs read."""
-    seen = {
+    proxies = {
         name: environ.get(name) or environ.get(name.upper(), "")
-        for name in NAMES
+        for name in PROXY_VARIABLES
         if environ.get(name) or environ.get(name.upper())
     }
-    return seen | {name.upper(): value for name, value in seen.items()}
+    return proxies | {name.upper(): value for name, value in proxies.items()}

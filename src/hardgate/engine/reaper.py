@@ -10,7 +10,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, NotFound
 
-from hardgate.engine.ownership import RUN, Owner
+from hardgate.ownership import RUN_LABEL, Owner
 
 FOLDER_PREFIX = "hardgate-"
 OWNER_FILE = "owner.json"
@@ -31,26 +31,26 @@ def make_private_folder(owner: Owner) -> Path:
     return folder
 
 
-def remove_run(client: docker.APIClient, run: str) -> tuple[str, ...]:
+def remove_run_debris(client: docker.APIClient, run: str) -> tuple[str, ...]:
     """Remove all that one run made on an engine; give what was removed, a phrase each."""
     return tuple(_remove_labelled(client, lambda owner: owner.run == run))
 
 
-def reap(client: docker.APIClient) -> tuple[str, ...]:
+def reap_debris(client: docker.APIClient) -> tuple[str, ...]:
     """Remove what dead runs left on an engine and in this machine's temporary folders."""
     removed = list(_remove_labelled(client, lambda owner: owner.is_dead()))
-    return (*removed, *_remove_folders())
+    return (*removed, *_remove_private_folders())
 
 
 def _remove_labelled(client: docker.APIClient, condemned: Callable[[Owner], bool]) -> Iterator[str]:
-    labelled = {"label": RUN}
+    labelled = {"label": RUN_LABEL}
     for container in client.containers(all=True, filters=labelled):
         owner = Owner.from_labels(container.get("Labels") or {})
-        if owner and condemned(owner) and _removed_container(client, container["Id"]):
+        if owner and condemned(owner) and _remove_labelled_container(client, container["Id"]):
             yield f"container {container['Names'][0].lstrip('/')} of run {owner.run}"
     for volume in client.volumes(filters=labelled)["Volumes"] or ():
         owner = Owner.from_labels(volume.get("Labels") or {})
-        if owner and condemned(owner) and _removed_volume(client, volume["Name"]):
+        if owner and condemned(owner) and _remove_labelled_volume(client, volume["Name"]):
             yield f"volume {volume['Name']} of run {owner.run}"
     for network in client.networks(filters=labelled):
         owner = Owner.from_labels(network.get("Labels") or {})
@@ -60,7 +60,7 @@ def _remove_labelled(client: docker.APIClient, condemned: Callable[[Owner], bool
                 yield f"network {network['Name']} of run {owner.run}"
 
 
-def _removed_container(client: docker.APIClient, container: str) -> bool:
+def _remove_labelled_container(client: docker.APIClient, container: str) -> bool:
     try:
         client.remove_container(container, v=True, force=True)
     except NotFound:
@@ -73,14 +73,14 @@ def _removed_container(client: docker.APIClient, container: str) -> bool:
     return True
 
 
-def _removed_volume(client: docker.APIClient, volume: str) -> bool:
+def _remove_labelled_volume(client: docker.APIClient, volume: str) -> bool:
     with contextlib.suppress(NotFound):
         client.remove_volume(volume, force=True)
         return True
     return False
 
 
-def _remove_folders() -> Iterator[str]:
+def _remove_private_folders() -> Iterator[str]:
     for base in {tempfile.gettempdir(), "/tmp"}:  # noqa: S108
         for marker in Path(base).glob(f"{FOLDER_PREFIX}*/{OWNER_FILE}"):
             folder = marker.parent

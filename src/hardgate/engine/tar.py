@@ -20,11 +20,11 @@ def archive_folder(folder: Path) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for entry in sorted(folder.iterdir()):
-            archive.add(entry, arcname=entry.name, filter=_as_root)
+            archive.add(entry, arcname=entry.name, filter=_set_root_owner)
     return buffer.getvalue()
 
 
-def _as_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+def _set_root_owner(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
     return entry

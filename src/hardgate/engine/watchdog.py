@@ -19,11 +19,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-TRIES = 20
-PAUSE_SECONDS = 1.0
+MAX_REMOVAL_TRIES = 20
+REMOVAL_PAUSE_SECONDS = 1.0
 
 
-def post(folder: Path, run: str, engine_url: str) -> "subprocess.Popen[bytes]":
+def start_watchdog(folder: Path, run: str, engine_url: str) -> "subprocess.Popen[bytes]":
     """Start a warden; closing its `stdin` dismisses it."""
     return subprocess.Popen(
         [sys.executable, "-m", "hardgate.engine.watchdog", str(folder), run, engine_url],
@@ -42,7 +42,7 @@ def main(folder: Path, run: str, engine_url: str) -> None:
     os.read(0, 1)
     if not folder.exists():
         return
-    for pid in _processes_in(folder):
+    for pid in _find_processes(folder):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
     if engine_url:
@@ -50,27 +50,27 @@ def main(folder: Path, run: str, engine_url: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _processes_in(folder: Path) -> Iterator[int]:
+def _find_processes(folder: Path) -> Iterator[int]:
     """Find the play's processes: their environment names the run's private folder."""
-    wanted = os.fsencode(folder)
+    folder_bytes = os.fsencode(folder)
     for entry in Path("/proc").glob("[0-9]*"):
         if int(entry.name) == os.getpid():
             continue
         with contextlib.suppress(OSError):
-            if wanted in (entry / "environ").read_bytes():
+            if folder_bytes in (entry / "environ").read_bytes():
                 yield int(entry.name)
 
 
 def _remove_containers(run: str, engine_url: str) -> None:
     # Only now: a warden that is never needed should cost next to nothing.
-    from hardgate.engine.client import connect  # noqa: PLC0415
-    from hardgate.engine.reaper import remove_run  # noqa: PLC0415
+    from hardgate.engine.client import connect_engine  # noqa: PLC0415
+    from hardgate.engine.reaper import remove_run_debris  # noqa: PLC0415
 
-    for _ in range(TRIES):
+    for _ in range(MAX_REMOVAL_TRIES):
         with contextlib.suppress(Exception):
-            remove_run(connect(engine_url), run)
+            remove_run_debris(connect_engine(engine_url), run)
             return
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(REMOVAL_PAUSE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 from hardgate.forge.http import ForgeError
 
-EVENT = "workflow_dispatch"
-PAGES = 20
+DISPATCH_EVENT = "workflow_dispatch"
+MAX_PAGES = 20
 """More is never read: a run has five jobs and as many artifacts."""
 
 
-class State(Enum):
+class WorkflowState(Enum):
     """Where a run or a job is."""
 
     WAITING = "waiting"
@@ -20,13 +20,13 @@ class State(Enum):
     RUNNING = "running"
     SUCCESS = "success"
     FAILURE = "failure"
-    UNTOLD = "untold"
+    INCONCLUSIVE = "untold"
     """It has ended and tells nothing: cancelled, skipped, timed out, or a word nobody knows."""
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Tell whether nothing more will come."""
-        return self not in {State.WAITING, State.RUNNING}
+        return self not in {WorkflowState.WAITING, WorkflowState.RUNNING}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +38,8 @@ class RemoteRun:
     event: str
     workflow: str
     """The name of its file."""
-    state: State
-    said: str
+    state: WorkflowState
+    status_text: str
     """The forge's own word for it."""
     url: str
     """For a browser."""
@@ -50,8 +50,8 @@ class RemoteJob:
     """One of its jobs."""
 
     name: str
-    state: State
-    said: str
+    state: WorkflowState
+    status_text: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,41 +74,41 @@ class Forge(Protocol):
         """Name the forge."""
 
     @property
-    def lacks(self) -> str:
+    def artifact_note(self) -> str:
         """Say in a sentence what artifacts need on this forge; nothing where nothing does."""
 
-    def default_branch(self) -> str:
+    def read_default_branch(self) -> str:
         """Name it."""
 
-    def commit_of(self, branch: str) -> str:
+    def read_branch_commit(self, branch: str) -> str:
         """Give the commit that a branch is at."""
 
-    def dispatched(self, commit: str) -> tuple[RemoteRun, ...]:
+    def list_dispatched_runs(self, commit: str) -> tuple[RemoteRun, ...]:
         """List the dispatched runs of a commit, as far as the first page goes."""
 
-    def dispatch(self, workflow: str, branch: str) -> int | None:
+    def dispatch_workflow(self, workflow: str, branch: str) -> int | None:
         """Ask for a run; give its id where the forge tells it."""
 
-    def run(self, number: int) -> RemoteRun:
+    def read_run(self, number: int) -> RemoteRun:
         """Look at a run."""
 
-    def jobs(self, run: RemoteRun) -> tuple[RemoteJob, ...]:
+    def list_jobs(self, run: RemoteRun) -> tuple[RemoteJob, ...]:
         """List its jobs."""
 
-    def artifacts(self, run: RemoteRun) -> tuple[RemoteArtifact, ...]:
+    def list_artifacts(self, run: RemoteRun) -> tuple[RemoteArtifact, ...]:
         """List what it left."""
 
-    def fetch(self, artifact: RemoteArtifact, limit: int) -> bytes:
+    def download_artifact(self, artifact: RemoteArtifact, limit: int) -> bytes:
         """Fetch a zip."""
 
 
-def field(told: Any, name: str, kind: type, where: str) -> Any:
+def read_json_field(data: Any, name: str, kind: type, where: str) -> Any:
     """Take a field of an answer; one that is not there, or something else, is an error."""
-    value = told.get(name) if isinstance(told, Mapping) else None
+    value = data.get(name) if isinstance(data, Mapping) else None
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise ForgeError(
             f"The forge's answer about {where} has no '{name}'.",
             "Is it of a version that docs/ci.md names?",
-            evidence=str(told)[:500],
+            evidence=str(data)[:500],
         )
     return value

@@ -9,16 +9,24 @@ from typing import Any
 from urllib.parse import quote
 
 from hardgate.forge import repository
-from hardgate.forge.api import EVENT, PAGES, RemoteArtifact, RemoteJob, RemoteRun, State, field
-from hardgate.forge.http import ForgeError, RefusedError, Wire
-from hardgate.forge.repository_url import Address
+from hardgate.forge.api import (
+    DISPATCH_EVENT,
+    MAX_PAGES,
+    RemoteArtifact,
+    RemoteJob,
+    RemoteRun,
+    WorkflowState,
+    read_json_field,
+)
+from hardgate.forge.http import ApiClient, ForgeError, RefusedError
+from hardgate.forge.repository_url import RepositoryAddress
 
-_STATES = {
-    "waiting": State.WAITING,
-    "blocked": State.WAITING,
-    "running": State.RUNNING,
-    "success": State.SUCCESS,
-    "failure": State.FAILURE,
+_STATUS_STATES = {
+    "waiting": WorkflowState.WAITING,
+    "blocked": WorkflowState.WAITING,
+    "running": WorkflowState.RUNNING,
+    "success": WorkflowState.SUCCESS,
+    "failure": WorkflowState.FAILURE,
 }
 _NOT_FOUND = 404
 
@@ -27,83 +35,85 @@ _NOT_FOUND = 404
 class Forgejo:
     """A repository there."""
 
-    address: Address
-    wire: Wire
+    address: RepositoryAddress
+    client: ApiClient
     kind: str = "Forgejo"
-    lacks: str = ""
+    artifact_note: str = ""
 
     @classmethod
-    def at(cls, address: Address, token: str) -> "Forgejo":
+    def open_repository(cls, address: RepositoryAddress, token: str) -> "Forgejo":
         """Open the API."""
-        return cls(address=address, wire=Wire(f"{address.base}/api/v1", f"token {token}"))
+        return cls(address=address, client=ApiClient(f"{address.base}/api/v1", f"token {token}"))
 
-    def default_branch(self) -> str:
+    def read_default_branch(self) -> str:
         """Name it."""
-        return repository.default_branch(self.wire, self.address.path)
+        return repository.read_default_branch(self.client, self.address.api_path)
 
-    def commit_of(self, branch: str) -> str:
+    def read_branch_commit(self, branch: str) -> str:
         """Give the commit that a branch is at."""
-        return repository.commit_of(self.wire, self.address.path, branch)
+        return repository.read_branch_commit(self.client, self.address.api_path, branch)
 
-    def dispatched(self, commit: str) -> tuple[RemoteRun, ...]:
+    def list_dispatched_runs(self, commit: str) -> tuple[RemoteRun, ...]:
         """List the dispatched runs of a commit."""
-        query = {"event": EVENT, "head_sha": commit}
-        told = self.wire.get(f"{self.address.path}/actions/runs", query)
-        runs = map(_run, field(told, "workflow_runs", list, "runs"))
-        return tuple(run for run in runs if (run.event, run.commit) == (EVENT, commit))
+        query = {"event": DISPATCH_EVENT, "head_sha": commit}
+        page = self.client.get_json(f"{self.address.api_path}/actions/runs", query)
+        runs = map(_parse_run, read_json_field(page, "workflow_runs", list, "runs"))
+        return tuple(run for run in runs if (run.event, run.commit) == (DISPATCH_EVENT, commit))
 
-    def dispatch(self, workflow: str, branch: str) -> int | None:
+    def dispatch_workflow(self, workflow: str, branch: str) -> int | None:
         """Ask for a run; give its id where the forge tells it."""
-        path = f"{self.address.path}/actions/workflows/{quote(workflow, safe='')}/dispatches"
-        told = self.wire.post(path, {"ref": branch, "return_run_info": True})
-        return None if told is None else int(field(told, "id", int, "the new run"))
+        path = f"{self.address.api_path}/actions/workflows/{quote(workflow, safe='')}/dispatches"
+        reply = self.client.post_json(path, {"ref": branch, "return_run_info": True})
+        return None if reply is None else int(read_json_field(reply, "id", int, "the new run"))
 
-    def run(self, number: int) -> RemoteRun:
+    def read_run(self, number: int) -> RemoteRun:
         """Look at a run."""
-        return _run(self.wire.get(f"{self.address.path}/actions/runs/{number}"))
+        return _parse_run(self.client.get_json(f"{self.address.api_path}/actions/runs/{number}"))
 
-    def jobs(self, run: RemoteRun) -> tuple[RemoteJob, ...]:
+    def list_jobs(self, run: RemoteRun) -> tuple[RemoteJob, ...]:
         """List its jobs: all at once, by this forge's API."""
-        told = self._of_run(run, "jobs")
+        listing = self._read_run_part(run, "jobs")
         return tuple(
             RemoteJob(
-                name=field(one, "name", str, "a job"),
-                state=_state(one),
-                said=str(one.get("status") or "(nothing)"),
+                name=read_json_field(entry, "name", str, "a job"),
+                state=_parse_state(entry),
+                status_text=str(entry.get("status") or "(nothing)"),
             )
-            for one in _listed(told, "jobs")
+            for entry in _require_mappings(listing, "jobs")
         )
 
-    def artifacts(self, run: RemoteRun) -> tuple[RemoteArtifact, ...]:
+    def list_artifacts(self, run: RemoteRun) -> tuple[RemoteArtifact, ...]:
         """List what it left."""
-        base = f"{self.wire.api}{self.address.path}/actions/artifacts"
+        base = f"{self.client.api}{self.address.api_path}/actions/artifacts"
         return tuple(
             RemoteArtifact(
-                name=field(told, "name", str, "an artifact"),
-                url=f"{base}/{field(told, 'id', int, 'an artifact')}/zip",
+                name=read_json_field(entry, "name", str, "an artifact"),
+                url=f"{base}/{read_json_field(entry, 'id', int, 'an artifact')}/zip",
             )
-            for told in self._artifacts(run)
-            if not told.get("expired")
+            for entry in self._read_artifact_pages(run)
+            if not entry.get("expired")
         )
 
-    def fetch(self, artifact: RemoteArtifact, limit: int) -> bytes:
+    def download_artifact(self, artifact: RemoteArtifact, limit: int) -> bytes:
         """Fetch a zip."""
-        return self.wire.download(artifact.url, limit, token=artifact.token)
+        return self.client.download_bytes(artifact.url, limit, token=artifact.token)
 
-    def _artifacts(self, run: RemoteRun) -> Iterator[Mapping[str, Any]]:
+    def _read_artifact_pages(self, run: RemoteRun) -> Iterator[Mapping[str, Any]]:
         """Yield them page by page, until one is empty: the forge says elsewhere how many."""
-        for page in range(1, PAGES + 1):
+        for page in range(1, MAX_PAGES + 1):
             query = {"page": str(page), "limit": "50"}
-            entries = _listed(self._of_run(run, "artifacts", query), "artifacts")
+            entries = _require_mappings(self._read_run_part(run, "artifacts", query), "artifacts")
             if not entries:
                 return
             yield from entries
-        raise ForgeError(f"Run {run.id} has more than {PAGES} pages of artifacts.")
+        raise ForgeError(f"Run {run.id} has more than {MAX_PAGES} pages of artifacts.")
 
-    def _of_run(self, run: RemoteRun, what: str, query: Mapping[str, str] | None = None) -> Any:
-        path = f"{self.address.path}/actions/runs/{run.id}/{what}"
+    def _read_run_part(
+        self, run: RemoteRun, what: str, query: Mapping[str, str] | None = None
+    ) -> Any:
+        path = f"{self.address.api_path}/actions/runs/{run.id}/{what}"
         try:
-            return self.wire.get(path, query)
+            return self.client.get_json(path, query)
         except RefusedError as error:
             if error.status != _NOT_FOUND:
                 raise
@@ -114,28 +124,28 @@ class Forgejo:
             ) from error
 
 
-def _run(told: Any) -> RemoteRun:
+def _parse_run(data: Any) -> RemoteRun:
     return RemoteRun(
-        id=field(told, "id", int, "a run"),
-        commit=field(told, "commit_sha", str, "a run"),
-        event=field(told, "event", str, "a run"),
-        workflow=field(told, "workflow_id", str, "a run"),
-        url=field(told, "html_url", str, "a run"),
-        state=_state(told),
-        said=str(told.get("status") or "(nothing)"),
+        id=read_json_field(data, "id", int, "a run"),
+        commit=read_json_field(data, "commit_sha", str, "a run"),
+        event=read_json_field(data, "event", str, "a run"),
+        workflow=read_json_field(data, "workflow_id", str, "a run"),
+        url=read_json_field(data, "html_url", str, "a run"),
+        state=_parse_state(data),
+        status_text=str(data.get("status") or "(nothing)"),
     )
 
 
-def _state(told: Mapping[str, Any]) -> State:
+def _parse_state(data: Mapping[str, Any]) -> WorkflowState:
     """Read a status; a word that nobody knows is no success."""
-    return _STATES.get(str(told.get("status")), State.UNTOLD)
+    return _STATUS_STATES.get(str(data.get("status")), WorkflowState.INCONCLUSIVE)
 
 
-def _listed(told: Any, what: str) -> list[Mapping[str, Any]]:
-    if not isinstance(told, list) or not all(isinstance(one, Mapping) for one in told):
+def _require_mappings(data: Any, what: str) -> list[Mapping[str, Any]]:
+    if not isinstance(data, list) or not all(isinstance(entry, Mapping) for entry in data):
         raise ForgeError(
             f"The forge's {what} are no list.",
             "Is it of a version that docs/ci.md names?",
-            evidence=str(told)[:500],
+            evidence=str(data)[:500],
         )
-    return told
+    return data

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from hardgate.forge import actions_api, repository
-from hardgate.forge.api import RemoteArtifact, RemoteJob, RemoteRun, field
-from hardgate.forge.http import RefusedError, Wire
-from hardgate.forge.repository_url import Address
+from hardgate.forge.api import RemoteArtifact, RemoteJob, RemoteRun, read_json_field
+from hardgate.forge.http import ApiClient, RefusedError
+from hardgate.forge.repository_url import RepositoryAddress
 
-STARTERS = ("answers-static", "answers-adapter", "answers-secrets", "answers-t4")
+STARTER_ARTIFACTS = ("answers-static", "answers-adapter", "answers-secrets", "answers-t4")
 """What the starter's jobs upload."""
 _NOT_FOUND = 404
 
@@ -23,31 +23,31 @@ _NOT_FOUND = 404
 class Gitea:
     """A repository there."""
 
-    address: Address
-    wire: Wire
+    address: RepositoryAddress
+    client: ApiClient
     kind: str = "Gitea"
-    lacks: str = (
+    artifact_note: str = (
         "Gitea hands out artifacts of upload-artifact's version 3 only where the repository is "
         "public; for a private one, upload them by an action of version 4 that is made for Gitea"
     )
 
     @classmethod
-    def at(cls, address: Address, token: str) -> "Gitea":
+    def open_repository(cls, address: RepositoryAddress, token: str) -> "Gitea":
         """Open the API."""
-        return cls(address=address, wire=Wire(f"{address.base}/api/v1", f"token {token}"))
+        return cls(address=address, client=ApiClient(f"{address.base}/api/v1", f"token {token}"))
 
-    def default_branch(self) -> str:
+    def read_default_branch(self) -> str:
         """Name it."""
-        return repository.default_branch(self.wire, self.address.path)
+        return repository.read_default_branch(self.client, self.address.api_path)
 
-    def commit_of(self, branch: str) -> str:
+    def read_branch_commit(self, branch: str) -> str:
         """Give the commit that a branch is at."""
-        return repository.commit_of(self.wire, self.address.path, branch)
+        return repository.read_branch_commit(self.client, self.address.api_path, branch)
 
-    def dispatched(self, commit: str) -> tuple[RemoteRun, ...]:
+    def list_dispatched_runs(self, commit: str) -> tuple[RemoteRun, ...]:
         """List the dispatched runs of a commit."""
         try:
-            return actions_api.dispatched(self.wire, self.address.path, commit)
+            return actions_api.list_dispatched_runs(self.client, self.address.api_path, commit)
         except RefusedError as error:
             if error.status != _NOT_FOUND:
                 raise
@@ -57,39 +57,48 @@ class Gitea:
                 "Version 1.25 and newer do, where the repository's settings allow Actions.",
             ) from error
 
-    def dispatch(self, workflow: str, branch: str) -> int | None:
+    def dispatch_workflow(self, workflow: str, branch: str) -> int | None:
         """Ask for a run; Gitea 1.26 tells its id, older ones leave the question out."""
-        path = f"{self.address.path}/actions/workflows/{quote(workflow, safe='')}/dispatches"
-        told = self.wire.post(path, {"ref": branch}, {"return_run_details": "true"})
-        return None if told is None else int(field(told, "workflow_run_id", int, "the new run"))
+        path = f"{self.address.api_path}/actions/workflows/{quote(workflow, safe='')}/dispatches"
+        reply = self.client.post_json(path, {"ref": branch}, {"return_run_details": "true"})
+        return (
+            None
+            if reply is None
+            else int(read_json_field(reply, "workflow_run_id", int, "the new run"))
+        )
 
-    def run(self, number: int) -> RemoteRun:
+    def read_run(self, number: int) -> RemoteRun:
         """Look at a run."""
-        return actions_api.run_of(self.wire.get(f"{self.address.path}/actions/runs/{number}"))
+        return actions_api.parse_run(
+            self.client.get_json(f"{self.address.api_path}/actions/runs/{number}")
+        )
 
-    def jobs(self, run: RemoteRun) -> tuple[RemoteJob, ...]:
+    def list_jobs(self, run: RemoteRun) -> tuple[RemoteJob, ...]:
         """List its jobs."""
-        return actions_api.jobs(self.wire, self.address.path, run)
+        return actions_api.list_jobs(self.client, self.address.api_path, run)
 
-    def artifacts(self, run: RemoteRun) -> tuple[RemoteArtifact, ...]:
+    def list_artifacts(self, run: RemoteRun) -> tuple[RemoteArtifact, ...]:
         """List what it left; where nothing is listed, name what the starter uploads."""
-        base = f"{self.address.path}/actions"
+        base = f"{self.address.api_path}/actions"
         listed = tuple(
             RemoteArtifact(
-                name=field(told, "name", str, "an artifact"),
-                url=f"{self.wire.api}{base}/artifacts/{field(told, 'id', int, 'an artifact')}/zip",
+                name=read_json_field(entry, "name", str, "an artifact"),
+                url=f"{self.client.api}{base}/artifacts/"
+                f"{read_json_field(entry, 'id', int, 'an artifact')}/zip",
             )
-            for told in actions_api.pages(self.wire, f"{base}/runs/{run.id}/artifacts", "artifacts")
-            if not told.get("expired")
+            for entry in actions_api.read_pages(
+                self.client, f"{base}/runs/{run.id}/artifacts", "artifacts"
+            )
+            if not entry.get("expired")
         )
         # Its number in a browser's address is not its id before 1.26, and the host may differ.
         number = run.url.rstrip("/").rpartition("/")[2]
-        place = f"{self.address}/actions/runs/{number}/artifacts"
+        browser_url = f"{self.address}/actions/runs/{number}/artifacts"
         return listed or tuple(
-            RemoteArtifact(name=name, url=f"{place}/{name}", token=False, expected=True)
-            for name in STARTERS
+            RemoteArtifact(name=name, url=f"{browser_url}/{name}", token=False, expected=True)
+            for name in STARTER_ARTIFACTS
         )
 
-    def fetch(self, artifact: RemoteArtifact, limit: int) -> bytes:
+    def download_artifact(self, artifact: RemoteArtifact, limit: int) -> bytes:
         """Fetch a zip."""
-        return self.wire.download(artifact.url, limit, token=artifact.token)
+        return self.client.download_bytes(artifact.url, limit, token=artifact.token)

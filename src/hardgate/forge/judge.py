@@ -4,17 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hardgate.forge.api import RemoteArtifact, RemoteJob, RemoteRun, State
+from hardgate.forge.api import RemoteArtifact, RemoteJob, RemoteRun, WorkflowState
 from hardgate.model.verdict import Outcome
-from hardgate.pipeline.check import Point
-from hardgate.pipeline.session_result import OF_AN_IMAGE, SESSIONS, Answer, find_answers
+from hardgate.pipeline.check import Check
+from hardgate.pipeline.session_result import (
+    IMAGE_SESSIONS,
+    SESSIONS,
+    SessionResult,
+    find_session_results,
+)
 
-JUNIT = "junit.xml"
-_OUTCOMES = {State.SUCCESS: Outcome.PASS, State.FAILURE: Outcome.FAIL}
+JUNIT_FILE = "junit.xml"
+_OUTCOMES = {WorkflowState.SUCCESS: Outcome.PASS, WorkflowState.FAILURE: Outcome.FAIL}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class FetchedRun:
     """All that was fetched of one run."""
 
     commit: str
@@ -25,59 +30,59 @@ class Seen:
     """Those that were fetched."""
     folder: Path
     """What was in them."""
-    lacks: str = ""
+    artifact_note: str = ""
     """What artifacts need on this forge."""
 
 
-def points(seen: Seen) -> Iterator[Point]:
+def judge_fetched_run(fetched: FetchedRun) -> Iterator[Check]:
     """Yield a point for the run, each job and each of the five answers."""
-    yield _run(seen)
-    yield from _jobs(seen)
-    yield from _artifacts(seen)
-    found = {name: next(find_answers(name, seen.folder), None) for name in SESSIONS}
-    images = {one.image for name in OF_AN_IMAGE if (one := found[name])}
-    for name, answer in found.items():
-        yield _answer(name, answer, seen, one_image=len(images) <= 1)
+    yield _judge_run(fetched)
+    yield from _judge_jobs(fetched)
+    yield from _judge_artifacts(fetched)
+    results = {name: next(find_session_results(name, fetched.folder), None) for name in SESSIONS}
+    images = {result.image for name in IMAGE_SESSIONS if (result := results[name])}
+    for name, result in results.items():
+        yield _judge_session_result(name, result, fetched, one_image=len(images) <= 1)
 
 
-def _run(seen: Seen) -> Point:
-    run = seen.run
-    if run.commit != seen.commit:
+def _judge_run(fetched: FetchedRun) -> Check:
+    run = fetched.run
+    if run.commit != fetched.commit:
         outcome = Outcome.ERROR
-        reason = f"it ran on {run.commit[:12]}, and the branch was at {seen.commit[:12]}"
+        reason = f"it ran on {run.commit[:12]}, and the branch was at {fetched.commit[:12]}"
         remedy = "Somebody pushed meanwhile: ask again."
     else:
         outcome = _OUTCOMES.get(run.state, Outcome.ERROR)
-        reason = f"'{run.said}' at commit {run.commit[:12]}: {run.url}"
+        reason = f"'{run.status_text}' at commit {run.commit[:12]}: {run.url}"
         remedy = f"Look at it there: {run.url}"
-    return Point(name="run", group="forge", outcome=outcome, reason=reason, remedy=remedy)
+    return Check(name="run", group="forge", outcome=outcome, reason=reason, remedy=remedy)
 
 
-def _jobs(seen: Seen) -> Iterator[Point]:
+def _judge_jobs(fetched: FetchedRun) -> Iterator[Check]:
     """A job that was skipped or cancelled has shown nothing, whatever its run is called."""
-    for job in seen.jobs:
-        yield Point(
+    for job in fetched.jobs:
+        yield Check(
             name=f"job {job.name}",
             group="forge",
             outcome=_OUTCOMES.get(job.state, Outcome.ERROR),
-            reason=f"the forge calls it '{job.said}'",
-            remedy=f"Read its log: {seen.run.url}",
+            reason=f"the forge calls it '{job.status_text}'",
+            remedy=f"Read its log: {fetched.run.url}",
         )
-    if not seen.jobs:
-        yield Point(
+    if not fetched.jobs:
+        yield Check(
             name="jobs",
             group="forge",
             outcome=Outcome.ERROR,
             reason="the run has no jobs",
-            remedy=f"Look at it there: {seen.run.url}",
+            remedy=f"Look at it there: {fetched.run.url}",
         )
 
 
-def _artifacts(seen: Seen) -> Iterator[Point]:
+def _judge_artifacts(fetched: FetchedRun) -> Iterator[Check]:
     """Say once, and not of each answer, that nothing could be fetched."""
-    if not seen.artifacts:
-        more = f" {seen.lacks}." if seen.lacks else ""
-        yield Point(
+    if not fetched.artifacts:
+        more = f" {fetched.artifact_note}." if fetched.artifact_note else ""
+        yield Check(
             name="artifacts",
             group="forge",
             outcome=Outcome.ERROR,
@@ -86,34 +91,38 @@ def _artifacts(seen: Seen) -> Iterator[Point]:
         )
 
 
-def _answer(name: str, answer: Answer | None, seen: Seen, *, one_image: bool) -> Point:
-    why = _why_not(name, answer, seen, one_image=one_image)
-    if answer is None or why:
-        return Point(
+def _judge_session_result(
+    name: str, result: SessionResult | None, fetched: FetchedRun, *, one_image: bool
+) -> Check:
+    rejection = _find_rejection(name, result, fetched, one_image=one_image)
+    if result is None or rejection:
+        return Check(
             name=name,
             group="answers",
             outcome=Outcome.ERROR,
-            reason=why,
-            remedy=f"Let its job upload 'reports', as the starter does: {seen.run.url}",
+            reason=rejection,
+            remedy=f"Let its job upload 'reports', as the starter does: {fetched.run.url}",
         )
-    return Point(
+    return Check(
         name=name,
         group="answers",
-        outcome=answer.outcome,
-        reason=answer.headline.rpartition(" (exit ")[0] or answer.headline,
-        remedy=f"Read its report in '{seen.folder}', or its job's log: {seen.run.url}",
-        evidence="\n".join([*answer.missed, *answer.notices]),
+        outcome=result.outcome,
+        reason=result.headline.rpartition(" (exit ")[0] or result.headline,
+        remedy=f"Read its report in '{fetched.folder}', or its job's log: {fetched.run.url}",
+        evidence="\n".join([*result.missed, *result.notices]),
     )
 
 
-def _why_not(name: str, answer: Answer | None, seen: Seen, *, one_image: bool) -> str:
+def _find_rejection(
+    name: str, result: SessionResult | None, fetched: FetchedRun, *, one_image: bool
+) -> str:
     """Say why an answer does not count; nothing where it does."""
-    if answer is None:
+    if result is None:
         return "missing: no artifact of the run holds this answer"
-    if answer.commit != seen.run.commit:
-        return f"it is about '{answer.commit[:20]}', and the run is about {seen.run.commit[:12]}"
-    if name in OF_AN_IMAGE and not one_image:
+    if result.commit != fetched.run.commit:
+        return f"it is about '{result.commit[:20]}', and the run is about {fetched.run.commit[:12]}"
+    if name in IMAGE_SESSIONS and not one_image:
         return "'runtime' and 't4' are about two images"
-    if not any(name in file.parts for file in seen.folder.rglob(JUNIT)):
-        return f"its '{JUNIT}' is missing"
+    if not any(name in file.parts for file in fetched.folder.rglob(JUNIT_FILE)):
+        return f"its '{JUNIT_FILE}' is missing"
     return ""

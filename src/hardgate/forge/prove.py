@@ -12,29 +12,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hardgate.errors import ExitCode
-from hardgate.forge.api import Forge, RemoteArtifact, RemoteRun, State
-from hardgate.forge.artifact import ZIP_LIMIT, unpack
+from hardgate.forge.api import Forge, RemoteArtifact, RemoteRun, WorkflowState
+from hardgate.forge.artifact import MAX_ZIP_BYTES, unpack_artifact
 from hardgate.forge.detect import open_forge
 from hardgate.forge.http import ForgeError, RefusedError, UnreachableError
-from hardgate.forge.judge import Seen, points
-from hardgate.forge.repository_url import Address
-from hardgate.pipeline.check import Point
-from hardgate.pipeline.session import Inquiry, untold
-from hardgate.report.console import Console, Step
-from hardgate.report.folder import Folder
+from hardgate.forge.judge import FetchedRun, judge_fetched_run
+from hardgate.forge.repository_url import RepositoryAddress
+from hardgate.pipeline.check import Check
+from hardgate.pipeline.session import Session, make_error_check
+from hardgate.report.console import Console, ConsoleStep
+from hardgate.report.folder import ReportFolder
 
-FETCHED = "fetched"
-PATIENCE = 5
+ARTIFACTS_FOLDER = "fetched"
+MAX_RETRIES = 5
 """Times in a row that a forge may be out of reach while its run is waited for."""
-MOST_ARTIFACTS = 20
-_NO_TRIGGER = frozenset({400, 404, 422})
+MAX_ARTIFACTS = 20
+_NO_TRIGGER_STATUSES = frozenset({400, 404, 422})
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProveRequest:
     """Which repository, and how long it is waited for."""
 
-    address: Address
+    address: RepositoryAddress
     token: str = field(repr=False)
     forge: str = ""
     """`gitea`, `forgejo` or `github`; empty: it is found out."""
@@ -46,54 +46,58 @@ class ProveRequest:
     """Until a runner takes the run."""
     seconds: float = 7200.0
     """Until it has ended."""
-    pause: float = 5.0
+    poll_seconds: float = 5.0
     """Between two looks."""
 
 
-def prove(request: ProveRequest, console: Console) -> ExitCode:
+def prove_workflow(request: ProveRequest, console: Console) -> ExitCode:
     """Dispatch, wait, fetch, judge; an answer is left whatever happens."""
     console.redactor = console.redactor.with_values([request.token])
-    about: list[str] = []
-    inquiry = Inquiry(
+    commits: list[str] = []
+    inquiry = Session(
         session="prove",
         root=Path(),
         contract="",
         out=request.out,
         console=console,
-        commit=lambda _root: about[-1] if about else "",
+        read_commit=lambda _root: commits[-1] if commits else "",
     )
 
-    def look(inquiry: Inquiry, folder: Folder) -> Iterator[Point]:
-        if request.address.readable:
-            inquiry.notice("The token travels unencrypted: the forge's address begins with http.")
-        forge = _open(request, console)
-        branch = request.branch or forge.default_branch()
-        about.append(forge.commit_of(branch))
+    def dispatch_and_judge(session: Session, folder: ReportFolder) -> Iterator[Check]:
+        if request.address.is_unencrypted:
+            session.add_notice(
+                "The token travels unencrypted: the forge's address begins with http."
+            )
+        forge = _open_forge_step(request, console)
+        branch = request.branch or forge.read_default_branch()
+        commits.append(forge.read_branch_commit(branch))
         with console.step(f"Ask {forge.kind} for a run on '{branch}'") as step:
-            run = _dispatch(forge, request, branch, about[-1])
-            step.remark(run.url)
+            run = _start_run(forge, request, branch, commits[-1])
+            step.set_outcome(run.url)
         with console.step("Wait for its end") as step:
-            run = _wait(forge, run, request, step)
-        yield from _judge(forge, run, about[-1], folder.path / FETCHED, console)
+            run = _wait_for_run(forge, run, request, step)
+        yield from _fetch_and_judge(
+            forge, run, commits[-1], folder.path / ARTIFACTS_FOLDER, console
+        )
 
-    where = f"'{request.workflow}' of {request.address}"
-    return inquiry.run(where, look)
+    subject = f"'{request.workflow}' of {request.address}"
+    return inquiry.run_checks(subject, dispatch_and_judge)
 
 
-def _open(request: ProveRequest, console: Console) -> Forge:
+def _open_forge_step(request: ProveRequest, console: Console) -> Forge:
     with console.step("Find the forge") as step:
         forge = open_forge(request.address, request.token, request.forge)
-        step.remark(forge.kind)
+        step.set_outcome(forge.kind)
     return forge
 
 
-def _dispatch(forge: Forge, request: ProveRequest, branch: str, commit: str) -> RemoteRun:
+def _start_run(forge: Forge, request: ProveRequest, branch: str, commit: str) -> RemoteRun:
     """Start a run and find it: by the id that the forge tells, else as the only new one."""
-    before = {run.id for run in forge.dispatched(commit)}
+    before = {run.id for run in forge.list_dispatched_runs(commit)}
     try:
-        number = forge.dispatch(request.workflow, branch)
+        number = forge.dispatch_workflow(request.workflow, branch)
     except RefusedError as error:
-        if error.status not in _NO_TRIGGER:
+        if error.status not in _NO_TRIGGER_STATUSES:
             raise
         raise ForgeError(
             f"{forge.kind} does not start '{request.workflow}' on '{branch}'.",
@@ -102,10 +106,10 @@ def _dispatch(forge: Forge, request: ProveRequest, branch: str, commit: str) -> 
             evidence=error.evidence,
         ) from error
     if number is not None:
-        return forge.run(number)
+        return forge.read_run(number)
     deadline = time.monotonic() + request.taken_seconds
     while True:
-        listed = (run for run in forge.dispatched(commit) if run.id not in before)
+        listed = (run for run in forge.list_dispatched_runs(commit) if run.id not in before)
         new = [run for run in listed if run.workflow == request.workflow]
         if len(new) == 1:
             return new[0]
@@ -121,18 +125,20 @@ def _dispatch(forge: Forge, request: ProveRequest, branch: str, commit: str) -> 
                 f"{request.taken_seconds:.0f} s.",
                 f"Look there: {request.address}/actions",
             )
-        time.sleep(request.pause)
+        time.sleep(request.poll_seconds)
 
 
-def _wait(forge: Forge, run: RemoteRun, request: ProveRequest, step: Step) -> RemoteRun:
+def _wait_for_run(
+    forge: Forge, run: RemoteRun, request: ProveRequest, step: ConsoleStep
+) -> RemoteRun:
     """Look until the run has ended; give it as it is then."""
-    begun, taken, troubles = time.monotonic(), False, 0
-    while not run.state.ended:
+    begun, was_taken, failures = time.monotonic(), False, 0
+    while not run.state.has_ended:
         waited = time.monotonic() - begun
-        taken = taken or run.state is State.RUNNING
-        if not taken and waited > request.taken_seconds:
-            taken = any(job.state is not State.WAITING for job in forge.jobs(run))
-            if not taken:
+        was_taken = was_taken or run.state is WorkflowState.RUNNING
+        if not was_taken and waited > request.taken_seconds:
+            was_taken = any(job.state is not WorkflowState.WAITING for job in forge.list_jobs(run))
+            if not was_taken:
                 raise ForgeError(
                     f"No runner took the run within {request.taken_seconds:.0f} s.",
                     "Is one online that has the label of the jobs' 'runs-on'? "
@@ -143,46 +149,46 @@ def _wait(forge: Forge, run: RemoteRun, request: ProveRequest, step: Step) -> Re
                 f"The run had not ended after {request.seconds:.0f} s.",
                 f"Look at it there: {run.url}",
             )
-        step.tell(run.said)
-        time.sleep(request.pause)
+        step.show_progress(run.status_text)
+        time.sleep(request.poll_seconds)
         try:
-            run, troubles = forge.run(run.id), 0
+            run, failures = forge.read_run(run.id), 0
         except UnreachableError:
-            troubles += 1
-            if troubles >= PATIENCE:
+            failures += 1
+            if failures >= MAX_RETRIES:
                 raise
-    step.remark(run.said)
+    step.set_outcome(run.status_text)
     return run
 
 
-def _judge(
+def _fetch_and_judge(
     forge: Forge, run: RemoteRun, commit: str, folder: Path, console: Console
-) -> Iterator[Point]:
+) -> Iterator[Check]:
     """Fetch what the run left, and yield what it is worth with what could not be fetched."""
     fetched: list[RemoteArtifact] = []
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()  # anew, so that nothing of an earlier run is taken for this one's
     with console.step("Fetch its answers") as step:
-        jobs = forge.jobs(run)
-        for number, artifact in enumerate(forge.artifacts(run)[:MOST_ARTIFACTS]):
-            step.tell(artifact.name)
+        jobs = forge.list_jobs(run)
+        for number, artifact in enumerate(forge.list_artifacts(run)[:MAX_ARTIFACTS]):
+            step.show_progress(artifact.name)
             try:
-                data = forge.fetch(artifact, ZIP_LIMIT)
-                place = folder / f"{number}-{re.sub(r'[^A-Za-z0-9._-]', '_', artifact.name)}"
-                unpack(artifact.name, data, place)
+                data = forge.download_artifact(artifact, MAX_ZIP_BYTES)
+                target = folder / f"{number}-{re.sub(r'[^A-Za-z0-9._-]', '_', artifact.name)}"
+                unpack_artifact(artifact.name, data, target)
             except ForgeError as error:
                 if not artifact.expected:
-                    yield untold(f"artifact {artifact.name}", "forge", error)
+                    yield make_error_check(f"artifact {artifact.name}", "forge", error)
                 continue
             fetched.append(artifact)
-        step.remark(f"{len(fetched)} artifacts")
-    yield from points(
-        Seen(
+        step.set_outcome(f"{len(fetched)} artifacts")
+    yield from judge_fetched_run(
+        FetchedRun(
             commit=commit,
             run=run,
             jobs=jobs,
             artifacts=tuple(fetched),
             folder=folder,
-            lacks=forge.lacks,
+            artifact_note=forge.artifact_note,
         )
     )

@@ -2,16 +2,18 @@
 
 from urllib.parse import quote
 
-from hardgate.forge.api import field
-from hardgate.forge.http import Wire
+from hardgate.forge.api import read_json_field
+from hardgate.forge.http import ApiClient
 
 
-def default_branch(wire: Wire, path: str) -> str:
+def read_default_branch(client: ApiClient, path: str) -> str:
     """Name it; `path` is the repository's, in the API."""
-    return str(field(wire.get(path), "default_branch", str, "the repository"))
+    return str(read_json_field(client.get_json(path), "default_branch", str, "the repository"))
 
 
-def commit_of(wire: Wire, path: str, branch: str, *, key: str = "id") -> str:
+def read_branch_commit(client: ApiClient, path: str, branch: str, *, key: str = "id") -> str:
     """Give the commit that a branch is at; `key` is what the forge calls its hash."""
-    told = wire.get(f"{path}/branches/{quote(branch)}")
-    return str(field(field(told, "commit", dict, "a branch"), key, str, "a branch"))
+    data = client.get_json(f"{path}/branches/{quote(branch)}")
+    return str(
+        read_json_field(read_json_field(data, "commit", dict, "a branch"), key, str, "a branch")
+    )

@@ -9,14 +9,14 @@ from pathlib import Path
 import docker
 
 from hardgate.engine import watchdog
-from hardgate.engine.ownership import Owner
-from hardgate.engine.reaper import make_private_folder, remove_run
+from hardgate.engine.reaper import make_private_folder, remove_run_debris
 from hardgate.host.engine_relay import Relay
-from hardgate.host.observer import Lookout, TestHost
-from hardgate.host.test_host import NONCE, Lifeline
+from hardgate.host.observer import Observer, TestHost
+from hardgate.host.test_host import NONCE_FILE, Lifeline
+from hardgate.ownership import Owner
 
 
-class Stage:
+class TestEnvironment:
     """A run's things on the caller's engine and on this machine, until they are taken down."""
 
     def __init__(self, client: docker.APIClient, engine_url: str, owner: Owner) -> None:
@@ -40,45 +40,45 @@ class Stage:
         return f"unix://{self.folder / 'engine.sock'}"
 
     @property
-    def lookout(self) -> Lookout | None:
+    def observer(self) -> Observer | None:
         """The place on the host's side; None where there is no host yet."""
         if self.host is None:
             return None
-        return Lookout(client=self.client, container=self.host.container, root=self.host.root)
+        return Observer(client=self.client, container=self.host.container, root=self.host.root)
 
     def set_up(self) -> None:
         """Make the private folder, and post the warden."""
         self.folder = make_private_folder(self.owner)
         self.share = self.folder / "share"
         self.share.mkdir(mode=0o700)
-        (self.share / NONCE).write_text(secrets.token_hex(16))
-        self._warden = watchdog.post(self.folder, self.owner.run, self.engine_url)
+        (self.share / NONCE_FILE).write_text(secrets.token_hex(16))
+        self._warden = watchdog.start_watchdog(self.folder, self.owner.run, self.engine_url)
 
-    def hold(self, host: TestHost) -> None:
+    def hold_host(self, host: TestHost) -> None:
         """Take hold of a host that was just started, and relay its engine."""
         self.host = host
         self._lifeline = Lifeline(self.client, host.container)
         if host.kind == "nested":
             self._up.enter_context(Relay(self.client, host.container, self.folder / "engine.sock"))
 
-    def keep(self) -> None:
+    def keep_running(self) -> None:
         """Let the host and the workspace outlive the run."""
         if self._lifeline is not None:
-            self._lifeline.keep()
+            self._lifeline.keep_host()
             self._kept = True
 
     def take_down(self) -> None:
         """Take everything down; each part in spite of the others."""
         self.over.set()
         with contextlib.ExitStack() as last:
-            last.callback(self._dismiss_warden)
+            last.callback(self._stop_watchdog)
             last.callback(shutil.rmtree, self.folder, ignore_errors=True)
             last.callback(self._up.close)
             if self._lifeline is not None:
                 last.callback(self._lifeline.close)
             if not self._kept:
-                last.callback(remove_run, self.client, self.owner.run)
+                last.callback(remove_run_debris, self.client, self.owner.run)
 
-    def _dismiss_warden(self) -> None:
+    def _stop_watchdog(self) -> None:
         self._warden.stdin.close()  # type: ignore[union-attr]  # it was opened as a pipe
         self._warden.wait()

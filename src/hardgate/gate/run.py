@@ -16,37 +16,37 @@ import docker
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from hardgate.ansible.play import play, unsafe
+from hardgate.ansible.play import mark_unsafe, run_playbook
 from hardgate.diagnosis.diagnose import attach_diagnoses
 from hardgate.engine import image, reaper
 from hardgate.engine.base_image import ensure_base
-from hardgate.engine.client import Engine, connect, find_engine
-from hardgate.engine.ownership import Owner, Process
-from hardgate.engine.proxy import proxy_environment
+from hardgate.engine.client import Engine, connect_engine, find_engine
+from hardgate.engine.proxy import read_proxy_environment
 from hardgate.errors import ExitCode, HardgateError
-from hardgate.gate.environment import Stage
-from hardgate.gate.events import Listener
-from hardgate.gate.kept import how_to_go_on
-from hardgate.gate.state import Findings
+from hardgate.gate.environment import TestEnvironment
+from hardgate.gate.events import GateEventHandler
+from hardgate.gate.kept import describe_kept_run
+from hardgate.gate.state import RunState
 from hardgate.gate.variables import (
-    egress_targets,
+    choose_egress_targets,
+    contract_probe_variables,
     probe_environment,
-    probe_variables,
     workspace_variables,
 )
 from hardgate.host import egress_beacon, platform_stub, workspace
 from hardgate.host.image import ensure_host_image
-from hardgate.interruption import Interrupted, signals_raised
+from hardgate.interruption import Interrupted, raise_on_signals
 from hardgate.model.plan import Plan
 from hardgate.model.run import Host, Image, Run
-from hardgate.model.verdict import exit_code, judge
+from hardgate.model.verdict import exit_code_of_verdicts, judge_plan
+from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.redaction import Redactor
 from hardgate.report.console import Console
-from hardgate.report.folder import BUILD_LOG, WORKSPACE_LOG, Folder, open_folder
+from hardgate.report.folder import BUILD_LOG, WORKSPACE_LOG, ReportFolder, open_report_folder
 
 LIFE_SECONDS = 4 * 3600
 KEEP_SECONDS = 24 * 3600
-LOG_LINES = 5000
+WORKSPACE_LOG_LINES = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,160 +82,181 @@ def run_gate(request: GateRequest, console: Console) -> ExitCode:
     begun, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     owner = Owner(
         run=secrets.token_hex(4),
-        process=Process.current(),
+        process=ProcessIdentity.of_current_process(),
         deadline=int(time.time()) + (KEEP_SECONDS if request.keep else LIFE_SECONDS),
         keep=request.keep,
     )
     console.redactor = Redactor().with_values(request.secrets)
-    folder = open_folder(request.out, owner.run, session=request.plan.title)
-    console.first_line(request.plan, host=f"{request.host} host", run_id=owner.run)
+    folder = open_report_folder(request.out, owner.run, session=request.plan.title)
+    console.print_opening(request.plan, host=f"{request.host} host", run_id=owner.run)
     for warning in request.plan.contract.warnings:
-        console.note(warning)
-    findings = Findings()
-    with signals_raised():
+        console.print_notice(warning)
+    state = RunState()
+    with raise_on_signals():
         try:
-            _verify(request, owner, folder, console, findings)
+            _verify_image(request, owner, folder, console, state)
         except Interrupted as interruption:
-            findings.interrupted = interruption
+            state.interrupted = interruption
         except HardgateError as error:
             # What a task of ours said of it is nearer to the cause than the play's own end.
-            findings.error = findings.error or error
+            state.error = state.error or error
         except Exception as error:
-            findings.error = HardgateError(
+            state.error = HardgateError(
                 f"Hardgate itself failed: {type(error).__name__}: {error}.",
                 "Please report it, with the evidence.",
                 evidence=traceback.format_exc(),
             )
-    run = _conclude(request, owner, console, findings, started_at, time.monotonic() - begun)
+    run = _conclude_run(request, owner, console, state, started_at, time.monotonic() - begun)
     try:
-        folder.write(run, console.redactor)
+        folder.write_reports(run, console.redactor)
     finally:
-        console.close(run, reports=folder.path)
+        console.print_run(run, reports=folder.path)
     return run.exit_code
 
 
-def _verify(
-    request: GateRequest, owner: Owner, folder: Folder, console: Console, findings: Findings
+def _verify_image(
+    request: GateRequest, owner: Owner, folder: ReportFolder, console: Console, state: RunState
 ) -> None:
     engine = find_engine()
-    client = engine.client()
-    for removed in reaper.reap(client):
-        console.note(f"Removed what a dead run left: {removed}.")
-    base = ensure_base(engine, file=request.base, refresh=request.refresh_base, say=console.note)
-    host_image = _host_image(client, base, console)
-    with _staged(engine, owner, console) as stage, ThreadPoolExecutor() as workers:
+    client = engine.open_client()
+    for removed in reaper.reap_debris(client):
+        console.print_notice(f"Removed what a dead run left: {removed}.")
+    base = ensure_base(
+        engine,
+        file=request.base,
+        refresh=request.refresh_base,
+        report_progress=console.print_notice,
+    )
+    host_image = _prepare_host_image(client, base, console)
+    with (
+        _open_environment(engine, owner, console) as test_environment,
+        ThreadPoolExecutor() as workers,
+    ):
         try:
-            request = _with_platform(request, client, host_image, owner, console)
-            course = workers.submit(_play, request, engine, stage, host_image, console, findings)
-            light = workers.submit(_light, request, stage, host_image)
-            findings.image = _image(request, engine, base, folder, console)
-            _hand_over(request, stage, findings.image, light.result())
-            _wait_for(course)
+            request = _add_platform_stub(request, client, host_image, owner, console)
+            play_future = workers.submit(
+                _play_gate, request, engine, test_environment, host_image, console, state
+            )
+            beacon_future = workers.submit(_start_beacon, request, test_environment, host_image)
+            state.image = _obtain_image(request, engine, base, folder, console)
+            _publish_image(request, test_environment, state.image, beacon_future.result())
+            _wait_for_play(play_future)
             if request.keep:
-                stage.keep()
-                findings.kept = how_to_go_on(request.plan, stage, findings)
+                test_environment.keep_running()
+                state.kept = describe_kept_run(request.plan, test_environment, state)
         finally:
-            stage.over.set()
-            _take_leave(stage, folder, console, findings)
+            test_environment.over.set()
+            _collect_token_and_log(test_environment, folder, console, state)
 
 
 @contextmanager
-def _staged(engine: Engine, owner: Owner, console: Console) -> Iterator[Stage]:
-    stage = Stage(engine.client(), engine.url, owner)
-    stage.set_up()
+def _open_environment(engine: Engine, owner: Owner, console: Console) -> Iterator[TestEnvironment]:
+    test_environment = TestEnvironment(engine.open_client(), engine.url, owner)
+    test_environment.set_up()
     try:
-        yield stage
+        yield test_environment
     finally:
         with console.step("Take everything down"):
-            stage.take_down()
+            test_environment.take_down()
 
 
-def _host_image(client: docker.APIClient, base: str, console: Console) -> str:
+def _prepare_host_image(client: docker.APIClient, base: str, console: Console) -> str:
     with console.step("Make the test host's image ready") as step:
-        return ensure_host_image(client, base, proxy_environment(), step.tell)
+        return ensure_host_image(client, base, read_proxy_environment(), step.show_progress)
 
 
-def _image(
-    request: GateRequest, engine: Engine, base: str, folder: Folder, console: Console
+def _obtain_image(
+    request: GateRequest, engine: Engine, base: str, folder: ReportFolder, console: Console
 ) -> Image:
     if request.build is None:
         with console.step(f"Find the image '{request.reference}'"):
-            return image.find(engine.client(), request.reference)
+            return image.find_image(engine.open_client(), request.reference)
     build, buildx = request.build, image.has_buildx(request.build.environment)
     if not buildx:
-        console.note("This machine's 'docker' command has no buildx: the classic builder builds.")
+        console.print_notice(
+            "This machine's 'docker' command has no buildx: the classic builder builds."
+        )
     with (
         console.step("Build the image") as step,
         folder.open_log(BUILD_LOG, console.redactor) as log,
     ):
 
-        def write(line: str) -> None:
+        def log_line(line: str) -> None:
             log.write(f"{line}\n")
-            step.tell(line)
+            step.show_progress(line)
 
-        return image.build_for(engine, build, base, buildx=buildx, write=write)
+        return image.build_for_engine(engine, build, base, buildx=buildx, write=log_line)
 
 
-def _with_platform(
+def _add_platform_stub(
     request: GateRequest, client: docker.APIClient, host_image: str, owner: Owner, console: Console
 ) -> GateRequest:
     """Give the workspace a platform to register with, where it asks for one."""
     if not request.platform:
         return request
-    double = platform_stub.open_double(client, host_image, owner, request.environment)
-    console.redactor = console.redactor.with_values([double.token])
-    return replace(request, environment=double.environment)
+    stub = platform_stub.start_platform_stub(client, host_image, owner, request.environment)
+    console.redactor = console.redactor.with_values([stub.token])
+    return replace(request, environment=stub.environment)
 
 
-def _light(request: GateRequest, stage: Stage, host_image: str) -> egress_beacon.Beacon | None:
+def _start_beacon(
+    request: GateRequest, test_environment: TestEnvironment, host_image: str
+) -> egress_beacon.Beacon | None:
     if not request.plan.beacon:
         return None
-    return egress_beacon.light(stage.client, host_image, stage.owner)
+    return egress_beacon.start_beacon(test_environment.client, host_image, test_environment.owner)
 
 
-def _hand_over(
-    request: GateRequest, stage: Stage, built: Image, lit: egress_beacon.Beacon | None
+def _publish_image(
+    request: GateRequest,
+    test_environment: TestEnvironment,
+    built: Image,
+    started_beacon: egress_beacon.Beacon | None,
 ) -> None:
     """Let the play go on with the image, which was built meanwhile."""
-    targets = egress_targets(request.plan, request.egress, lit.url if lit else "")
+    targets = choose_egress_targets(
+        request.plan, request.egress, started_beacon.url if started_beacon else ""
+    )
     value = {
         "image": built.digest,
-        "layers": image.layers(stage.client, built.digest),
-        "egress_ca": lit.ca if lit else "",
-        "probe_environment": probe_environment(targets, beacon=lit is not None),
+        "layers": image.list_layers(test_environment.client, built.digest),
+        "egress_ca": started_beacon.ca if started_beacon else "",
+        "probe_environment": probe_environment(targets, beacon=started_beacon is not None),
     }
-    draft = stage.folder / "arrival.draft"
+    draft = test_environment.folder / "arrival.draft"
     draft.write_text(json.dumps(value))
-    draft.replace(stage.folder / "arrival.json")
+    draft.replace(test_environment.folder / "arrival.json")
 
 
-def _play(
+def _play_gate(
     request: GateRequest,
     engine: Engine,
-    stage: Stage,
+    test_environment: TestEnvironment,
     host_image: str,
     console: Console,
-    findings: Findings,
+    state: RunState,
 ) -> None:
     cpus = int(engine.info["NCPU"])
     if request.host == "direct":
-        findings.host = Host(
+        state.host = Host(
             kind="direct",
             engine=engine.info["ServerVersion"],
             kernel=engine.info["KernelVersion"],
         )
-    tier, owner = request.plan.workspace_tier, stage.owner
-    if tier.adaptation(cpus):
-        findings.adaptations.append(tier.adaptation(cpus))
+    tier, owner = request.plan.workspace_tier, test_environment.owner
+    if tier.describe_adaptation(cpus):
+        state.adaptations.append(tier.describe_adaptation(cpus))
     values = {
         "test_host_kind": request.host,
         "test_host_image": host_image,
         "test_host_labels": owner.labels,
         "test_host_outer_url": engine.url,
-        "test_host_engine_url": stage.relay_url if request.host == "nested" else engine.url,
-        "test_host_environment": proxy_environment(),
-        "test_host_share": str(stage.share),
-        "test_host_arrival": str(stage.folder / "arrival.json"),
+        "test_host_engine_url": test_environment.relay_url
+        if request.host == "nested"
+        else engine.url,
+        "test_host_environment": read_proxy_environment(),
+        "test_host_share": str(test_environment.share),
+        "test_host_arrival": str(test_environment.folder / "arrival.json"),
         "test_host_seconds": LIFE_SECONDS,
         "test_host_keep_seconds": KEEP_SECONDS,
         "workspace_volumes": [*tier.volumes, *request.volumes],
@@ -249,74 +270,87 @@ def _play(
             labels=owner.labels,
             run=owner.run,
         ),
-        **probe_variables(request.plan, run=owner.run, seconds=request.probe_seconds),
+        **contract_probe_variables(request.plan, run=owner.run, seconds=request.probe_seconds),
     }
     with contextlib.ExitStack() as step:
-        play(
+        run_playbook(
             f"{request.plan.session or 'gate'}.yml",
-            {key: unsafe(value) for key, value in values.items()},
-            on_event=Listener(request.plan, stage, console, findings, step).hear,
-            interrupt=stage.over.is_set,
-            directory=stage.folder,
+            {key: mark_unsafe(value) for key, value in values.items()},
+            on_event=GateEventHandler(
+                request.plan, test_environment, console, state, step
+            ).handle_play_event,
+            interrupt=test_environment.over.is_set,
+            directory=test_environment.folder,
         )
 
 
-def _notices(request: GateRequest) -> tuple[str, ...]:
-    told = {egress_beacon.NOTICE: request.plan.beacon, platform_stub.NOTICE: request.platform}
-    return (*request.notices, *(notice for notice, holds in told.items() if holds))
+def _collect_notices(request: GateRequest) -> tuple[str, ...]:
+    conditions = {
+        egress_beacon.BEACON_NOTICE: request.plan.beacon,
+        platform_stub.STUB_NOTICE: request.platform,
+    }
+    return (*request.notices, *(notice for notice, holds in conditions.items() if holds))
 
 
-def _wait_for(course: "Future[None]") -> None:
+def _wait_for_play(play_future: "Future[None]") -> None:
     """Wait in small pieces, so that a signal is noticed at once."""
-    while not course.done():
+    while not play_future.done():
         time.sleep(0.02)
-    course.result()
+    play_future.result()
 
 
-def _take_leave(stage: Stage, folder: Folder, console: Console, findings: Findings) -> None:
+def _collect_token_and_log(
+    test_environment: TestEnvironment, folder: ReportFolder, console: Console, state: RunState
+) -> None:
     """Take along what only the host knows: the token, for the redactor, and the workspace's log."""
-    if findings.workspace is None or stage.host is None or stage.lookout is None:
+    if (
+        state.workspace is None
+        or test_environment.host is None
+        or test_environment.observer is None
+    ):
         return
     with contextlib.suppress(HardgateError, DockerException, RequestException, OSError):
-        token = workspace.read_token(stage.lookout, findings.workspace)
+        token = workspace.read_workspace_token(test_environment.observer, state.workspace)
         console.redactor = console.redactor.with_values([token])
-        log = connect(stage.host.engine_url).logs(findings.workspace.id, tail=LOG_LINES)
+        log = connect_engine(test_environment.host.engine_url).logs(
+            state.workspace.id, tail=WORKSPACE_LOG_LINES
+        )
         with folder.open_log(WORKSPACE_LOG, console.redactor) as file:
             file.write(log)
 
 
-def _conclude(
+def _conclude_run(
     request: GateRequest,
     owner: Owner,
     console: Console,
-    findings: Findings,
+    state: RunState,
     started_at: str,
     seconds: float,
 ) -> Run:
-    error, interrupted = findings.error, findings.interrupted
+    error, interrupted = state.error, state.interrupted
     problem = f"The run was broken off by {interrupted}." if interrupted else ""
     problem = problem or (error.problem if error else "")
-    judged = judge(request.plan, findings.observations, problem)
-    verdicts = attach_diagnoses(request.plan, judged, findings.observations)
-    code = exit_code(verdicts, partial=request.plan.partial)
+    judged = judge_plan(request.plan, state.observations, problem)
+    verdicts = attach_diagnoses(request.plan, judged, state.observations)
+    code = exit_code_of_verdicts(verdicts, partial=request.plan.is_partial)
     if error is not None and code is ExitCode.HELD:
         code = ExitCode.UNKNOWN
     if interrupted is not None:
         code = interrupted.exit_code
-    host = findings.host and replace(findings.host, adaptations=tuple(findings.adaptations))
+    host = state.host and replace(state.host, adaptations=tuple(state.adaptations))
     return Run(
         id=owner.run,
         started_at=started_at,
         seconds=round(seconds, 3),
         plan=request.plan,
-        image=findings.image,
+        image=state.image,
         host=host,
         verdicts=verdicts,
         exit_code=code,
         problem=problem,
         remedy=error.remedy if error and not interrupted else "",
         evidence=error.evidence if error and not interrupted else "",
-        notices=_notices(request),
+        notices=_collect_notices(request),
         steps=dict(console.steps),
-        kept=findings.kept,
+        kept=state.kept,
     )

@@ -10,7 +10,7 @@ from hardgate.model.run import Host, Image
 
 
 @dataclass(kw_only=True)
-class Findings:
+class RunState:
     """Filled in as the run goes on, by the gate and by the listener to its play."""
 
     image: Image | None = None

@@ -5,20 +5,20 @@ from dataclasses import asdict
 from typing import Any
 
 from hardgate.host.probe import Probe
-from hardgate.host.workspace import CONFIGS, EGRESS_CA, TOKEN
+from hardgate.host.workspace import CONFIGS_FOLDER, EGRESS_CA_FILE, TOKEN_FILE
 from hardgate.model.plan import Plan
 
-LAST_GUARD = "workspace_kept_running"
+LAST_GUARD_NAME = "workspace_kept_running"
 """Looks when all probes have run."""
 
 
-def probe_variables(plan: Plan, *, run: str, seconds: float) -> dict[str, Any]:
+def contract_probe_variables(plan: Plan, *, run: str, seconds: float) -> dict[str, Any]:
     """Give the role contract_probe its probes and guards."""
     guards = [guard.name for guard in plan.guards if not guard.late]
     return {
         "contract_probe_agent_uid": plan.contract.agent_uid,
-        "contract_probe_guards": [name for name in guards if name != LAST_GUARD],
-        "contract_probe_last_guards": [name for name in guards if name == LAST_GUARD],
+        "contract_probe_guards": [name for name in guards if name != LAST_GUARD_NAME],
+        "contract_probe_last_guards": [name for name in guards if name == LAST_GUARD_NAME],
         "contract_probe_probes": [
             asdict(
                 Probe(
@@ -49,22 +49,24 @@ def workspace_variables(
 def promises_token(plan: Plan) -> bool:
     """Tell whether the workspace owes a token: a probe asks for it, or the plan says so."""
     return plan.waits_for_token or any(
-        f"{CONFIGS}/{TOKEN}" in capability.probe for capability in plan.capabilities
+        f"{CONFIGS_FOLDER}/{TOKEN_FILE}" in capability.probe for capability in plan.capabilities
     )
 
 
-def egress_targets(plan: Plan, asked: Sequence[str], beacon: str) -> tuple[str, ...]:
+def choose_egress_targets(plan: Plan, requested: Sequence[str], beacon: str) -> tuple[str, ...]:
     """Choose the targets: the caller's and the beacon, else the contract's own."""
-    if asked or beacon:
-        return (*asked, *([beacon] if beacon else ()))
-    wanted = [url for capability in plan.capabilities for url in capability.required_egress]
-    return tuple(dict.fromkeys(wanted))
+    if requested or beacon:
+        return (*requested, *([beacon] if beacon else ()))
+    contract_targets = [
+        url for capability in plan.capabilities for url in capability.required_egress
+    ]
+    return tuple(dict.fromkeys(contract_targets))
 
 
 def probe_environment(targets: Sequence[str], *, beacon: bool) -> dict[str, str]:
     """Give the environment that every probe gets beside its own id."""
     environment = {"MOLECULE_T4_EGRESS_TARGETS": " ".join(targets)}
     if beacon:
-        bundle = f"{CONFIGS}/{EGRESS_CA}"
+        bundle = f"{CONFIGS_FOLDER}/{EGRESS_CA_FILE}"
         environment |= {"CURL_CA_BUNDLE": bundle, "SSL_CERT_FILE": bundle}
     return environment

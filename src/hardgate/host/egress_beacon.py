@@ -9,14 +9,14 @@ from pathlib import Path
 import docker
 import trustme
 
-from hardgate.engine.ownership import Owner
 from hardgate.engine.tar import archive_file
-from hardgate.host.sidecar import start_beside
-from hardgate.host.test_host import TOOLS
+from hardgate.host.sidecar import start_sidecar
+from hardgate.host.test_host import TOOLS_FOLDER
+from hardgate.ownership import Owner
 
-LIFE_SECONDS = 4 * 3600
+BEACON_LIFE_SECONDS = 4 * 3600
 """Ends it where nobody does."""
-NOTICE = "Egress was looked at by the run's own beacon, not the internet."
+BEACON_NOTICE = "Egress was looked at by the run's own beacon, not the internet."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +28,10 @@ class Beacon:
     """Certificates in PEM: the beacon's own, and the gate's machine's."""
 
 
-def light(client: docker.APIClient, image: str, owner: Owner) -> Beacon:
+def start_beacon(client: docker.APIClient, image: str, owner: Owner) -> Beacon:
     """Start the beacon on the caller's engine; it goes with the run, by its labels."""
-    command = [f"{TOOLS}/serve-beacon", str(LIFE_SECONDS)]
-    created, address = start_beside(client, image, owner, "beacon", command)
+    command = [f"{TOOLS_FOLDER}/serve-beacon", str(BEACON_LIFE_SECONDS)]
+    created, address = start_sidecar(client, image, owner, "beacon", command)
     authority = trustme.CA()
     certificate = authority.issue_cert(address)
     chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
@@ -40,10 +40,12 @@ def light(client: docker.APIClient, image: str, owner: Owner) -> Beacon:
         "/run",
         archive_file("beacon.pem", certificate.private_key_pem.bytes() + chain, mode=0o600),
     )
-    return Beacon(url=f"https://{address}/", ca=_bundle() + authority.cert_pem.bytes().decode())
+    return Beacon(
+        url=f"https://{address}/", ca=_read_ca_bundle() + authority.cert_pem.bytes().decode()
+    )
 
 
-def _bundle() -> str:
+def _read_ca_bundle() -> str:
     """Give what this machine itself believes, so that other targets still can be reached."""
     for path in ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"):
         if Path(path).is_file():

@@ -14,10 +14,10 @@ import docker
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from hardgate.engine.exec_stream import Stream, open_exec
+from hardgate.engine.exec_stream import ExecStream, open_exec
 
-DIAL = ("docker", "system", "dial-stdio")
-CHUNK = 65536
+DIAL_COMMAND = ("docker", "system", "dial-stdio")
+CHUNK_BYTES = 65536
 
 
 class Relay:
@@ -29,9 +29,9 @@ class Relay:
         self._host = host
         self._path = path
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._spare: list[Stream] = []
+        self._spare: list[ExecStream] = []
         self._wanted = threading.Event()
-        self._open: set[Stream] = set()
+        self._open: set[ExecStream] = set()
         self._closed = threading.Event()
 
     @property
@@ -44,7 +44,7 @@ class Relay:
         self._listener.bind(str(self._path))
         self._path.chmod(0o600)
         self._listener.listen()
-        for work in (self._serve, self._dial_ahead):
+        for work in (self._accept_connections, self._open_spare_streams):
             threading.Thread(target=work, daemon=True, name=f"relay{work.__name__}").start()
         return self
 
@@ -59,63 +59,63 @@ class Relay:
             stream.close()
         self._path.unlink(missing_ok=True)
 
-    def _dial_ahead(self) -> None:
+    def _open_spare_streams(self) -> None:
         """Keep one stream in store, from the first connection on: the engine answers by then."""
         while self._wanted.wait() and not self._closed.is_set():
             self._wanted.clear()
             # Without one in store, the next connection dials for itself, and is told what is wrong.
             with contextlib.suppress(DockerException, RequestException, OSError):
-                self._spare.append(self._dial())
+                self._spare.append(self._open_stream())
 
-    def _dial(self) -> Stream:
-        stream = open_exec(self._client, self._host, DIAL, stdin=True)
+    def _open_stream(self) -> ExecStream:
+        stream = open_exec(self._client, self._host, DIAL_COMMAND, stdin=True)
         self._open.add(stream)
         if self._closed.is_set():  # it came too late to be closed with the others
-            self._let_go(stream)
+            self._drop_stream(stream)
         return stream
 
-    def _take(self) -> Stream:
+    def _take_stream(self) -> ExecStream:
         """Take the one in store, unless it has come to its end meanwhile."""
         with contextlib.suppress(IndexError):
             stream = self._spare.pop()
             if stream.is_idle():
                 return stream
-            self._let_go(stream)
-        return self._dial()
+            self._drop_stream(stream)
+        return self._open_stream()
 
-    def _let_go(self, stream: Stream) -> None:
+    def _drop_stream(self, stream: ExecStream) -> None:
         stream.close()
         self._open.discard(stream)
 
-    def _serve(self) -> None:
+    def _accept_connections(self) -> None:
         while not self._closed.is_set():
             try:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._carry, args=(connection,), daemon=True).start()
+            threading.Thread(target=self._relay_connection, args=(connection,), daemon=True).start()
 
-    def _carry(self, connection: socket.socket) -> None:
+    def _relay_connection(self, connection: socket.socket) -> None:
         try:
-            stream = self._take()
+            stream = self._take_stream()
         except (DockerException, RequestException, OSError):
             connection.close()
             return
         self._wanted.set()
-        forward = threading.Thread(target=_forward, args=(connection, stream), daemon=True)
+        forward = threading.Thread(target=_forward_input, args=(connection, stream), daemon=True)
         forward.start()
         with connection, contextlib.suppress(OSError):
-            for channel, data in stream.frames():
-                if channel == Stream.STDOUT:
+            for channel, data in stream.read_frames():
+                if channel == ExecStream.STDOUT:
                     connection.sendall(data)
             # Closing alone says nothing to the peer while the other thread reads here.
             connection.shutdown(socket.SHUT_RDWR)
-        self._let_go(stream)
+        self._drop_stream(stream)
 
 
-def _forward(connection: socket.socket, stream: Stream) -> None:
+def _forward_input(connection: socket.socket, stream: ExecStream) -> None:
     with contextlib.suppress(OSError, ValueError):
-        while data := connection.recv(CHUNK):
-            stream.send(data)
+        while data := connection.recv(CHUNK_BYTES):
+            stream.send_input(data)
     with contextlib.suppress(OSError, ValueError):
         stream.end_input()

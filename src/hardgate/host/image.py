@@ -11,25 +11,26 @@ from hardgate.engine.image import (
     BuildRequest,
     WriteLine,
     build_with_classic,
-    digest_of,
+    find_image_digest,
 )
 from hardgate.errors import BuildError, HostError
 from hardgate.resources import ROLES
 
-FILES = ROLES / "test_host" / "files"
-REPOSITORY = "hardgate/test-host"
+HOST_IMAGE_FOLDER = ROLES / "test_host" / "files"
+HOST_IMAGE_REPOSITORY = "hardgate/test-host"
 
 
 def ensure_host_image(
     client: docker.APIClient, base: str, proxies: Mapping[str, str], write: WriteLine
 ) -> str:
     """Give the image's tag; build it where this engine has none from this base and these files."""
-    tag = f"{REPOSITORY}:{_fingerprint(FILES, digest_of(client, base) or base)}"
-    if digest_of(client, tag) is not None:
+    under = find_image_digest(client, base) or base
+    tag = f"{HOST_IMAGE_REPOSITORY}:{_fingerprint_files(HOST_IMAGE_FOLDER, under)}"
+    if find_image_digest(client, tag) is not None:
         return tag
     request = BuildRequest(
-        context=FILES,
-        dockerfile=FILES / "Dockerfile",
+        context=HOST_IMAGE_FOLDER,
+        dockerfile=HOST_IMAGE_FOLDER / "Dockerfile",
         arguments={BASE_ARGUMENT: base, **proxies},
         tag=tag,
     )
@@ -44,8 +45,8 @@ def ensure_host_image(
     return tag
 
 
-def _fingerprint(folder: Path, base: str) -> str:
-    seen = hashlib.sha256(base.encode())
+def _fingerprint_files(folder: Path, base: str) -> str:
+    digest = hashlib.sha256(base.encode())
     for file in sorted(filter(Path.is_file, folder.iterdir())):
-        seen.update(file.name.encode() + b"\0" + file.read_bytes())
-    return seen.hexdigest()[:16]
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]

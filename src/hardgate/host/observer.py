@@ -11,12 +11,12 @@ from typing import Any
 
 import docker
 
-from hardgate.engine.client import shared_client
-from hardgate.engine.exec import EndProcess, execute
+from hardgate.engine.client import get_shared_client
+from hardgate.engine.exec import EndProcess, execute_in_container
 from hardgate.errors import HostError
 from hardgate.model.observation import Execution
 
-LOOK_SECONDS = 30.0
+OBSERVE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class TestHost:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lookout:
+class Observer:
     """A container on the host's side, and the engine that runs it."""
 
     client: docker.APIClient
@@ -55,51 +55,53 @@ class Lookout:
     root: str = ""
 
     @classmethod
-    def at(cls, host: TestHost) -> "Lookout":
+    def for_host(cls, host: TestHost) -> "Observer":
         """Stand on a test host."""
-        return cls(client=shared_client(host.outer_url), container=host.container, root=host.root)
+        return cls(
+            client=get_shared_client(host.outer_url), container=host.container, root=host.root
+        )
 
-    def run(self, *command: str, timeout: float = LOOK_SECONDS) -> Execution:
+    def run_on_host(self, *command: str, timeout: float = OBSERVE_SECONDS) -> Execution:
         """Run a command on the host's side."""
-        return execute(
+        return execute_in_container(
             self.client, self.container, command, timeout=timeout, end_process=_leave_running
         )
 
-    def ask(self, *command: str, timeout: float = LOOK_SECONDS) -> str:
+    def run_checked(self, *command: str, timeout: float = OBSERVE_SECONDS) -> str:
         """Run a command that must succeed, and give what it printed, stripped."""
-        seen = self.run(*command, timeout=timeout)
-        if seen.exit_status != 0:
+        execution = self.run_on_host(*command, timeout=timeout)
+        if execution.exit_status != 0:
             raise HostError(
                 f"'{' '.join(command)}' failed on the test host's side.",
                 "Look at the evidence; the host may be gone.",
-                evidence=seen.problem or seen.stderr or seen.stdout,
+                evidence=execution.problem or execution.stderr or execution.stdout,
             )
-        return seen.stdout.strip()
+        return execution.stdout.strip()
 
     def read_file(self, path: str) -> str | None:
         """Read a small file of the host's disk; None where there is none."""
-        seen = self.run("head", "-c", "65536", self.root + path)
-        return seen.stdout if seen.exit_status == 0 else None
+        execution = self.run_on_host("head", "-c", "65536", self.root + path)
+        return execution.stdout if execution.exit_status == 0 else None
 
-    def take_file(self, path: str) -> str | None:
+    def read_and_remove_file(self, path: str) -> str | None:
         """Read a small file of the host's disk and remove it; None where there is none."""
         script = 'head -c 65536 "$1"; status=$?; rm -f "$1"; exit $status'
-        seen = self.run("sh", "-c", script, "sh", self.root + path)
-        return seen.stdout if seen.exit_status == 0 else None
+        execution = self.run_on_host("sh", "-c", script, "sh", self.root + path)
+        return execution.stdout if execution.exit_status == 0 else None
 
-    def pid_namespaces(self, *pids: int | str) -> tuple[str, ...]:
+    def read_pid_namespaces(self, *pids: int | str) -> tuple[str, ...]:
         """Give the inode numbers of processes' PID namespaces; empty where one cannot be read."""
         script = 'for pid; do stat -Lc %i "/proc/$pid/ns/pid" 2>/dev/null || echo; done'
-        seen = self.run("sh", "-c", script, "sh", *map(str, pids))
-        lines = seen.stdout.split("\n")
-        return tuple(lines[: len(pids)]) if seen.exit_status == 0 else ("",) * len(pids)
+        execution = self.run_on_host("sh", "-c", script, "sh", *map(str, pids))
+        lines = execution.stdout.split("\n")
+        return tuple(lines[: len(pids)]) if execution.exit_status == 0 else ("",) * len(pids)
 
-    def ender(self, mark: str) -> EndProcess:
+    def make_process_ender(self, mark: str) -> EndProcess:
         """Give what ends a process tree, and all whose environment holds `mark`."""
         return partial(self._end_process, mark)
 
     def _end_process(self, mark: str, pid: int) -> None:
-        self.run("/usr/local/lib/hardgate/end-process", str(pid), mark)
+        self.run_on_host("/usr/local/lib/hardgate/end-process", str(pid), mark)
 
 
 def _leave_running(pid: int) -> None:

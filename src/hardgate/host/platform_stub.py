@@ -9,35 +9,37 @@ from dataclasses import dataclass
 
 import docker
 
-from hardgate.engine.ownership import Owner
-from hardgate.host.sidecar import start_beside
-from hardgate.host.test_host import TOOLS
+from hardgate.host.sidecar import start_sidecar
+from hardgate.host.test_host import TOOLS_FOLDER
+from hardgate.ownership import Owner
 
-LIFE_SECONDS = 4 * 3600
-URL, ID = "PLATFORM_URL", "WORKSPACE_ID"
-NOTICE = "The workspace was given hardgate's own platform double to register with, not a platform."
+STUB_LIFE_SECONDS = 4 * 3600
+URL_VARIABLE, ID_VARIABLE = "PLATFORM_URL", "WORKSPACE_ID"
+STUB_NOTICE = (
+    "The workspace was given hardgate's own platform double to register with, not a platform."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Double:
+class PlatformStub:
     """What a workspace is told, and what must not be seen."""
 
     environment: Mapping[str, str]
     token: str
 
 
-def open_double(
+def start_platform_stub(
     client: docker.APIClient, image: str, owner: Owner, given: Mapping[str, str]
-) -> Double:
+) -> PlatformStub:
     """Start it; what the caller gave the workspace by `--env` stays."""
     token = secrets.token_hex(24)
-    _, address = start_beside(
+    _, address = start_sidecar(
         client,
         image,
         owner,
         "platform",
-        [f"{TOOLS}/serve-platform", str(LIFE_SECONDS)],
+        [f"{TOOLS_FOLDER}/serve-platform", str(STUB_LIFE_SECONDS)],
         {"PLATFORM_TOKEN": token},
     )
-    told = {URL: f"http://{address}:8080", ID: f"hardgate-{owner.run}"}
-    return Double(environment=told | dict(given), token=token)
+    variables = {URL_VARIABLE: f"http://{address}:8080", ID_VARIABLE: f"hardgate-{owner.run}"}
+    return PlatformStub(environment=variables | dict(given), token=token)

@@ -6,8 +6,8 @@ from typing import Any
 
 import docker
 
-from hardgate.engine.exec import execute
-from hardgate.host.observer import Lookout
+from hardgate.engine.exec import execute_in_container
+from hardgate.host.observer import Observer
 from hardgate.host.workspace import Workspace
 from hardgate.model.observation import Execution
 
@@ -32,28 +32,28 @@ class Probe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class ProbeContext:
     """Where probes are run: the same for all of a run's."""
 
     client: docker.APIClient
-    lookout: Lookout
+    observer: Observer
     workspace: Workspace
     agent_uid: int
     environment: Mapping[str, str]
 
-    def environment_of(self, probe: Probe) -> dict[str, str]:
+    def build_probe_environment(self, probe: Probe) -> dict[str, str]:
         """Give what a probe has in its environment."""
         return dict(self.environment) | {"MOLECULE_T4_PROBE_ID": probe.id}
 
 
-def run_probe(probe: Probe, setting: Setting) -> Execution:
+def run_probe(probe: Probe, context: ProbeContext) -> Execution:
     """Run a probe, to the letter, as its agent."""
-    return execute(
-        setting.client,
-        setting.workspace.id,
+    return execute_in_container(
+        context.client,
+        context.workspace.id,
         ["sh", "-c", probe.script],
-        user=str(setting.agent_uid),
-        environment=setting.environment_of(probe),
+        user=str(context.agent_uid),
+        environment=context.build_probe_environment(probe),
         timeout=probe.timeout,
-        end_process=setting.lookout.ender(probe.id),
+        end_process=context.observer.make_process_ender(probe.id),
     )

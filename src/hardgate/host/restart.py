@@ -11,36 +11,36 @@ from docker.errors import NotFound
 from requests.exceptions import RequestException
 
 from hardgate.host import workspace
-from hardgate.host.guard_facts import Scene, see_workload
-from hardgate.host.observer import Lookout
-from hardgate.host.test_host import ROLE
-from hardgate.host.workspace import STOP_SECONDS, Workspace, WorkspaceRequest, look_at_state
+from hardgate.host.guard_facts import GuardContext, collect_workload_facts
+from hardgate.host.observer import Observer
+from hardgate.host.test_host import ROLE_LABEL
+from hardgate.host.workspace import STOP_SECONDS, Workspace, WorkspaceRequest, inspect_state
 from hardgate.model.contract import Contract
-from hardgate.model.guard import Answer, Facts, Guard, judge_readiness, judge_workload
+from hardgate.model.guard import Guard, GuardFacts, GuardResult, judge_readiness, judge_workload
 from hardgate.model.observation import Observation
 from hardgate.model.tier import Tier
 
-ENDED_BY_TERM = 143
-KILLED = 137
+TERMINATED_STATUS = 143
+KILLED_STATUS = 137
 IMPORT_SECONDS = 60
-IMPORTS = "adapter_imports_by_itself"
-STOPS, RESTARTS = "workspace_stops_cleanly", "workspace_restarts_on_its_volumes"
+IMPORT_GUARD_NAME = "adapter_imports_by_itself"
+STOP_GUARD_NAME, RESTART_GUARD_NAME = "workspace_stops_cleanly", "workspace_restarts_on_its_volumes"
 
 
-def judge_end(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+def judge_stop(facts: GuardFacts, tier: Tier, contract: Contract) -> GuardResult:
     """Facts: `before` (it was running), `seconds` and `exit_status` of its stop by SIGTERM."""
     del tier, contract
     if not facts["before"]:
         return None, "The workspace had ended before it was stopped."
     status, seconds = facts["exit_status"], facts["seconds"]
-    if status == KILLED:
+    if status == KILLED_STATUS:
         return False, f"It did not end within {STOP_SECONDS} s of SIGTERM, and was killed."
-    if status not in {0, ENDED_BY_TERM}:
+    if status not in {0, TERMINATED_STATUS}:
         return False, f"It ended with exit status {status} when it was stopped."
     return True, f"It ended {seconds:.1f} s after SIGTERM."
 
 
-def judge_import(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+def judge_import(facts: GuardFacts, tier: Tier, contract: Contract) -> GuardResult:
     """Facts: `exit_status` and `said` (the end of its output)."""
     del tier, contract
     if facts["exit_status"] == 0:
@@ -49,7 +49,7 @@ def judge_import(facts: Facts, tier: Tier, contract: Contract) -> Answer:
     return False, lines[-1] if lines else f"It exited {facts['exit_status']} without a word."
 
 
-def judge_restart(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+def judge_restart(facts: GuardFacts, tier: Tier, contract: Contract) -> GuardResult:
     """Facts: `readiness` and `first` (as `judge_readiness` has them), `workload` and
     `first_workload` (each as `judge_workload` has it, or None).
 
@@ -57,34 +57,34 @@ def judge_restart(facts: Facts, tier: Tier, contract: Contract) -> Answer:
     """
     if not facts["first"]["ready"]:
         return None, "It never came up the first time."
-    again, why = judge_readiness(facts["readiness"], tier, contract)
+    again, reason = judge_readiness(facts["readiness"], tier, contract)
     if not again:
-        return False, f"Started anew on its own volumes, it did not become ready: {why}"
-    held, why = judge_workload(facts["workload"], tier, contract)
+        return False, f"Started anew on its own volumes, it did not become ready: {reason}"
+    held, reason = judge_workload(facts["workload"], tier, contract)
     before = facts["first_workload"]
     if not held and before and judge_workload(before, tier, contract)[0]:
-        return held, f"Started anew on its own volumes: {why}"
+        return held, f"Started anew on its own volumes: {reason}"
     times = facts["first"]["seconds"], facts["readiness"]["seconds"]
     return True, f"Ready after {times[0]:.1f} s, and after {times[1]:.1f} s the second time."
 
 
 RESTART_GUARDS = (
     Guard(
-        name=IMPORTS,
+        name=IMPORT_GUARD_NAME,
         description="Python imports the adapter as the agent, without the entrypoint.",
         hint="COPY the adapter, and list in requirements.txt what it imports.",
         judge=judge_import,
         late=True,
     ),
     Guard(
-        name=STOPS,
+        name=STOP_GUARD_NAME,
         description="Told to stop, the workspace ends by itself.",
         hint="Let the runtime be PID 1 (exec), or tini above it, and end on SIGTERM.",
-        judge=judge_end,
+        judge=judge_stop,
         late=True,
     ),
     Guard(
-        name=RESTARTS,
+        name=RESTART_GUARD_NAME,
         description="A new container on the volumes of the first one comes up as the first did.",
         hint="Write the entrypoint so that it may run again on what it left behind.",
         judge=judge_restart,
@@ -95,11 +95,11 @@ RESTART_GUARDS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class RestartContext:
     """Where a workspace is ended and started anew."""
 
     client: docker.APIClient
-    lookout: Lookout
+    observer: Observer
     workspace: Workspace
     request: WorkspaceRequest
     agent_uid: int
@@ -114,46 +114,48 @@ def import_adapter(
         ["-c", script],
         entrypoint=["sh"],
         user=str(agent_uid),
-        labels=dict(request.labels) | {ROLE: "adapter"},
+        labels=dict(request.labels) | {ROLE_LABEL: "adapter"},
         host_config=client.create_host_config(network_mode="none"),
     )["Id"]
     try:
         client.start(created)
         status = client.wait(created, timeout=IMPORT_SECONDS)["StatusCode"]
-        said = client.logs(created, tail=40).decode(errors="replace")
+        output = client.logs(created, tail=40).decode(errors="replace")
     except RequestException:
-        return Observation(name=IMPORTS, problem=f"It was still running after {IMPORT_SECONDS} s.")
+        return Observation(
+            name=IMPORT_GUARD_NAME, problem=f"It was still running after {IMPORT_SECONDS} s."
+        )
     finally:
         client.remove_container(created, v=True, force=True)
-    return Observation(name=IMPORTS, facts={"exit_status": status, "said": said})
+    return Observation(name=IMPORT_GUARD_NAME, facts={"exit_status": status, "said": output})
 
 
-def end(setting: Setting) -> tuple[Observation, dict[str, Any] | None]:
+def stop_and_observe(context: RestartContext) -> tuple[Observation, dict[str, Any] | None]:
     """Stop it as a platform would; say how it ended, and who ran until then."""
-    client, running = setting.client, setting.workspace
+    client, running = context.client, context.workspace
     before = workspace.is_same_and_running(client, running)
-    workload = see_workload(_scene(setting, running)) if before else None
+    workload = collect_workload_facts(_make_guard_context(context, running)) if before else None
     begun = time.monotonic()
-    workspace.stop(client, running)
+    workspace.stop_workspace(client, running)
     seconds = round(time.monotonic() - begun, 3)
-    state = look_at_state(client, running.id) or {}
+    state = inspect_state(client, running.id) or {}
     facts = {"before": before, "seconds": seconds, "exit_status": state.get("exit_status")}
-    return Observation(name=STOPS, facts=facts), workload
+    return Observation(name=STOP_GUARD_NAME, facts=facts), workload
 
 
-def _scene(setting: Setting, running: Workspace) -> Scene:
-    return Scene(
-        client=setting.client,
-        lookout=setting.lookout,
+def _make_guard_context(context: RestartContext, running: Workspace) -> GuardContext:
+    return GuardContext(
+        client=context.client,
+        observer=context.observer,
         workspace=running,
-        agent_uid=setting.agent_uid,
+        agent_uid=context.agent_uid,
         readiness={},
         mark=f"again-{running.id}",
     )
 
 
-def start_again(
-    setting: Setting,
+def restart_workspace(
+    context: RestartContext,
     first: Mapping[str, Any],
     first_workload: Mapping[str, Any] | None,
     *,
@@ -161,23 +163,25 @@ def start_again(
     token_promised: bool,
 ) -> tuple[Workspace, Observation]:
     """Put a new container in its place, on the same volumes."""
-    client = setting.client
+    client = context.client
     with contextlib.suppress(NotFound):
-        client.remove_container(setting.workspace.id, v=False, force=True)
-    created = workspace.create(client, setting.request)
-    running = workspace.start(client, created, setting.request)
+        client.remove_container(context.workspace.id, v=False, force=True)
+    created = workspace.create_workspace(client, context.request)
+    running = workspace.start_workspace(client, created, context.request)
     readiness = workspace.wait_until_ready(
-        client, setting.lookout, running, seconds=seconds, token_promised=token_promised
+        client, context.observer, running, seconds=seconds, token_promised=token_promised
     )
     facts = {
         "readiness": readiness,
         "first": dict(first),
-        "workload": see_workload(_scene(setting, running)) if readiness["ready"] else None,
+        "workload": collect_workload_facts(_make_guard_context(context, running))
+        if readiness["ready"]
+        else None,
         "first_workload": first_workload,
     }
-    return running, Observation(name=RESTARTS, facts=facts)
+    return running, Observation(name=RESTART_GUARD_NAME, facts=facts)
 
 
-def to_json(observation: Observation) -> dict[str, Any]:
+def observation_to_json(observation: Observation) -> dict[str, Any]:
     """Write it for a task's answer."""
     return asdict(observation)

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import docker
 from docker.errors import APIError
 
-from hardgate.engine.ownership import Owner
 from hardgate.errors import HostError
-from hardgate.host.test_host import ROLE
+from hardgate.host.test_host import ROLE_LABEL
+from hardgate.ownership import Owner
 
 
-def start_beside(
+def start_sidecar(
     client: docker.APIClient,
     image: str,
     owner: Owner,
@@ -24,7 +24,7 @@ def start_beside(
             image,
             list(command),
             name=f"hardgate-{owner.run}-{role}",
-            labels=owner.labels | {ROLE: role},
+            labels=owner.labels | {ROLE_LABEL: role},
             environment=dict(environment or {}),
             host_config=client.create_host_config(auto_remove=True, mem_limit="64m", pids_limit=32),
         )["Id"]

@@ -12,28 +12,28 @@ import docker
 from docker.errors import APIError, NotFound
 from docker.types import Mount
 
-from hardgate.engine.capabilities import find_lacking, lacking_here
-from hardgate.engine.ownership import Owner
+from hardgate.engine.capabilities import find_ungrantable_capabilities, read_missing_capabilities
 from hardgate.errors import HostError
-from hardgate.host.observer import Lookout, TestHost
+from hardgate.host.observer import Observer, TestHost
 from hardgate.model.run import Host
+from hardgate.ownership import Owner
 
-TOOLS = "/usr/local/lib/hardgate"
+TOOLS_FOLDER = "/usr/local/lib/hardgate"
 MEMORY_MIB = 6144
 """Bounds all that runs in a nested host; above the largest tier's, so that this one counts."""
-PIDS = 8192
-POOLS = ("10.213.0.0/16", "10.214.0.0/16", "192.168.213.0/24", "172.30.213.0/24")
+MAX_PIDS = 8192
+ADDRESS_POOLS = ("10.213.0.0/16", "10.214.0.0/16", "192.168.213.0/24", "172.30.213.0/24")
 """Candidates for the nested engine's bridge: the first that the outer engine does not use."""
 BOOT_SECONDS = 60.0
-SHARE = "/run/hardgate"
-NONCE = "nonce"
-SOCKET = "engine.sock"
-REMOVAL_UNDER_WAY = 409
+SHARED_FOLDER = "/run/hardgate"
+NONCE_FILE = "nonce"
+ENGINE_SOCKET_FILE = "engine.sock"
+REMOVAL_UNDER_WAY_STATUS = 409
 """The engine's answer to whoever removes what is being removed."""
-NOT_SHOWN = 3
+LAYERS_NOT_SHOWN_STATUS = 3
 """What `adopt-image` exits with where the outer engine's store does not show every layer."""
-ROLE = "hardgate.role"
-NAMELESS_API = (1, 41)
+ROLE_LABEL = "hardgate.role"
+LAST_NAMELESS_API = (1, 41)
 """Engines up to this API (20.10) know the capabilities up to AUDIT_READ."""
 
 
@@ -63,45 +63,47 @@ class CreatedHost:
     """Capabilities that the outer engine cannot grant."""
 
 
-def create_host(client: docker.APIClient, request: HostRequest) -> CreatedHost:
+def create_host_container(client: docker.APIClient, request: HostRequest) -> CreatedHost:
     """Create the host's container, with every capability that the engine can grant."""
     try:
-        container = _create(client, request, lacking=frozenset())
+        container = _create_container(client, request, lacking=frozenset())
     except APIError as error:
         if "bind source path does not exist" not in str(error.explanation):
             raise
         # The gate's folder is not on the engine's machine: there is nothing to share.
         request = replace(request, share="")
-        container = _create(client, request, lacking=frozenset())
-    trial = _refusal(client, container)
-    if not trial:
+        container = _create_container(client, request, lacking=frozenset())
+    refusal = _try_start(client, container)
+    if not refusal:
         return CreatedHost(container=container, lacking=())
-    _remove(client, container)
-    if "caps" not in trial or request.kind == "direct":
-        raise HostError("The engine cannot start a privileged container.", evidence=trial)
-    lacking = find_lacking(lambda left_out: _starts(client, request, left_out), lacking_here())
+    _remove_and_wait(client, container)
+    if "caps" not in refusal or request.kind == "direct":
+        raise HostError("The engine cannot start a privileged container.", evidence=refusal)
+    lacking = find_ungrantable_capabilities(
+        lambda left_out: _can_start(client, request, left_out), read_missing_capabilities()
+    )
     if lacking is None:
         raise HostError(
             "The engine cannot start a privileged container, whatever is left out.",
             "Run the gate on a machine that may, or ask for '--host direct' on a CI machine.",
-            evidence=trial,
+            evidence=refusal,
         )
-    container = _create(client, request, lacking=lacking)
-    trial = _refusal(client, container)
-    if trial:
-        _remove(client, container)
-        raise HostError("The engine cannot start the test host.", evidence=trial)
+    container = _create_container(client, request, lacking=lacking)
+    refusal = _try_start(client, container)
+    if refusal:
+        _remove_and_wait(client, container)
+        raise HostError("The engine cannot start the test host.", evidence=refusal)
     return CreatedHost(container=container, lacking=tuple(sorted(lacking)))
 
 
-def _starts(client: docker.APIClient, request: HostRequest, lacking: frozenset[str]) -> bool:
-    container = _create(client, request, lacking=lacking)
-    refused = _refusal(client, container)
-    _remove(client, container)
+def _can_start(client: docker.APIClient, request: HostRequest, lacking: frozenset[str]) -> bool:
+    container = _create_container(client, request, lacking=lacking)
+    refused = _try_start(client, container)
+    _remove_and_wait(client, container)
     return not refused
 
 
-def _refusal(client: docker.APIClient, container: str) -> str:
+def _try_start(client: docker.APIClient, container: str) -> str:
     """Start a container; give the engine's words where it refuses."""
     try:
         client.start(container)
@@ -110,7 +112,7 @@ def _refusal(client: docker.APIClient, container: str) -> str:
     return ""
 
 
-def _remove(client: docker.APIClient, container: str) -> None:
+def _remove_and_wait(client: docker.APIClient, container: str) -> None:
     """Remove a container, and wait until its name is free: its own AutoRemove may be at it."""
     deadline = time.monotonic() + BOOT_SECONDS
     while time.monotonic() < deadline:
@@ -119,20 +121,24 @@ def _remove(client: docker.APIClient, container: str) -> None:
         except NotFound:
             return
         except APIError as error:
-            if error.status_code != REMOVAL_UNDER_WAY:
+            if error.status_code != REMOVAL_UNDER_WAY_STATUS:
                 raise
         time.sleep(0.02)
 
 
-def _create(client: docker.APIClient, request: HostRequest, *, lacking: frozenset[str]) -> str:
+def _create_container(
+    client: docker.APIClient, request: HostRequest, *, lacking: frozenset[str]
+) -> str:
     settings = (
-        _direct_settings() if request.kind == "direct" else _nested_settings(client, request.share)
+        _make_direct_settings()
+        if request.kind == "direct"
+        else _make_nested_settings(client, request.share)
     )
-    host_config = privileged_config(client, lacking=lacking, auto_remove=True, **settings)
+    host_config = make_privileged_config(client, lacking=lacking, auto_remove=True, **settings)
     created = client.create_container(
         request.image,
         [
-            f"{TOOLS}/host-init",
+            f"{TOOLS_FOLDER}/host-init",
             request.kind,
             str(request.seconds),
             str(request.keep_seconds),
@@ -140,7 +146,7 @@ def _create(client: docker.APIClient, request: HostRequest, *, lacking: frozense
         ],
         name=f"hardgate-{request.owner.run}",
         hostname=f"hardgate-{request.owner.run}",
-        labels=request.owner.labels | {ROLE: "host"},
+        labels=request.owner.labels | {ROLE_LABEL: "host"},
         environment=dict(request.environment),
         stdin_open=True,
         host_config=host_config,
@@ -148,7 +154,7 @@ def _create(client: docker.APIClient, request: HostRequest, *, lacking: frozense
     return str(created["Id"])
 
 
-def privileged_config(
+def make_privileged_config(
     client: docker.APIClient, *, lacking: frozenset[str], **settings: Any
 ) -> dict[str, Any]:
     """Give a container's host settings with every privilege but the capabilities that lack."""
@@ -156,7 +162,7 @@ def privileged_config(
         return dict(client.create_host_config(privileged=True, **settings))
     config = client.create_host_config(
         cap_add=["ALL"],
-        cap_drop=sorted(lacking - _unknown(client)),
+        cap_drop=sorted(lacking - _find_unknown_capabilities(client)),
         security_opt=["seccomp=unconfined", "apparmor=unconfined"],
         device_cgroup_rules=["a *:* rwm"],
         **settings,
@@ -165,29 +171,29 @@ def privileged_config(
     return dict(config) | {"MaskedPaths": [], "ReadonlyPaths": []}
 
 
-def _unknown(client: docker.APIClient) -> frozenset[str]:
+def _find_unknown_capabilities(client: docker.APIClient) -> frozenset[str]:
     """Name the capabilities that are newer than the engine, which refuses their names."""
     api = tuple(int(part) for part in client.version()["ApiVersion"].split("."))
-    return frozenset({"PERFMON", "BPF", "CHECKPOINT_RESTORE"} if api <= NAMELESS_API else ())
+    return frozenset({"PERFMON", "BPF", "CHECKPOINT_RESTORE"} if api <= LAST_NAMELESS_API else ())
 
 
-def _nested_settings(client: docker.APIClient, share: str) -> dict[str, Any]:
+def _make_nested_settings(client: docker.APIClient, share: str) -> dict[str, Any]:
     info = client.info()
     bound = min(MEMORY_MIB, int(info["MemTotal"] / 2**20 * 0.9))
     return {
         "mem_limit": f"{bound}m",
-        "pids_limit": PIDS,
+        "pids_limit": MAX_PIDS,
         "mounts": [
             Mount("/var/lib/docker", None, type="volume"),
-            *_shelf(info),
-            *([Mount(SHARE, share, type="bind")] if share else []),
+            *_make_store_mounts(info),
+            *([Mount(SHARED_FOLDER, share, type="bind")] if share else []),
         ],
     }
 
 
-def _shelf(info: Mapping[str, Any]) -> Iterable[Mount]:
+def _make_store_mounts(info: Mapping[str, Any]) -> Iterable[Mount]:
     """Show the host the outer engine's image store, until its image is taken over."""
-    if not can_adopt(info):
+    if not can_adopt_images(info):
         return
     root = info["DockerRootDir"]
     for source, name in (("overlay2", "overlay2"), ("image/overlay2", "image")):
@@ -197,13 +203,13 @@ def _shelf(info: Mapping[str, Any]) -> Iterable[Mount]:
         yield mount
 
 
-def can_adopt(info: Mapping[str, Any]) -> bool:
+def can_adopt_images(info: Mapping[str, Any]) -> bool:
     """Tell whether an engine keeps its images in the layout that `adopt-image` takes over."""
     status = dict(info.get("DriverStatus") or ())
     return info["Driver"] == "overlay2" and "driver-type" not in status
 
 
-def _direct_settings() -> dict[str, Any]:
+def _make_direct_settings() -> dict[str, Any]:
     return {
         "pid_mode": "host",
         "network_mode": "none",
@@ -226,7 +232,7 @@ class Lifeline:
         self._socket = getattr(self._hijacked, "_sock", self._hijacked)
         self._socket.sendall(b"held\n")
 
-    def keep(self) -> None:
+    def keep_host(self) -> None:
         """Let the host outlive the gate."""
         self._socket.sendall(b"keep\n")
 
@@ -236,20 +242,20 @@ class Lifeline:
         self._socket.close()
 
 
-def wait_until_held(lookout: Lookout, seconds: float = BOOT_SECONDS) -> None:
+def wait_until_held(observer: Observer, seconds: float = BOOT_SECONDS) -> None:
     """Wait until the host has prepared itself and the gate holds it."""
     deadline = time.monotonic() + seconds
-    while lookout.run("test", "-f", "/run/hardgate-ready").exit_status != 0:
+    while observer.run_on_host("test", "-f", "/run/hardgate-ready").exit_status != 0:
         if time.monotonic() > deadline:
             raise HostError(
                 "The test host did not come up.",
                 "Look at its log, and at what the engine says of it (docker info).",
-                evidence=_log(lookout),
+                evidence=_read_host_log(observer),
             )
         time.sleep(0.05)
 
 
-def shorten(host: TestHost, share: str) -> TestHost:
+def use_shared_socket(host: TestHost, share: str) -> TestHost:
     """Reach the host's engine by a socket in the shared folder, where both sides see the same one.
 
     They do not where the gate is in a container or the engine on another machine. The relay's
@@ -257,61 +263,66 @@ def shorten(host: TestHost, share: str) -> TestHost:
     """
     if host.kind != "nested" or not share or os.geteuid() != 0:
         return host
-    seen = Lookout.at(host).read_file(f"{SHARE}/{NONCE}")
-    if seen is None or seen != Path(share, NONCE).read_text():
+    nonce = Observer.for_host(host).read_file(f"{SHARED_FOLDER}/{NONCE_FILE}")
+    if nonce is None or nonce != Path(share, NONCE_FILE).read_text():
         return host
-    return replace(host, engine_url=f"unix://{share}/{SOCKET}")
+    return replace(host, engine_url=f"unix://{share}/{ENGINE_SOCKET_FILE}")
 
 
-def _log(lookout: Lookout) -> str:
+def _read_host_log(observer: Observer) -> str:
     try:
-        log: bytes = lookout.client.logs(lookout.container, tail=40)
+        log: bytes = observer.client.logs(observer.container, tail=40)
     except APIError as error:
         return str(error.explanation or error)
     return log.decode(errors="replace")
 
 
-def take_image(lookout: Lookout, digest: str, layers: Sequence[str]) -> bool:
+def adopt_image(observer: Observer, digest: str, layers: Sequence[str]) -> bool:
     """Let the host, its engine not yet started, have an image of the outer engine.
 
     False where the outer engine's store is not to be had; the image is to be loaded then.
     """
-    seen = lookout.run(f"{TOOLS}/adopt-image", digest, *layers)
+    execution = observer.run_on_host(f"{TOOLS_FOLDER}/adopt-image", digest, *layers)
     # Whatever came of it: no workspace is ever started beside the machine's own image store.
     # Lazily, for what still runs in it (a layer being mounted) may keep it busy for a moment.
-    lookout.ask("sh", "-c", "for m in /run/shelf/*; do ! mountpoint -q $m || umount -l $m; done")
-    if seen.exit_status not in {0, NOT_SHOWN}:
+    observer.run_checked(
+        "sh", "-c", "for m in /run/shelf/*; do ! mountpoint -q $m || umount -l $m; done"
+    )
+    if execution.exit_status not in {0, LAYERS_NOT_SHOWN_STATUS}:
         raise HostError(
             "The image could not be taken over from the outer engine's store.",
-            evidence=seen.problem or seen.stderr,
+            evidence=execution.problem or execution.stderr,
         )
-    return seen.exit_status == 0
+    return execution.exit_status == 0
 
 
-ENGINE_FORMAT = "{{.Driver}} {{.ServerVersion}} {{.KernelVersion}}"
+ENGINE_INFO_FORMAT = "{{.Driver}} {{.ServerVersion}} {{.KernelVersion}}"
 
 
-def boot_engine(lookout: Lookout, seconds: float = BOOT_SECONDS) -> Host:
+def boot_host_engine(observer: Observer, seconds: float = BOOT_SECONDS) -> Host:
     """Start the host's engine, and wait until it answers, with overlay2."""
-    bridge, pool = _addresses(lookout.client)
-    created = lookout.client.exec_create(
-        lookout.container,
-        [f"{TOOLS}/host-engine", "--bip", bridge, "--default-address-pool", pool],
+    bridge, pool = _choose_addresses(observer.client)
+    created = observer.client.exec_create(
+        observer.container,
+        [f"{TOOLS_FOLDER}/host-engine", "--bip", bridge, "--default-address-pool", pool],
     )
-    lookout.client.exec_start(created["Id"], detach=True)
+    observer.client.exec_start(created["Id"], detach=True)
     deadline = time.monotonic() + seconds
     while True:
-        seen = lookout.run("docker", "info", "--format", ENGINE_FORMAT)
-        if seen.exit_status == 0 and seen.stdout.strip():
+        execution = observer.run_on_host("docker", "info", "--format", ENGINE_INFO_FORMAT)
+        if execution.exit_status == 0 and execution.stdout.strip():
             break
-        if time.monotonic() > deadline or not lookout.client.exec_inspect(created["Id"])["Running"]:
+        if (
+            time.monotonic() > deadline
+            or not observer.client.exec_inspect(created["Id"])["Running"]
+        ):
             raise HostError(
                 "The test host's engine did not come up.",
                 "Its log's end is below.",
-                evidence=lookout.run("tail", "-n", "30", "/run/dockerd.log").stdout,
+                evidence=observer.run_on_host("tail", "-n", "30", "/run/dockerd.log").stdout,
             )
         time.sleep(0.05)
-    driver, version, kernel = seen.stdout.split()
+    driver, version, kernel = execution.stdout.split()
     if driver != "overlay2":
         raise HostError(
             f"The test host's engine came up with '{driver}', not overlay2.",
@@ -320,7 +331,7 @@ def boot_engine(lookout: Lookout, seconds: float = BOOT_SECONDS) -> Host:
     return Host(kind="nested", engine=version, kernel=kernel)
 
 
-def _addresses(client: docker.APIClient) -> tuple[str, str]:
+def _choose_addresses(client: docker.APIClient) -> tuple[str, str]:
     """Choose a bridge address and a pool that no network of the outer engine uses."""
     used = [
         ipaddress.IPv4Network(config["Subnet"], strict=False)
@@ -328,18 +339,18 @@ def _addresses(client: docker.APIClient) -> tuple[str, str]:
         for config in (network["IPAM"].get("Config") or ())
         if config.get("Subnet") and ":" not in config["Subnet"]
     ]
-    for pool in map(ipaddress.IPv4Network, POOLS):
+    for pool in map(ipaddress.IPv4Network, ADDRESS_POOLS):
         if not any(pool.overlaps(taken) for taken in used):
             bridge, rest = pool.subnets(prefixlen_diff=1)
             address = f"{bridge.network_address + 1}/{bridge.prefixlen}"
             return address, f"base={rest},size={min(rest.prefixlen + 4, 28)}"
     raise HostError(
-        f"The engine's networks cover all of {', '.join(POOLS)}.",
+        f"The engine's networks cover all of {', '.join(ADDRESS_POOLS)}.",
         "Remove a network that is no longer used.",
     )
 
 
-def load_image(outer: docker.APIClient, inner: docker.APIClient, image: str) -> str:
+def copy_image(outer: docker.APIClient, inner: docker.APIClient, image: str) -> str:
     """Copy an image whole from engine to engine; give its config digest, as the host has it."""
     for event in inner.load_image(outer.get_image(image), quiet=True):
         if "error" in event:

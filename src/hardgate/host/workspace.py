@@ -11,20 +11,20 @@ import docker
 from docker.errors import APIError, NotFound
 from docker.types import Mount
 
-from hardgate.engine.exec import execute
+from hardgate.engine.exec import execute_in_container
 from hardgate.engine.tar import archive_file, archive_folder
 from hardgate.errors import HostError
-from hardgate.host.observer import Lookout
-from hardgate.host.test_host import ROLE
+from hardgate.host.observer import Observer
+from hardgate.host.test_host import ROLE_LABEL
 from hardgate.model.observation import Execution
 
-CONFIGS = "/configs"
-EGRESS_CA = "hardgate-egress-ca.pem"
-TOKEN = ".auth_token"  # noqa: S105 - the name of a file
-PORT = ".platform_port"
+CONFIGS_FOLDER = "/configs"
+EGRESS_CA_FILE = "hardgate-egress-ca.pem"
+TOKEN_FILE = ".auth_token"  # noqa: S105 - the name of a file
+PORT_FILE = ".platform_port"
 DEFAULT_PORT = 8080
 STOP_SECONDS = 10
-PAUSE_SECONDS = 0.1
+READY_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,15 +72,15 @@ class Workspace:
         return asdict(self)
 
 
-def create(client: docker.APIClient, request: WorkspaceRequest) -> Workspace:
+def create_workspace(client: docker.APIClient, request: WorkspaceRequest) -> Workspace:
     """Create the volumes and the container; nothing of the image runs yet."""
-    labels = dict(request.labels) | {ROLE: "workspace"}
+    labels = dict(request.labels) | {ROLE_LABEL: "workspace"}
     names = {path: _volume_name(request.run, path) for path in request.volumes}
-    points = {
+    mountpoints = {
         path: client.create_volume(name=name, labels=labels)["Mountpoint"]
         for path, name in names.items()
     }
-    settings, discarded = _possible(client, request.settings)
+    settings, discarded = _drop_refused_limit(client, request.settings)
     mounts = [
         # Without NoCopy the engine gives a new volume the owner of the image's own folder.
         Mount(path, name, type="volume", no_copy=True)
@@ -95,12 +95,12 @@ def create(client: docker.APIClient, request: WorkspaceRequest) -> Workspace:
     )
     return Workspace(
         id=created["Id"],
-        volumes=points,
+        volumes=mountpoints,
         warnings=(*discarded, *(created.get("Warnings") or ())),
     )
 
 
-def _possible(
+def _drop_refused_limit(
     client: docker.APIClient, settings: Mapping[str, Any]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Leave out the one limit that an engine refuses, and does not just discard; say so."""
@@ -114,10 +114,10 @@ def _volume_name(run: str, path: str) -> str:
     return f"hardgate-{run}-{path.strip('/').replace('/', '-')}"
 
 
-def assert_ownership(lookout: Lookout, workspace: Workspace) -> None:
+def require_root_volumes(observer: Observer, workspace: Workspace) -> None:
     """See from the host that the fresh volumes are root's, so that the image has to repair them."""
     for path, point in workspace.volumes.items():
-        owner = lookout.ask("stat", "-c", "%u:%g", lookout.root + point)
+        owner = observer.run_checked("stat", "-c", "%u:%g", observer.root + point)
         if owner != "0:0":
             raise HostError(
                 f"The fresh volume for '{path}' belongs to {owner}, not to root.",
@@ -125,30 +125,32 @@ def assert_ownership(lookout: Lookout, workspace: Workspace) -> None:
             )
 
 
-def start(client: docker.APIClient, workspace: Workspace, request: WorkspaceRequest) -> Workspace:
+def start_workspace(
+    client: docker.APIClient, workspace: Workspace, request: WorkspaceRequest
+) -> Workspace:
     """Copy in what the caller gives, and start the image's own entrypoint."""
-    if CONFIGS in workspace.volumes:
-        for archive in _archives(request):
-            client.put_archive(workspace.id, CONFIGS, archive)
+    if CONFIGS_FOLDER in workspace.volumes:
+        for archive in _make_config_archives(request):
+            client.put_archive(workspace.id, CONFIGS_FOLDER, archive)
     client.start(workspace.id)
     return Workspace(
         id=workspace.id,
         volumes=workspace.volumes,
         warnings=workspace.warnings,
-        state=look_at_state(client, workspace.id) or {},
+        state=inspect_state(client, workspace.id) or {},
     )
 
 
-def _archives(request: WorkspaceRequest) -> list[bytes]:
+def _make_config_archives(request: WorkspaceRequest) -> list[bytes]:
     archives = []
     if request.config:
         archives.append(archive_folder(Path(request.config)))
     if request.egress_ca:
-        archives.append(archive_file(EGRESS_CA, request.egress_ca.encode(), mode=0o644))
+        archives.append(archive_file(EGRESS_CA_FILE, request.egress_ca.encode(), mode=0o644))
     return archives
 
 
-def look_at_state(client: docker.APIClient, container: str) -> dict[str, Any] | None:
+def inspect_state(client: docker.APIClient, container: str) -> dict[str, Any] | None:
     """Say which container it is and how it is; None where it is gone."""
     try:
         inspect = client.inspect_container(container)
@@ -168,7 +170,7 @@ def look_at_state(client: docker.APIClient, container: str) -> dict[str, Any] | 
 
 def is_same_and_running(client: docker.APIClient, workspace: Workspace) -> bool:
     """Tell whether it is still the container that the gate started, and alive."""
-    now = look_at_state(client, workspace.id)
+    now = inspect_state(client, workspace.id)
     return (
         now is not None
         and now["running"]
@@ -178,7 +180,7 @@ def is_same_and_running(client: docker.APIClient, workspace: Workspace) -> bool:
 
 def wait_until_ready(
     client: docker.APIClient,
-    lookout: Lookout,
+    observer: Observer,
     workspace: Workspace,
     *,
     seconds: float,
@@ -192,20 +194,22 @@ def wait_until_ready(
     inspect = client.inspect_container(workspace.id)
     health = (inspect["Config"].get("Healthcheck") or {}).get("Test") or []
     if health[:1] in (["CMD"], ["CMD-SHELL"]):
-        look = partial(_missing_health, client, workspace, _health_command(inspect, health))
-    elif token_promised and CONFIGS in workspace.volumes:
-        look = partial(_missing_token, lookout, workspace)
+        find_problem = partial(
+            _find_health_problem, client, workspace, _health_command(inspect, health)
+        )
+    elif token_promised and CONFIGS_FOLDER in workspace.volumes:
+        find_problem = partial(_find_token_problem, observer, workspace)
     else:
-        look = partial(str)
+        find_problem = partial(str)
     missing = "not looked at"
     while missing and time.monotonic() - begun < seconds:
-        state = look_at_state(client, workspace.id)
+        state = inspect_state(client, workspace.id)
         if state is None or not state["running"]:
             missing = "The workspace ended before it was ready."
             break
-        missing = look()
+        missing = find_problem()
         if missing:
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(READY_POLL_SECONDS)
     waited = round(time.monotonic() - begun, 3)
     late = f" It was given {seconds:g} s." if waited >= seconds else ""
     return {"ready": not missing, "seconds": waited, "missing": missing and missing + late}
@@ -217,43 +221,48 @@ def _health_command(inspect: Mapping[str, Any], test: list[str]) -> list[str]:
     return [*(inspect["Config"].get("Shell") or ["/bin/sh", "-c"]), test[1]]
 
 
-def _missing_health(client: docker.APIClient, workspace: Workspace, command: list[str]) -> str:
+def _find_health_problem(client: docker.APIClient, workspace: Workspace, command: list[str]) -> str:
     state = client.inspect_container(workspace.id)["State"].get("Health") or {}
     if state.get("Status") == "healthy":
         return ""
-    seen = execute(client, workspace.id, command, timeout=10, end_process=lambda _: None)
-    if seen.exit_status == 0:
+    execution = execute_in_container(
+        client, workspace.id, command, timeout=10, end_process=lambda _: None
+    )
+    if execution.exit_status == 0:
         return ""
-    return f"Its HEALTHCHECK does not pass{_words(seen)}."
+    return f"Its HEALTHCHECK does not pass{_describe_output(execution)}."
 
 
-def _words(seen: Execution) -> str:
-    lines = (seen.problem or seen.stderr or seen.stdout).strip().splitlines()
-    return f" ({lines[-1].strip()})" if lines else f" (exit status {seen.exit_status})"
+def _describe_output(execution: Execution) -> str:
+    lines = (execution.problem or execution.stderr or execution.stdout).strip().splitlines()
+    return f" ({lines[-1].strip()})" if lines else f" (exit status {execution.exit_status})"
 
 
-def _missing_token(lookout: Lookout, workspace: Workspace) -> str:
+def _find_token_problem(observer: Observer, workspace: Workspace) -> str:
     """Look for the token and its port from the host's side; the image has no HEALTHCHECK."""
-    configs = PurePosixPath(workspace.volumes[CONFIGS])
-    if not lookout.read_file(str(configs / TOKEN)):
-        return f"There is no token in '{CONFIGS}/{TOKEN}' (and the image has no HEALTHCHECK)."
-    written = (lookout.read_file(str(configs / PORT)) or "").strip()
+    configs = PurePosixPath(workspace.volumes[CONFIGS_FOLDER])
+    if not observer.read_file(str(configs / TOKEN_FILE)):
+        return (
+            f"There is no token in '{CONFIGS_FOLDER}/{TOKEN_FILE}' (and the image has "
+            f"no HEALTHCHECK)."
+        )
+    written = (observer.read_file(str(configs / PORT_FILE)) or "").strip()
     port = int(written) if written.isdigit() else DEFAULT_PORT
     pid = workspace.state["pid"]
-    listening = lookout.run(
+    listening = observer.run_on_host(
         "nsenter", "--net", "--target", str(pid), "ss", "-Hltn", f"sport = :{port}"
     )
     return "" if listening.stdout.strip() else f"Nothing listens on its port {port}."
 
 
-def read_token(lookout: Lookout, workspace: Workspace) -> str:
+def read_workspace_token(observer: Observer, workspace: Workspace) -> str:
     """Read the workspace's token from its volume, on the host's side, for the redactor alone."""
-    if CONFIGS not in workspace.volumes:
+    if CONFIGS_FOLDER not in workspace.volumes:
         return ""
-    return (lookout.read_file(f"{workspace.volumes[CONFIGS]}/{TOKEN}") or "").strip()
+    return (observer.read_file(f"{workspace.volumes[CONFIGS_FOLDER]}/{TOKEN_FILE}") or "").strip()
 
 
-def stop(client: docker.APIClient, workspace: Workspace) -> None:
+def stop_workspace(client: docker.APIClient, workspace: Workspace) -> None:
     """Stop it as a platform would; one that is gone already is stopped."""
     try:
         client.stop(workspace.id, timeout=STOP_SECONDS)

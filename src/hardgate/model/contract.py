@@ -13,17 +13,17 @@ from hardgate.model.contract_fields import (
     ProbeUser,
     Severity,
     Subject,
-    fields_of,
+    select_fields,
 )
-from hardgate.schema.document import Node, Refusal, Scalar, Table, naming, read_document
+from hardgate.schema.document import Node, Refusal, Scalar, Table, read_document, translate_refusals
 from hardgate.schema.fields import Remark, read_table
-from hardgate.schema.source import plain_origin, read_origin
-from hardgate.text.printable import control_character, shown
-from hardgate.text.typo import guess
+from hardgate.schema.source import read_origin, strip_credentials
+from hardgate.text.printable import find_control_character, make_printable
+from hardgate.text.typo import suggest_choice
 
 __all__ = ["Capability", "Contract", "Severity", "Subject", "load_contract", "parse_contract"]
 
-ASKED_FOR = re.compile(r"\$\{?(HARDGATE_[A-Za-z0-9_]+)")
+VARIABLE_USE = re.compile(r"\$\{?(HARDGATE_[A-Za-z0-9_]+)")
 """How a host's probe asks for a variable of ours."""
 
 
@@ -82,17 +82,17 @@ def load_contract(
     One of another subject is refused; None takes either.
     """
     data = read_origin(origin, noun="Contract", sha256=sha256)
-    contract = parse_contract(data, plain_origin(origin))
+    contract = parse_contract(data, strip_credentials(origin))
     if subject is not None and contract.subject is not subject:
         raise ContractError(
             f"The subject of contract '{contract.origin}' is a {contract.subject.value}, and "
             f"a {subject.value} is to be looked at here.",
-            _ELSEWHERE[contract.subject],
+            _SUBJECT_REMEDIES[contract.subject],
         )
     return contract
 
 
-_ELSEWHERE = {
+_SUBJECT_REMEDIES = {
     Subject.HOST: "Probe hosts by 'hardgate runner', or name a workspace's contract.",
     Subject.WORKSPACE: "Verify images by 'hardgate gate', or name a contract with 'subject: host'.",
 }
@@ -101,11 +101,11 @@ _ELSEWHERE = {
 def parse_contract(data: bytes, origin: str) -> Contract:
     """Make a contract of a file's bytes; raises ContractError with file, line and remedy."""
     title = f"Contract '{origin}'"
-    with naming(title):
+    with translate_refusals(title):
         document = read_document(data)
         subject = _read_subject(document.root)
         reading = read_table(
-            document.root, fields_of(CONTRACT_FIELDS, subject), subject="the contract"
+            document.root, select_fields(CONTRACT_FIELDS, subject), subject="the contract"
         )
         variables = reading.values.get("variables", ())
         read = [
@@ -115,9 +115,9 @@ def parse_contract(data: bytes, origin: str) -> Contract:
         capabilities = tuple(capability for capability, _ in read)
         _refuse_equal_names(capabilities)
         if subject is Subject.HOST:
-            _refuse_undeclared(capabilities, variables)
+            _refuse_undeclared_variables(capabilities, variables)
     remarks = [*reading.remarks, *(remark for _, remarks in read for remark in remarks)]
-    if document.marked:
+    if document.has_byte_order_mark:
         remarks.insert(0, Remark(line=1, text="It begins with a byte order mark. It is skipped."))
     return Contract(
         origin=origin,
@@ -136,34 +136,34 @@ def _read_subject(root: Node) -> Subject:
 
     What cannot be ours is told of where the other fields are read.
     """
-    node = root.get("subject") if isinstance(root, Table) else None
-    told = node.text if isinstance(node, Scalar) and node.tag == "str" else ""
-    return Subject.HOST if told == Subject.HOST.value else Subject.WORKSPACE
+    node = root.get_value("subject") if isinstance(root, Table) else None
+    value = node.text if isinstance(node, Scalar) and node.tag == "str" else ""
+    return Subject.HOST if value == Subject.HOST.value else Subject.WORKSPACE
 
 
 def _read_capability(
     node: Node, number: int, about: Subject
 ) -> tuple[Capability, Sequence[Remark]]:
-    subject = _subject(node, number)
-    reading = read_table(node, fields_of(CAPABILITY_FIELDS, about), subject=subject)
+    subject = _describe_capability(node, number)
+    reading = read_table(node, select_fields(CAPABILITY_FIELDS, about), subject=subject)
     values: dict[str, Any] = dict(reading.values)
     values["severity"] = Severity(values["severity"])
     values["user"] = ProbeUser(values.get("user", ProbeUser.RUNNER.value))
     if values.get("hint") is None:
         values.pop("hint", None)
     capability = Capability(**values, line=node.line)
-    return capability, [*reading.remarks, *_odd_characters(capability, subject)]
+    return capability, [*reading.remarks, *_find_odd_characters(capability, subject)]
 
 
-def _subject(node: Node, number: int) -> str:
-    name = node.get("name") if isinstance(node, Table) else None
+def _describe_capability(node: Node, number: int) -> str:
+    name = node.get_value("name") if isinstance(node, Table) else None
     if isinstance(name, Scalar) and name.text.strip():
-        return f"capability '{shown(name.text)}'"
+        return f"capability '{make_printable(name.text)}'"
     return f"capability {number}"
 
 
-def _odd_characters(capability: Capability, subject: str) -> Sequence[Remark]:
-    odd = control_character(capability.probe)
+def _find_odd_characters(capability: Capability, subject: str) -> Sequence[Remark]:
+    odd = find_control_character(capability.probe)
     if not odd:
         return ()
     text = f"the probe of {subject} holds a control character ({odd}). It is run as it is."
@@ -181,14 +181,16 @@ def _refuse_equal_names(capabilities: Sequence[Capability]) -> None:
         lines[capability.name] = capability.line
 
 
-def _refuse_undeclared(capabilities: Sequence[Capability], variables: Sequence[str]) -> None:
+def _refuse_undeclared_variables(
+    capabilities: Sequence[Capability], variables: Sequence[str]
+) -> None:
     """Refuse a probe that asks for what it would find empty."""
     for capability in capabilities:
-        for name in ASKED_FOR.findall(capability.probe):
+        for name in VARIABLE_USE.findall(capability.probe):
             if name not in variables:
                 problem = (
                     f"the probe of capability '{capability.name}' asks for '{name}', which is not "
                     "among the contract's variables"
                 )
-                remedy = guess(name, variables) or "Add it to 'variables'."
+                remedy = suggest_choice(name, variables) or "Add it to 'variables'."
                 raise Refusal(capability.line, problem, remedy)

@@ -22,7 +22,7 @@ class Effect(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class ContractChange:
     """One difference between two contracts."""
 
     capability: str
@@ -35,102 +35,116 @@ class Change:
     """None where the capability is gone; so `before` where it is new."""
 
     @property
-    def demands(self) -> bool:
+    def is_demand(self) -> bool:
         """Tell whether more is asked for than before."""
         return self.effect in {Effect.RED, Effect.TOLD}
 
     @property
     def sentence(self) -> str:
         """Say it in one line."""
-        return _SENTENCES.get(self.field, _other)(self)
+        return _SENTENCES.get(self.field, _other_sentence)(self)
 
     @property
     def patch(self) -> str:
         """The probe's unified diff; empty where it is the same, or gone with its capability."""
         match self.field, self.before, self.after:
             case "probe", str(), str():
-                return unified(self.before, self.after, self.capability)
+                return diff_probes(self.before, self.after, self.capability)
             case "capability", None, Capability():
-                return unified("", self.after.probe, self.capability)
+                return diff_probes("", self.after.probe, self.capability)
             case _:
                 return ""
 
 
-WHOLE = "capability"
-_WORDS = ("description", "source", "hint", "secret", "rerun")
+WHOLE_CAPABILITY = "capability"
+_DESCRIPTIVE_FIELDS = ("description", "source", "hint", "secret", "rerun")
 """Fields of a capability that decide no verdict."""
-_DECISIVE = ("probe", "required_egress", "user")
+_DECISIVE_FIELDS = ("probe", "required_egress", "user")
 """Fields of a capability that may turn a verdict whichever way they change."""
-_FIXED = ("subject", "agent_uid", "variables")
+_FIXED_FIELDS = ("subject", "agent_uid", "variables")
 """Fields of a contract, likewise."""
 
 
-def differences(before: Contract, after: Contract) -> tuple[Change, ...]:
+def diff_contracts(before: Contract, after: Contract) -> tuple[ContractChange, ...]:
     """List all that differs: what costs most first, else in the order of `after`."""
-    found = [*_of_contract(before, after), *_of_capabilities(before, after)]
+    changes = [*_diff_contract_fields(before, after), *_diff_capabilities(before, after)]
     order = list(Effect)
-    return tuple(sorted(found, key=lambda change: order.index(change.effect)))
+    return tuple(sorted(changes, key=lambda change: order.index(change.effect)))
 
 
-def demands(changes: Iterable[Change]) -> tuple[Change, ...]:
+def pick_demands(changes: Iterable[ContractChange]) -> tuple[ContractChange, ...]:
     """Pick what is asked for beyond what was."""
-    return tuple(change for change in changes if change.demands)
+    return tuple(change for change in changes if change.is_demand)
 
 
-def unified(before: str, after: str, name: str) -> str:
+def diff_probes(before: str, after: str, name: str) -> str:
     """Lay two probes beside each other; a line's characters that do not show are escaped."""
-    lines = difflib.unified_diff(_lines(before), _lines(after), f"A {name}", f"B {name}", n=3)
+    lines = difflib.unified_diff(
+        _split_lines(before), _split_lines(after), f"A {name}", f"B {name}", n=3
+    )
     return "\n".join(line.rstrip("\n") for line in lines)
 
 
-def _of_contract(before: Contract, after: Contract) -> Iterator[Change]:
+def _diff_contract_fields(before: Contract, after: Contract) -> Iterator[ContractChange]:
     if before.version != after.version:
         effect = Effect.RED if after.version > before.version else Effect.LESS
-        yield _change("", "version", effect, before, after)
-    for field in _FIXED:
-        if _plain(getattr(before, field)) != _plain(getattr(after, field)):
-            yield _change("", field, Effect.RED, before, after)
+        yield _make_change("", "version", effect, before, after)
+    for field in _FIXED_FIELDS:
+        if _ignore_order(getattr(before, field)) != _ignore_order(getattr(after, field)):
+            yield _make_change("", field, Effect.RED, before, after)
 
 
-def _plain(value: Any) -> Any:
+def _ignore_order(value: Any) -> Any:
     """Leave out what makes no difference: the order of names."""
     return sorted(value) if isinstance(value, tuple) else value
 
 
-def _of_capabilities(before: Contract, after: Contract) -> Iterator[Change]:
-    was = {capability.name: capability for capability in before.capabilities}
-    now = {capability.name: capability for capability in after.capabilities}
-    for name, capability in now.items():
-        if name in was:
-            yield from _of_capability(was[name], capability)
+def _diff_capabilities(before: Contract, after: Contract) -> Iterator[ContractChange]:
+    old = {capability.name: capability for capability in before.capabilities}
+    new = {capability.name: capability for capability in after.capabilities}
+    for name, capability in new.items():
+        if name in old:
+            yield from _diff_capability(old[name], capability)
         else:
-            effect = _more(capability)
-            yield Change(capability=name, field=WHOLE, effect=effect, before=None, after=capability)
-    for name, capability in was.items():
-        if name not in now:
-            yield Change(
-                capability=name, field=WHOLE, effect=Effect.LESS, before=capability, after=None
+            effect = _demand_effect(capability)
+            yield ContractChange(
+                capability=name,
+                field=WHOLE_CAPABILITY,
+                effect=effect,
+                before=None,
+                after=capability,
+            )
+    for name, capability in old.items():
+        if name not in new:
+            yield ContractChange(
+                capability=name,
+                field=WHOLE_CAPABILITY,
+                effect=Effect.LESS,
+                before=capability,
+                after=None,
             )
 
 
-def _of_capability(before: Capability, after: Capability) -> Iterator[Change]:
+def _diff_capability(before: Capability, after: Capability) -> Iterator[ContractChange]:
     name = after.name
     if before.severity is not after.severity:
         effect = Effect.RED if after.severity is Severity.HARD else Effect.LESS
-        yield _change(name, "severity", effect, before, after)
-    for field in _DECISIVE:
+        yield _make_change(name, "severity", effect, before, after)
+    for field in _DECISIVE_FIELDS:
         if getattr(before, field) != getattr(after, field):
-            yield _change(name, field, _more(after), before, after)
+            yield _make_change(name, field, _demand_effect(after), before, after)
     if before.timeout != after.timeout:
-        effect = Effect.LESS if _is_longer(before.timeout, after.timeout) else _more(after)
-        yield _change(name, "timeout", effect, before, after)
-    for field in _WORDS:
+        effect = Effect.LESS if _is_longer(before.timeout, after.timeout) else _demand_effect(after)
+        yield _make_change(name, "timeout", effect, before, after)
+    for field in _DESCRIPTIVE_FIELDS:
         if getattr(before, field) != getattr(after, field):
-            yield _change(name, field, Effect.WORDS, before, after)
+            yield _make_change(name, field, Effect.WORDS, before, after)
 
 
-def _change(capability: str, field: str, effect: Effect, before: Any, after: Any) -> Change:
-    return Change(
+def _make_change(
+    capability: str, field: str, effect: Effect, before: Any, after: Any
+) -> ContractChange:
+    return ContractChange(
         capability=capability,
         field=field,
         effect=effect,
@@ -139,7 +153,7 @@ def _change(capability: str, field: str, effect: Effect, before: Any, after: Any
     )
 
 
-def _more(capability: Capability) -> Effect:
+def _demand_effect(capability: Capability) -> Effect:
     return Effect.RED if capability.severity is Severity.HARD else Effect.TOLD
 
 
@@ -148,23 +162,23 @@ def _is_longer(before: float | None, after: float | None) -> bool:
     return before is not None and after is not None and after > before
 
 
-def _lines(text: str) -> list[str]:
+def _split_lines(text: str) -> list[str]:
     """Split at line feeds alone, as a shell does."""
     if not text:
         return []
-    *lines, last = (_visible(line) for line in text.split("\n"))
+    *lines, last = (_escape_unprintable(line) for line in text.split("\n"))
     ends = [f"{line}\n" for line in lines]
     return [*ends, f"{last}  (no line end)\n"] if last else ends
 
 
-def _visible(line: str) -> str:
+def _escape_unprintable(line: str) -> str:
     return "".join(
         char if char.isprintable() or char == "\t" else char.encode("unicode_escape").decode()
         for char in line
     )
 
 
-def _told(value: Any) -> str:
+def _format_value(value: Any) -> str:
     match value:
         case Enum():
             return str(value.value)
@@ -178,13 +192,13 @@ def _told(value: Any) -> str:
             return str(value)
 
 
-def _of_whole(change: Change) -> str:
+def _whole_sentence(change: ContractChange) -> str:
     if change.after is None:
         return "It is gone."
     return f"It is new: {' '.join(change.after.description.split())}"
 
 
-def _of_timeout(change: Change) -> str:
+def _timeout_sentence(change: ContractChange) -> str:
     before, after = (
         "as long as the run says" if value is None else f"{value:g} s"
         for value in (change.before, change.after)
@@ -192,33 +206,40 @@ def _of_timeout(change: Change) -> str:
     return f"Its probe may take {after}; it was {before}."
 
 
-_SENTENCES: Mapping[str, Callable[[Change], str]] = {
-    WHOLE: _of_whole,
+_SENTENCES: Mapping[str, Callable[[ContractChange], str]] = {
+    WHOLE_CAPABILITY: _whole_sentence,
     "probe": lambda _: "It is looked at by another probe.",
-    "severity": lambda change: f"It is {_told(change.after)}, and was {_told(change.before)}.",
-    "required_egress": lambda change: (
-        f"Its targets are {_told(change.after)}; they were {_told(change.before)}."
+    "severity": lambda change: (
+        f"It is {_format_value(change.after)}, and was {_format_value(change.before)}."
     ),
-    "timeout": _of_timeout,
+    "required_egress": lambda change: (
+        f"Its targets are {_format_value(change.after)}; they were {_format_value(change.before)}."
+    ),
+    "timeout": _timeout_sentence,
     "user": lambda change: (
-        f"Its probe is run as {_told(change.after)}, and was as {_told(change.before)}."
+        f"Its probe is run as {_format_value(change.after)}, and was as "
+        f"{_format_value(change.before)}."
     ),
     "subject": lambda change: (
-        f"It is about a {_told(change.after)}, and was about a {_told(change.before)}."
+        f"It is about a {_format_value(change.after)}, and was about a "
+        f"{_format_value(change.before)}."
     ),
     "variables": lambda change: (
-        f"Its probes see {_told(change.after)}; they saw {_told(change.before)}."
+        f"Its probes see {_format_value(change.after)}; they saw {_format_value(change.before)}."
     ),
     "version": lambda change: (
         f"It is of schema version {change.after}, and was of {change.before}."
     ),
     "agent_uid": lambda change: (
-        f"The agent's uid is {_told(change.after)}, and was {_told(change.before)}."
+        f"The agent's uid is {_format_value(change.after)}, and was {_format_value(change.before)}."
     ),
 }
 
 
-def _other(change: Change) -> str:
+def _other_sentence(change: ContractChange) -> str:
     if change.field in {"secret", "rerun"}:
-        return f"Its '{change.field}' is {_told(change.after)}, and was {_told(change.before)}."
+        return (
+            f"Its '{change.field}' is {_format_value(change.after)}, and was "
+            f"{_format_value(change.before)}."
+        )
     return f"Its {change.field} is put otherwise."

@@ -5,13 +5,13 @@ The schema (`hardgate.model.contract_schema`) is written from the same tables.
 
 from enum import Enum
 
-from hardgate.schema.fields import Field, Tables
-from hardgate.schema.lists import Urls, Words
-from hardgate.schema.types import Choice, Flag, Name, Script, Seconds, Text, Whole
+from hardgate.schema.fields import Field, TableList
+from hardgate.schema.lists import Choices, Urls
+from hardgate.schema.types import Choice, Flag, Name, Script, Seconds, Text, WholeNumber
 
-VERSION = 1
-MAX_PROBE = 64 * 1024
-MAX_TIMEOUT = 3600
+CONTRACT_VERSION = 1
+MAX_PROBE_BYTES = 64 * 1024
+MAX_TIMEOUT_SECONDS = 3600
 MAX_UID = 2**31 - 1
 
 
@@ -59,13 +59,13 @@ CAPABILITY_FIELDS = (
     Field(name="description", shape=Text(), about="what must hold"),
     Field(
         name="severity",
-        shape=Choice(words=tuple(severity.value for severity in Severity)),
+        shape=Choice(options=tuple(severity.value for severity in Severity)),
         about="what a miss costs, 'hard' or 'advisory'",
     ),
     Field(name="source", shape=Text(), about="why it exists"),
     Field(
         name="probe",
-        shape=Script(largest=MAX_PROBE),
+        shape=Script(max_bytes=MAX_PROBE_BYTES),
         about="a POSIX shell script, run unchanged in the workspace as the agent; exit 0 is a pass",
     ),
     Field(
@@ -83,7 +83,7 @@ CAPABILITY_FIELDS = (
     ),
     Field(
         name="timeout",
-        shape=Seconds(longest=MAX_TIMEOUT),
+        shape=Seconds(max_seconds=MAX_TIMEOUT_SECONDS),
         about="seconds for the probe, in place of the run's (beyond schema version 1)",
         required=False,
         extra=True,
@@ -94,7 +94,7 @@ CAPABILITY_FIELDS = (
         about="whether the probe handles a secret (beyond schema version 1)",
         required=False,
         extra=True,
-        skipped=True,
+        fallback=True,
     ),
     Field(
         name="rerun",
@@ -102,17 +102,17 @@ CAPABILITY_FIELDS = (
         about="false where a second run would do harm or tell nothing (beyond schema version 1)",
         required=False,
         extra=True,
-        skipped=False,
+        fallback=False,
     ),
     Field(
         name="user",
-        shape=Choice(words=tuple(user.value for user in ProbeUser)),
+        shape=Choice(options=tuple(user.value for user in ProbeUser)),
         about="who a host's probe is run as, 'runner' or 'root' (beyond schema version 1)",
         required=False,
     ),
 )
 
-_OF_ONE_SUBJECT = {
+_FIELD_SUBJECTS = {
     "agent_uid": Subject.WORKSPACE,
     "required_egress": Subject.WORKSPACE,
     "user": Subject.HOST,
@@ -120,28 +120,28 @@ _OF_ONE_SUBJECT = {
 }
 
 
-def fields_of(fields: tuple[Field, ...], subject: Subject) -> tuple[Field, ...]:
+def select_fields(fields: tuple[Field, ...], subject: Subject) -> tuple[Field, ...]:
     """Pick the fields that are known where a contract has this subject."""
-    return tuple(field for field in fields if _OF_ONE_SUBJECT.get(field.name, subject) is subject)
+    return tuple(field for field in fields if _FIELD_SUBJECTS.get(field.name, subject) is subject)
 
 
 CONTRACT_FIELDS = (
     Field(
         name="version",
-        shape=Whole(lowest=VERSION, highest=VERSION),
-        about=f"the schema's version, {VERSION}",
-        remedy=f"This hardgate reads version {VERSION}, a number without quotes.",
+        shape=WholeNumber(lowest=CONTRACT_VERSION, highest=CONTRACT_VERSION),
+        about=f"the schema's version, {CONTRACT_VERSION}",
+        remedy=f"This hardgate reads version {CONTRACT_VERSION}, a number without quotes.",
     ),
     Field(
         name="subject",
-        shape=Choice(words=tuple(subject.value for subject in Subject)),
+        shape=Choice(options=tuple(subject.value for subject in Subject)),
         about="what it is about, 'workspace' or 'host' (beyond schema version 1)",
         required=False,
         extra=True,
     ),
     Field(
         name="agent_uid",
-        shape=Whole(lowest=1, highest=MAX_UID),
+        shape=WholeNumber(lowest=1, highest=MAX_UID),
         about="the uid that the agent runs under",
         remedy=f"Use a number from 1 to {MAX_UID}, without quotes; an agent is never root (0).",
         absent=(
@@ -151,13 +151,13 @@ CONTRACT_FIELDS = (
     ),
     Field(
         name="variables",
-        shape=Words(known=tuple(HOST_VARIABLES), wanted="names of variables"),
+        shape=Choices(known=tuple(HOST_VARIABLES), noun="names of variables"),
         about="the variables that a host's probes see (beyond schema version 1)",
         required=False,
     ),
     Field(
         name="capabilities",
-        shape=Tables(fields=CAPABILITY_FIELDS, wanted="capabilities"),
+        shape=TableList(fields=CAPABILITY_FIELDS, noun="capabilities"),
         about="the promises, at least one",
     ),
 )

@@ -13,8 +13,8 @@ from typing import Any
 from hardgate.model.contract import Contract
 from hardgate.model.tier import Tier
 
-Facts = Mapping[str, Any]
-Answer = tuple[bool | None, str]
+GuardFacts = Mapping[str, Any]
+GuardResult = tuple[bool | None, str]
 
 KNOWN_INITS = frozenset(
     {
@@ -31,7 +31,7 @@ KNOWN_INITS = frozenset(
 )
 """Programs that may stay root, because all they do is start, hand on and reap."""
 
-BROUGHT_SIGNALS = {1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 9: "SIGKILL", 15: "SIGTERM"}
+EXTERNAL_SIGNALS = {1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 9: "SIGKILL", 15: "SIGTERM"}
 """Those that somebody sends. A program brings all others (SIGSEGV, SIGABRT …) upon itself."""
 
 HARMLESS_WARNINGS = ("Memory limited without swap", "requested image's platform")
@@ -41,7 +41,7 @@ HONEST_EXIT_STATUS = 37
 """What `workspace_shell_is_honest` asks the shell to exit with: no shell's own status."""
 
 
-def _always(tier: Tier) -> bool:
+def _applies_always(tier: Tier) -> bool:
     del tier
     return True
 
@@ -54,13 +54,13 @@ class Guard:
     description: str
     """What must hold, and why it is looked at."""
     hint: str
-    judge: Callable[[Facts, Tier, Contract], Answer]
-    applies_to: Callable[[Tier], bool] = _always
+    judge: Callable[[GuardFacts, Tier, Contract], GuardResult]
+    applies_to: Callable[[Tier], bool] = _applies_always
     late: bool = False
     """It ends the workspace, so a play of its own looks, after all others."""
 
 
-def judge_settings(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+def judge_settings(facts: GuardFacts, tier: Tier, contract: Contract) -> GuardResult:
     """Facts: `inspect` (the engine's answer), `warnings` (of its create answer), `cpus` (its own)
     and `volumes` (paths of all fresh volumes that were asked for).
 
@@ -68,7 +68,7 @@ def judge_settings(facts: Facts, tier: Tier, contract: Contract) -> Answer:
     """
     del contract
     inspect, cpus = facts["inspect"], facts["cpus"]
-    differences = tier.differences(inspect, cpus=cpus, extra_volumes=facts.get("volumes", ()))
+    differences = tier.list_differences(inspect, cpus=cpus, extra_volumes=facts.get("volumes", ()))
     discarded = [
         warning
         for warning in facts["warnings"]
@@ -82,13 +82,13 @@ def judge_settings(facts: Facts, tier: Tier, contract: Contract) -> Answer:
     return True, " ".join(facts["warnings"])
 
 
-def judge_readiness(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+def judge_readiness(facts: GuardFacts, tier: Tier, contract: Contract) -> GuardResult:
     """Facts: `ready` (bool), `seconds` (waited), `missing` (a sentence on what did not come)."""
     del tier, contract
     return bool(facts["ready"]), "" if facts["ready"] else str(facts["missing"])
 
 
-def judge_continuity(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+def judge_continuity(facts: GuardFacts, tier: Tier, contract: Contract) -> GuardResult:
     """Facts: `before` and `after`, each None (gone) or id, started_at, restart_count, running,
     exit_status and oom_killed.
     """
@@ -97,34 +97,34 @@ def judge_continuity(facts: Facts, tier: Tier, contract: Contract) -> Answer:
     if before is None or after is None:
         return None, "The workspace was removed by somebody else while the gate looked at it."
     if not after["running"]:
-        return _judge_end(after)
-    for key, word in (
+        return _judge_stop(after)
+    for key, change in (
         ("id", "is another container"),
         ("started_at", "was started anew"),
         ("restart_count", "was restarted"),
     ):
         if before[key] != after[key]:
-            return False, f"The workspace {word} since the gate started it."
+            return False, f"The workspace {change} since the gate started it."
     # The engine sets it for any process of the container, and the workspace lives on.
     return True, "A process in it was killed for lack of memory." if after["oom_killed"] else ""
 
 
-def _judge_end(state: Mapping[str, Any]) -> Answer:
+def _judge_stop(state: Mapping[str, Any]) -> GuardResult:
     if state["oom_killed"]:
         return False, "The workspace was killed for lack of memory."
     status = state["exit_status"]
-    signal = BROUGHT_SIGNALS.get(status - 128)
+    signal = EXTERNAL_SIGNALS.get(status - 128)
     if signal:
         return None, f"The workspace was ended by {signal}; nobody saw by whom."
     return False, f"The workspace ended by itself, with exit status {status}."
 
 
-def judge_workload(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+def judge_workload(facts: GuardFacts, tier: Tier, contract: Contract) -> GuardResult:
     """Facts: `init` (pid) and `processes` (pid, ppid, uid, command), as the host sees them."""
     del tier
     if not any(process["pid"] == facts["init"] for process in facts["processes"]):
         return None, "The workspace's init is not among the processes that the host sees."
-    workload = list(workload_of(facts["processes"], facts["init"]))
+    workload = list(find_workload(facts["processes"], facts["init"]))
     if not workload:
         return False, "The workspace's init has started no workload."
     wrong = [process for process in workload if process["uid"] != contract.agent_uid]
@@ -134,7 +134,7 @@ def judge_workload(facts: Facts, tier: Tier, contract: Contract) -> Answer:
     )
 
 
-def workload_of(processes: list[dict[str, Any]], init: int) -> Iterator[dict[str, Any]]:
+def find_workload(processes: list[dict[str, Any]], init: int) -> Iterator[dict[str, Any]]:
     """Yield init, or what a known init started in its place."""
     for process in processes:
         if process["pid"] != init or process["command"].endswith("<defunct>"):
@@ -144,10 +144,10 @@ def workload_of(processes: list[dict[str, Any]], init: int) -> Iterator[dict[str
             continue
         for child in processes:
             if child["ppid"] == init:
-                yield from workload_of(processes, child["pid"])
+                yield from find_workload(processes, child["pid"])
 
 
-def judge_shell(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+def judge_shell(facts: GuardFacts, tier: Tier, contract: Contract) -> GuardResult:
     """Facts: `exit_status` (of `exit 37`), `nonce` (sent) and `answer` (what came back)."""
     del tier, contract
     if facts["exit_status"] is None:
@@ -162,7 +162,7 @@ def judge_shell(facts: Facts, tier: Tier, contract: Contract) -> Answer:
     return True, ""
 
 
-def judge_host_writes(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+def judge_host_writes(facts: GuardFacts, tier: Tier, contract: Contract) -> GuardResult:
     """Facts: `claimed` (the workspace says that it wrote), `said` (its words), `path` (on the
     host), `nonce` (what it was told to write) and `seen` (what the host has there, or None).
     """
@@ -177,7 +177,7 @@ def judge_host_writes(facts: Facts, tier: Tier, contract: Contract) -> Answer:
     return True, ""
 
 
-def judge_pid_namespace(facts: Facts, tier: Tier, contract: Contract) -> Answer:
+def judge_pid_namespace(facts: GuardFacts, tier: Tier, contract: Contract) -> GuardResult:
     """Facts: `workspace` and `host`, the PID namespaces' inode numbers as the host sees them."""
     del contract
     if not facts["workspace"] or not facts["host"]:

@@ -23,7 +23,7 @@ class Execution:
     """Why nobody could tell, as a sentence; empty where the exit status is known."""
 
     @property
-    def silent(self) -> bool:
+    def is_silent(self) -> bool:
         """It failed by itself, and wrote nothing on stdout and stderr."""
         return bool(self.exit_status) and not (self.timed_out or self.stdout or self.stderr)
 
@@ -34,7 +34,7 @@ class Execution:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Discarded:
+class DiscardedOutput:
     """What one process wrote where nobody could read it, in the second look."""
 
     program: str
@@ -60,7 +60,7 @@ class TracedCommand:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failure:
+class FailedCall:
     """One system call that failed, in the second look; the search along PATH is one failure."""
 
     program: str
@@ -75,7 +75,7 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exchange:
+class HttpExchange:
     """One request over HTTP in clear, and the first line of its answer, in the second look."""
 
     program: str
@@ -96,13 +96,13 @@ class Observation:
     rerun: Execution | None = None
     """The second look at a silent failure (`sh -xc`); evidence, never judged. Its `problem` says
     what keeps it from being the whole story."""
-    discarded: tuple[Discarded, ...] = ()
+    discarded: tuple[DiscardedOutput, ...] = ()
     """What was written in the second look and read by nobody, in that order."""
     commands: tuple[TracedCommand, ...] = ()
     """The programs that were started in it, in that order."""
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[FailedCall, ...] = ()
     """The system calls that failed in it, the last ones, in that order, each once."""
-    exchanges: tuple[Exchange, ...] = ()
+    exchanges: tuple[HttpExchange, ...] = ()
     surroundings: Mapping[str, Any] = field(default_factory=dict)
     """What decides a miss, seen from outside: JSON values (see `diagnose.surroundings`)."""
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -119,10 +119,10 @@ class Observation:
         }
         return cls(
             name=data["name"],
-            discarded=tuple(Discarded(**one) for one in data.get("discarded", ())),
+            discarded=tuple(DiscardedOutput(**entry) for entry in data.get("discarded", ())),
             commands=tuple(TracedCommand(**one) for one in data.get("commands", ())),
-            failures=tuple(Failure(**one) for one in data.get("failures", ())),
-            exchanges=tuple(Exchange(**one) for one in data.get("exchanges", ())),
+            failures=tuple(FailedCall(**one) for one in data.get("failures", ())),
+            exchanges=tuple(HttpExchange(**one) for one in data.get("exchanges", ())),
             surroundings=data.get("surroundings", {}),
             facts=data.get("facts", {}),
             problem=data.get("problem", ""),

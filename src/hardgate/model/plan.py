@@ -8,7 +8,7 @@ from hardgate.errors import ContractError, UsageError
 from hardgate.model.contract import Capability, Contract, Subject
 from hardgate.model.guard import GUARDS, Guard
 from hardgate.model.tier import Tier
-from hardgate.text.typo import guess
+from hardgate.text.typo import suggest_choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +50,15 @@ class Plan:
         return self.tier
 
     @property
-    def partial(self) -> bool:
+    def is_partial(self) -> bool:
         """Some of the contract's capabilities are not looked at."""
         return len(self.capabilities) < len(self.contract.capabilities)
 
-    def only(self, name: str) -> "Plan":
+    def narrow_to(self, name: str) -> "Plan":
         """Plan one capability or guard alone."""
         return replace(
             self,
-            capabilities=tuple(one for one in self.capabilities if one.name == name),
+            capabilities=tuple(planned for planned in self.capabilities if planned.name == name),
             guards=tuple(one for one in self.guards if one.name == name),
         )
 
@@ -70,11 +70,11 @@ def make_plan(
 
     Raises UsageError for a name that the contract has not, and for a name that is a guard's.
     """
-    _refuse_guards_names(contract)
+    _refuse_guard_names(contract)
     return Plan(
         contract=contract,
         tier=tier,
-        capabilities=_pick(contract, only),
+        capabilities=_select_capabilities(contract, only),
         guards=tuple(guard for guard in GUARDS if guard.applies_to(tier)),
         beacon=beacon,
     )
@@ -93,19 +93,23 @@ def make_host_plan(contract: Contract, only: Iterable[str] = (), *, session: str
     return Plan(
         contract=contract,
         tier=None,
-        capabilities=_pick(contract, only),
+        capabilities=_select_capabilities(contract, only),
         guards=(),
         session=session,
     )
 
 
-def _pick(contract: Contract, only: Iterable[str]) -> tuple[Capability, ...]:
-    wanted = frozenset(only)
-    _refuse_unknown(wanted, contract)
-    return tuple(one for one in contract.capabilities if not wanted or one.name in wanted)
+def _select_capabilities(contract: Contract, only: Iterable[str]) -> tuple[Capability, ...]:
+    selected = frozenset(only)
+    _refuse_unknown_names(selected, contract)
+    return tuple(
+        capability
+        for capability in contract.capabilities
+        if not selected or capability.name in selected
+    )
 
 
-def _refuse_guards_names(contract: Contract) -> None:
+def _refuse_guard_names(contract: Contract) -> None:
     """One name owes one verdict, so that no report can mix them up."""
     taken = {guard.name for guard in GUARDS}
     for capability in contract.capabilities:
@@ -117,10 +121,10 @@ def _refuse_guards_names(contract: Contract) -> None:
             )
 
 
-def _refuse_unknown(wanted: Iterable[str], contract: Contract) -> None:
+def _refuse_unknown_names(selected: Iterable[str], contract: Contract) -> None:
     names = [capability.name for capability in contract.capabilities]
-    for name in sorted(set(wanted) - set(names)):
+    for name in sorted(set(selected) - set(names)):
         raise UsageError(
             f"Contract '{contract.origin}' has no capability '{name}'.",
-            guess(name, names) or f"It has {', '.join(names)}.",
+            suggest_choice(name, names) or f"It has {', '.join(names)}.",
         )

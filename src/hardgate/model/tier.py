@@ -6,29 +6,32 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from hardgate.model.tier_drift import widenings
-from hardgate.schema.document import Refusal, naming, read_document
-from hardgate.schema.fields import Field, Tables, read_strictly
+from hardgate.model.tier_drift import list_unexpected_settings
+from hardgate.schema.document import Refusal, read_document, translate_refusals
+from hardgate.schema.fields import Field, TableList, read_table_strictly
 from hardgate.schema.lists import Pairs, Paths
 from hardgate.schema.source import read_origin
-from hardgate.schema.types import Choice, Flag, Name, Whole
+from hardgate.schema.types import Choice, Flag, Name, WholeNumber
 
-MIB = 1024 * 1024
-NANO = 10**9
+MIB_BYTES = 1024 * 1024
+NANO_PER_CPU = 10**9
 
 TIER_FIELDS = (
-    Field(name="number", shape=Whole(lowest=1, highest=99), about="what --tier calls it"),
+    Field(name="number", shape=WholeNumber(lowest=1, highest=99), about="what --tier calls it"),
     Field(name="name", shape=Name(), about="what people call it"),
     Field(
         name="memory_mib",
-        shape=Whole(lowest=6, highest=2**30),
+        shape=WholeNumber(lowest=6, highest=2**30),
         about="its limit of memory",
         required=False,
     ),
     Field(
-        name="cpus", shape=Whole(lowest=1, highest=2**16), about="its limit of CPUs", required=False
+        name="cpus",
+        shape=WholeNumber(lowest=1, highest=2**16),
+        about="its limit of CPUs",
+        required=False,
     ),
-    Field(name="network", shape=Choice(words=("bridge", "host")), about="its network"),
+    Field(name="network", shape=Choice(options=("bridge", "host")), about="its network"),
     Field(name="privileged", shape=Flag(), about="whether it has all capabilities", required=False),
     Field(
         name="pid_host", shape=Flag(), about="whether it sees the host's processes", required=False
@@ -45,12 +48,16 @@ TIER_FIELDS = (
         required=False,
     ),
 )
-FILE_FIELDS = (
+TIERS_FILE_FIELDS = (
     Field(
-        name="version", shape=Whole(lowest=1, highest=1), about="the version of this file's form"
+        name="version",
+        shape=WholeNumber(lowest=1, highest=1),
+        about="the version of this file's form",
     ),
     Field(
-        name="tiers", shape=Tables(fields=TIER_FIELDS, wanted="tiers"), about="the tiers, each once"
+        name="tiers",
+        shape=TableList(fields=TIER_FIELDS, noun="tiers"),
+        about="the tiers, each once",
     ),
 )
 
@@ -84,14 +91,14 @@ class Tier:
             "privileged": self.privileged,
             "pid_mode": "host" if self.pid_host else None,
             "network_mode": self.network,
-            "mem_limit": self._memory() or None,
+            "mem_limit": self._memory_bytes() or None,
             "nano_cpus": self._nano_cpus(cpus) or None,
             "read_only": self.read_only,
             "tmpfs": dict(self.tmpfs),
             "binds": [f"{source}:{target}" for source, target in self.binds],
         }
 
-    def adaptation(self, cpus: int) -> str:
+    def describe_adaptation(self, cpus: int) -> str:
         """Say where the engine has fewer CPUs than the tier: it refuses more than it has."""
         return f"{cpus} of {self.cpus} CPUs" if self.cpus and cpus < self.cpus else ""
 
@@ -99,16 +106,17 @@ class Tier:
         """Compare the limits, which an engine may discard where its kernel cannot keep them."""
         settings = inspect.get("HostConfig") or {}
         return tuple(
-            f"{word} is {found or 'unlimited'}; tier {self.number} says {wanted or 'unlimited'}."
-            for word, found, wanted in (
-                ("Memory (bytes)", settings.get("Memory") or 0, self._memory()),
+            f"{setting} is {found or 'unlimited'}; tier {self.number} says "
+            f"{expected or 'unlimited'}."
+            for setting, found, expected in (
+                ("Memory (bytes)", settings.get("Memory") or 0, self._memory_bytes()),
                 ("NanoCpus", settings.get("NanoCpus") or 0, self._nano_cpus(cpus)),
                 ("PidsLimit", max(settings.get("PidsLimit") or 0, 0), 0),
             )
-            if found != wanted
+            if found != expected
         )
 
-    def differences(
+    def list_differences(
         self, inspect: Mapping[str, Any], *, cpus: int, extra_volumes: Iterable[str] = ()
     ) -> tuple[str, ...]:
         """Compare what the engine says that it started with this tier, in both directions.
@@ -121,24 +129,24 @@ class Tier:
             *self._mode_differences(settings),
             *self._network_differences(inspect),
             *self._mount_differences(inspect, extra_volumes),
-            *widenings(settings, unconfined=self.privileged or self.pid_host),
+            *list_unexpected_settings(settings, unconfined=self.privileged or self.pid_host),
         )
 
-    def _memory(self) -> int:
-        return (self.memory_mib or 0) * MIB
+    def _memory_bytes(self) -> int:
+        return (self.memory_mib or 0) * MIB_BYTES
 
     def _nano_cpus(self, cpus: int) -> int:
-        return min(self.cpus, cpus) * NANO if self.cpus else 0
+        return min(self.cpus, cpus) * NANO_PER_CPU if self.cpus else 0
 
     def _mode_differences(self, settings: Mapping[str, Any]) -> Iterator[str]:
-        for key, found, wanted in (
+        for key, found, expected in (
             ("Privileged", bool(settings.get("Privileged")), self.privileged),
             ("PidMode", settings.get("PidMode") or "", "host" if self.pid_host else ""),
             ("ReadonlyRootfs", bool(settings.get("ReadonlyRootfs")), self.read_only),
             ("Tmpfs", dict(settings.get("Tmpfs") or {}), dict(self.tmpfs)),
         ):
-            if found != wanted:
-                yield f"{key} is {found!r}; tier {self.number} says {wanted!r}."
+            if found != expected:
+                yield f"{key} is {found!r}; tier {self.number} says {expected!r}."
 
     def _network_differences(self, inspect: Mapping[str, Any]) -> Iterator[str]:
         found = (inspect.get("HostConfig") or {}).get("NetworkMode")
@@ -163,17 +171,17 @@ class Tier:
 
 
 def _bind_differences(mount: Mapping[str, Any] | None, source: str, target: str) -> Iterator[str]:
-    wanted = f"the bind '{source}:{target}'"
+    expected = f"the bind '{source}:{target}'"
     if mount is None:
-        yield f"It lacks {wanted}."
+        yield f"It lacks {expected}."
         return
     if mount.get("Type") != "bind" or mount.get("Source") != source:
         found = f"{mount.get('Type')} from '{mount.get('Source')}'"
-        yield f"At '{target}' it has a {found}, not {wanted}."
+        yield f"At '{target}' it has a {found}, not {expected}."
     if not mount.get("RW"):
-        yield f"It cannot write to {wanted}."
+        yield f"It cannot write to {expected}."
     if mount.get("Propagation") in ("shared", "rshared"):
-        yield f"What it mounts in {wanted} comes up on the host."
+        yield f"What it mounts in {expected} comes up on the host."
 
 
 def _volume_differences(mount: Mapping[str, Any] | None, path: str) -> Iterator[str]:
@@ -189,11 +197,11 @@ def _volume_differences(mount: Mapping[str, Any] | None, path: str) -> Iterator[
 def load_tiers(path: str | Path) -> Mapping[int, Tier]:
     """Read the tiers of a file, by number; raises ContractError with file, line and remedy."""
     data = read_origin(str(path), noun="Tiers")
-    with naming(f"Tiers '{path}'"):
-        file = read_strictly(read_document(data).root, FILE_FIELDS, subject="the file")
+    with translate_refusals(f"Tiers '{path}'"):
+        file = read_table_strictly(read_document(data).root, TIERS_FILE_FIELDS, subject="the file")
         tiers: dict[int, Tier] = {}
         for node in file.values["tiers"]:
-            tier = Tier(**read_strictly(node, TIER_FIELDS, subject="a tier").values)
+            tier = Tier(**read_table_strictly(node, TIER_FIELDS, subject="a tier").values)
             if tier.number in tiers:
                 raise Refusal(node.line, f"tier {tier.number} stands here again", "Keep one.")
             tiers[tier.number] = tier

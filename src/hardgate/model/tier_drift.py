@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-NOTHING_MORE = (
+UNUSED_SETTINGS = (
     "BlkioDeviceReadBps",
     "BlkioDeviceReadIOps",
     "BlkioDeviceWriteBps",
@@ -44,12 +44,12 @@ MemorySwappiness, OomScoreAdj, Runtime, ShmSize, Ulimits.
 """
 
 
-def widenings(settings: Mapping[str, Any], *, unconfined: bool) -> Iterator[str]:
+def list_unexpected_settings(settings: Mapping[str, Any], *, unconfined: bool) -> Iterator[str]:
     """Say what is set in an engine's `HostConfig` beyond any tier.
 
     `unconfined`: privileged, or with the host's PIDs; the engine itself opens more for these.
     """
-    for key in NOTHING_MORE:
+    for key in UNUSED_SETTINGS:
         if settings.get(key):
             yield f"{key} is {settings[key]!r}; no tier sets it."
     ipc = str(settings.get("IpcMode") or "")

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from hardgate.errors import ExitCode
 from hardgate.model.contract import Capability, Severity
-from hardgate.model.guard import Answer, Guard
+from hardgate.model.guard import Guard, GuardResult
 from hardgate.model.observation import Execution, Observation
 from hardgate.model.plan import Plan
 
@@ -22,7 +22,7 @@ class Outcome(Enum):
     """Nobody could tell."""
 
 
-class Kind(Enum):
+class VerdictKind(Enum):
     """What was promised: by the contract, or by the gate itself."""
 
     CAPABILITY = "capability"
@@ -68,7 +68,7 @@ class Verdict:
     """What is known of one planned capability or guard, beside what was seen."""
 
     name: str
-    kind: Kind
+    kind: VerdictKind
     severity: Severity
     """A guard's is always hard."""
     outcome: Outcome
@@ -81,44 +81,46 @@ class Verdict:
     """The second look at a miss, and what follows from it; it never changes the outcome."""
 
     @property
-    def why(self) -> str:
+    def best_reason(self) -> str:
         """The reason that the evidence gives, else what the first look left."""
-        found = self.diagnosis.reason if self.diagnosis else None
-        return found.sentence if found else self.reason
+        reason = self.diagnosis.reason if self.diagnosis else None
+        return reason.sentence if reason else self.reason
 
     @property
     def remedy(self) -> str:
         """What to do about that reason, else what can be said in general."""
-        found = self.diagnosis.reason if self.diagnosis else None
-        return (found.remedy if found else "") or self.hint
+        reason = self.diagnosis.reason if self.diagnosis else None
+        return (reason.remedy if reason else "") or self.hint
 
 
-def judge(
+def judge_plan(
     plan: Plan, observations: Iterable[Observation], problem: str = ""
 ) -> tuple[Verdict, ...]:
     """Give one verdict for each planned capability and guard, in the plan's order; none diagnosed.
 
     `problem` says why an observation that is missing never came, where that is known.
     """
-    seen: dict[str, Observation] = {}
+    observed: dict[str, Observation] = {}
     doubled: set[str] = set()
     for observation in observations:
-        if observation.name in seen:
+        if observation.name in observed:
             doubled.add(observation.name)
-        seen[observation.name] = observation
+        observed[observation.name] = observation
     missing = problem or "It was planned, and nothing was seen of it."
-    context = _Context(plan=plan, seen=seen, doubled=frozenset(doubled), missing=missing)
+    context = _JudgeContext(
+        plan=plan, observed=observed, doubled=frozenset(doubled), missing=missing
+    )
     return tuple(
         [_judge_guard(guard, context) for guard in plan.guards]
         + [_judge_capability(capability, context) for capability in plan.capabilities]
     )
 
 
-class Weighed(Protocol):
+class VerdictLike(Protocol):
     """What counts of a verdict, also of one that was given elsewhere."""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> VerdictKind:
         """What was promised."""
 
     @property
@@ -130,39 +132,39 @@ class Weighed(Protocol):
         """What is known of it."""
 
 
-def exit_code(verdicts: Iterable[Weighed], *, partial: bool = False) -> ExitCode:
+def exit_code_of_verdicts(verdicts: Iterable[VerdictLike], *, partial: bool = False) -> ExitCode:
     """Say what the run is worth. Nothing verified is never 0; an advisory miss never counts."""
     hard = [verdict for verdict in verdicts if verdict.severity is Severity.HARD]
     if any(verdict.outcome is Outcome.FAIL for verdict in hard):
         return ExitCode.BROKEN
-    looked = any(verdict.kind is Kind.CAPABILITY for verdict in hard)
+    looked = any(verdict.kind is VerdictKind.CAPABILITY for verdict in hard)
     if partial or not looked or any(verdict.outcome is Outcome.ERROR for verdict in hard):
         return ExitCode.UNKNOWN
     return ExitCode.HELD
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Context:
+class _JudgeContext:
     plan: Plan
-    seen: Mapping[str, Observation]
+    observed: Mapping[str, Observation]
     doubled: frozenset[str]
     missing: str
 
-    def find(self, name: str) -> Observation:
+    def find_observation(self, name: str) -> Observation:
         if name in self.doubled:
             return Observation(name=name, problem="It was seen twice in one run.")
-        return self.seen.get(name) or Observation(name=name, problem=self.missing)
+        return self.observed.get(name) or Observation(name=name, problem=self.missing)
 
 
-def _judge_guard(guard: Guard, context: _Context) -> Verdict:
-    observation = context.find(guard.name)
+def _judge_guard(guard: Guard, context: _JudgeContext) -> Verdict:
+    observation = context.find_observation(guard.name)
     outcome, reason = Outcome.ERROR, observation.problem
     if not reason:
-        held, reason = _ask(guard, observation, context.plan)
+        held, reason = _apply_guard(guard, observation, context.plan)
         outcome = {True: Outcome.PASS, False: Outcome.FAIL, None: Outcome.ERROR}[held]
     return Verdict(
         name=guard.name,
-        kind=Kind.GUARD,
+        kind=VerdictKind.GUARD,
         severity=Severity.HARD,
         outcome=outcome,
         reason=reason,
@@ -171,7 +173,7 @@ def _judge_guard(guard: Guard, context: _Context) -> Verdict:
     )
 
 
-def _ask(guard: Guard, observation: Observation, plan: Plan) -> Answer:
+def _apply_guard(guard: Guard, observation: Observation, plan: Plan) -> GuardResult:
     """Ask a guard's judge; facts that it cannot read are nobody's fault but the gate's."""
     try:
         return guard.judge(observation.facts, plan.workspace_tier, plan.contract)
@@ -179,8 +181,8 @@ def _ask(guard: Guard, observation: Observation, plan: Plan) -> Answer:
         return None, f"What was seen of it cannot be read ({type(error).__name__}: {error})."
 
 
-def _judge_capability(capability: Capability, context: _Context) -> Verdict:
-    observation = context.find(capability.name)
+def _judge_capability(capability: Capability, context: _JudgeContext) -> Verdict:
+    observation = context.find_observation(capability.name)
     outcome, reason = Outcome.ERROR, observation.problem
     if not reason:
         outcome, reason = _judge_execution(observation.execution)
@@ -188,7 +190,7 @@ def _judge_capability(capability: Capability, context: _Context) -> Verdict:
         reason = "It reached the run's own beacon, not the internet."
     return Verdict(
         name=capability.name,
-        kind=Kind.CAPABILITY,
+        kind=VerdictKind.CAPABILITY,
         severity=capability.severity,
         outcome=outcome,
         reason=reason,
@@ -208,11 +210,11 @@ def _judge_execution(execution: Execution | None) -> tuple[Outcome, str]:
         return Outcome.ERROR, "The engine did not say how its probe ended."
     if execution.exit_status == 0:
         return Outcome.PASS, ""
-    return Outcome.FAIL, _last_words(execution) or (
+    return Outcome.FAIL, _last_output_line(execution) or (
         f"Its probe exited {execution.exit_status}, without a word."
     )
 
 
-def _last_words(execution: Execution) -> str:
+def _last_output_line(execution: Execution) -> str:
     lines = (execution.stderr.strip() or execution.stdout.strip()).splitlines()
     return lines[-1].strip() if lines else ""

@@ -10,7 +10,7 @@ from hardgate.model.verdict import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Point:
+class Check:
     """Beside a verdict of the gate: a point needs no engine and no plan."""
 
     name: str
@@ -30,15 +30,15 @@ class Point:
         return asdict(self) | {"outcome": self.outcome.value, "severity": self.severity.value}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Point":
+    def from_json(cls, data: Mapping[str, Any]) -> "Check":
         """Read what `to_json` wrote."""
         kinds = {"outcome": Outcome(data["outcome"]), "severity": Severity(data["severity"])}
         return cls(**{**data, **kinds})
 
 
-def exit_code(points: Iterable[Point]) -> ExitCode:
+def exit_code_for_checks(checks: Iterable[Check]) -> ExitCode:
     """Say what the points are worth, as `verdict.exit_code` does: nothing seen is never 0."""
-    hard = [point for point in points if point.severity is Severity.HARD]
+    hard = [point for point in checks if point.severity is Severity.HARD]
     if any(point.outcome is Outcome.FAIL for point in hard):
         return ExitCode.BROKEN
     if not hard or any(point.outcome is Outcome.ERROR for point in hard):

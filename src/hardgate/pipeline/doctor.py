@@ -11,11 +11,11 @@ from hardgate.engine.image import has_buildx
 from hardgate.errors import HardgateError
 from hardgate.model.contract import Severity
 from hardgate.model.verdict import Outcome
-from hardgate.pipeline.adapter_tests import REQUIREMENTS
-from hardgate.pipeline.check import Point
+from hardgate.pipeline.adapter_tests import REQUIREMENTS_FILES
+from hardgate.pipeline.check import Check
 from hardgate.pipeline.policy import read_policy
 from hardgate.pipeline.template import Template
-from hardgate.pipeline.trust import trust_here
+from hardgate.pipeline.trust import determine_trust
 
 PROGRAMS = ("hadolint", "shellcheck", "zizmor", "check-jsonschema", "kingfisher")
 DISK_GIB = 5
@@ -23,26 +23,33 @@ MEMORY_GIB = 4
 GIB = 2**30
 
 
-def points(template: Template) -> Iterator[Point]:
+def inspect_setup(template: Template) -> Iterator[Check]:
     """Yield what is looked at: the machine first, then the repository."""
-    for look in (_engine, _buildx, _disk, _programs, _git, _policy):
-        yield from _guarded(look)
-    yield from _parts(template)
-    yield from _files(template)
+    for inspect in (
+        _inspect_engine,
+        _inspect_buildx,
+        _inspect_disk,
+        _inspect_programs,
+        _inspect_git,
+        _inspect_policy,
+    ):
+        yield from _report_inspection_error(inspect)
+    yield from _inspect_template_parts(template)
+    yield from _inspect_repository_files(template)
 
 
-def _guarded(look: Callable[[], Iterator[Point]]) -> Iterator[Point]:
+def _report_inspection_error(inspect: Callable[[], Iterator[Check]]) -> Iterator[Check]:
     try:
-        yield from look()
+        yield from inspect()
     except HardgateError as error:
-        name = look.__name__.strip("_")
-        yield _point("machine", name, False, error.problem, error.remedy)
+        name = inspect.__name__.removeprefix("_inspect_")
+        yield _make_setup_check("machine", name, False, error.problem, error.remedy)
 
 
-def _point(
+def _make_setup_check(
     group: str, name: str, held: bool, reason: str, remedy: str = "", *, needed: bool = True
-) -> Point:
-    return Point(
+) -> Check:
+    return Check(
         name=name,
         group=group,
         outcome=Outcome.PASS if held else Outcome.FAIL,
@@ -52,13 +59,13 @@ def _point(
     )
 
 
-def _engine() -> Iterator[Point]:
+def _inspect_engine() -> Iterator[Check]:
     engine = find_engine()
     info = engine.info
-    told = f"Docker Engine {info['ServerVersion']} at {engine.url}, {info['NCPU']} CPUs."
-    yield _point("machine", "engine", True, told)
+    reason = f"Docker Engine {info['ServerVersion']} at {engine.url}, {info['NCPU']} CPUs."
+    yield _make_setup_check("machine", "engine", True, reason)
     memory = int(info["MemTotal"]) / GIB
-    yield _point(
+    yield _make_setup_check(
         "machine",
         "memory",
         memory >= MEMORY_GIB,
@@ -68,8 +75,8 @@ def _engine() -> Iterator[Point]:
     )
 
 
-def _buildx() -> Iterator[Point]:
-    yield _point(
+def _inspect_buildx() -> Iterator[Check]:
+    yield _make_setup_check(
         "machine",
         "buildx",
         has_buildx(os.environ),
@@ -79,59 +86,65 @@ def _buildx() -> Iterator[Point]:
     )
 
 
-def _disk() -> Iterator[Point]:
+def _inspect_disk() -> Iterator[Check]:
     free = shutil.disk_usage(Path.cwd()).free / GIB
-    told = f"{free:.1f} GiB are free here."
-    yield _point("machine", "disk", free >= DISK_GIB, told, f"Make room for {DISK_GIB} GiB.")
+    reason = f"{free:.1f} GiB are free here."
+    yield _make_setup_check(
+        "machine", "disk", free >= DISK_GIB, reason, f"Make room for {DISK_GIB} GiB."
+    )
 
 
-def _programs() -> Iterator[Point]:
+def _inspect_programs() -> Iterator[Check]:
     beside = Path(sys.executable).parent
     missing = [name for name in PROGRAMS if not (beside / name).exists() and not shutil.which(name)]
-    told = f"Missing: {', '.join(missing)}." if missing else f"{', '.join(PROGRAMS)}."
+    reason = f"Missing: {', '.join(missing)}." if missing else f"{', '.join(PROGRAMS)}."
     remedy = "Install hardgate with them: 'hardgate[pipeline]'."
-    yield _point("machine", "linters", not missing, told, remedy)
+    yield _make_setup_check("machine", "linters", not missing, reason, remedy)
 
 
-def _git() -> Iterator[Point]:
+def _inspect_git() -> Iterator[Check]:
     found = shutil.which("git")
-    told = found or "Without git nobody knows which commit an answer is about."
-    yield _point("machine", "git", bool(found), told, "Install 'git'.")
+    reason = found or "Without git nobody knows which commit an answer is about."
+    yield _make_setup_check("machine", "git", bool(found), reason, "Install 'git'.")
 
 
-def _policy() -> Iterator[Point]:
+def _inspect_policy() -> Iterator[Check]:
     policy = read_policy()
-    trust = trust_here(runner=policy.there)
-    word = "trusted" if trust.trusted else "untrusted"
-    told = f"Input is {word} here: {trust.reason}."
-    yield _point("machine", "policy", True, told)
+    trust = determine_trust(runner=policy.exists)
+    trust_word = "trusted" if trust.trusted else "untrusted"
+    reason = f"Input is {trust_word} here: {trust.reason}."
+    yield _make_setup_check("machine", "policy", True, reason)
 
 
-def _parts(template: Template) -> Iterator[Point]:
+def _inspect_template_parts(template: Template) -> Iterator[Check]:
     parts = {
         "Dockerfile": template.dockerfile.is_file(),
-        "config.yaml": template.config is not None,
-        "adapter": template.adapter is not None,
+        "config.yaml": template.config_file is not None,
+        "adapter": template.adapter_file is not None,
         "tests": any((template.context / name).is_dir() for name in ("tests", "test")),
     }
-    for name, there in parts.items():
-        told = "there" if there else f"'{template.context}' has none."
+    for name, present in parts.items():
+        reason = "there" if present else f"'{template.context}' has none."
         remedy = "Add it; README.md says what a template consists of."
-        yield _point("template", name, there, told, remedy)
-    listed = [name for name in REQUIREMENTS if (template.context / name).is_file()]
-    told = ", ".join(listed) or "The unit tests get pytest, and nothing else."
+        yield _make_setup_check("template", name, present, reason, remedy)
+    listed = [name for name in REQUIREMENTS_FILES if (template.context / name).is_file()]
+    reason = ", ".join(listed) or "The unit tests get pytest, and nothing else."
     remedy = "List what the adapter imports in requirements.txt."
-    yield _point("template", "requirements", bool(listed), told, remedy, needed=False)
+    yield _make_setup_check("template", "requirements", bool(listed), reason, remedy, needed=False)
 
 
-def _files(template: Template) -> Iterator[Point]:
+def _inspect_repository_files(template: Template) -> Iterator[Check]:
     root = template.root
     commit = (root / ".git").exists()
-    told = "there" if commit else "The template is in no git repository."
-    yield _point("repository", "repository", commit, told, "Run 'git init', and commit it.")
+    reason = "there" if commit else "The template is in no git repository."
+    yield _make_setup_check(
+        "repository", "repository", commit, reason, "Run 'git init', and commit it."
+    )
     nox = (root / "noxfile.py").is_file()
     remedy = "Run 'hardgate init'."
-    yield _point("repository", "noxfile", nox, "there" if nox else "There is none.", remedy)
-    flows = [template.name_of(file) for file in template.workflows]
-    told = ", ".join(flows) or "There is none: nothing runs T4 before a merge."
-    yield _point("repository", "workflows", bool(flows), told, remedy)
+    yield _make_setup_check(
+        "repository", "noxfile", nox, "there" if nox else "There is none.", remedy
+    )
+    flows = [template.relative_to_root(file) for file in template.workflow_files]
+    reason = ", ".join(flows) or "There is none: nothing runs T4 before a merge."
+    yield _make_setup_check("repository", "workflows", bool(flows), reason, remedy)

@@ -75,7 +75,7 @@ def _has_changes(root: Path) -> bool:
 def git(root: Path, *words: str) -> str | None:
     """Ask git; None where it says no, or is not there."""
     try:
-        seen = process.run(["git", "-C", str(root), *words], timeout=SECONDS)
+        seen = process.run_command(["git", "-C", str(root), *words], timeout=SECONDS)
     except process.CommandMissingError:
         return None
     if seen.truncated:

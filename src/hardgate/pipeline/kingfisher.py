@@ -99,10 +99,10 @@ def _ask(folder: Path) -> Iterator[tuple[Mapping[str, Any], str, str]]:
             yield {**row["finding"], "path": path}, str(rule["id"]), str(told)
 
 
-def _run(folder: Path) -> process.Finished:
+def _run(folder: Path) -> process.CommandResult:
     beside = Path(sys.executable).with_name("kingfisher")
     try:
-        return process.run(
+        return process.run_command(
             [
                 *(str(beside) if beside.exists() else "kingfisher", "scan", str(folder)),
                 *("--no-validate", "--no-update-check", "--no-ignore", "--redact", "--no-dedup"),

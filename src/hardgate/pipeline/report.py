@@ -6,101 +6,108 @@ from hardgate import __version__
 from hardgate.errors import ExitCode
 from hardgate.model.contract import Severity
 from hardgate.model.verdict import Outcome
-from hardgate.pipeline.check import Point
-from hardgate.pipeline.session_result import Answer
+from hardgate.pipeline.check import Check
+from hardgate.pipeline.session_result import SessionResult
 from hardgate.redaction import Redactor
 from hardgate.report.console import Console
-from hardgate.report.junit import WHOLE_RUN, kind_of_case
-from hardgate.report.junit_xml import Case, Suite
-from hardgate.report.terminal_summary import Tone, gutter
-from hardgate.text.plain import duration, one_line, plain
+from hardgate.report.junit import WHOLE_RUN_CASE, kind_of_case
+from hardgate.report.junit_xml import ReportCase, ReportSuite
+from hardgate.report.terminal_summary import Tone, quote_output
+from hardgate.text.plain import format_duration, one_line, strip_control_codes
 
-EXCERPT = 12
+CHECK_EXCERPT_LINES = 12
 """Lines of evidence under a point; all of them with `-v`."""
 
 
-def tell(console: Console, point: Point) -> None:
+def print_check(console: Console, check: Check) -> None:
     """Tell a point, with reason, remedy and evidence where it is not a pass."""
-    passed = point.outcome is Outcome.PASS
+    passed = check.outcome is Outcome.PASS
     if passed and console.verbosity < 0:
         return
-    advisory = " (advisory)" if point.severity is Severity.ADVISORY else ""
-    mark = console.mark(point.outcome, point.severity)
-    time = f"  {duration(point.seconds)}" if point.seconds >= 1 else ""
-    console.line(f"  {mark} {point.name}{advisory}{time}", tone_of_point(point))
-    why, to_do = (one_line(console.clean(text)) for text in (point.reason, point.remedy))
+    advisory = " (advisory)" if check.severity is Severity.ADVISORY else ""
+    mark = console.mark_of_outcome(check.outcome, check.severity)
+    time = f"  {format_duration(check.seconds)}" if check.seconds >= 1 else ""
+    console.print_line(f"  {mark} {check.name}{advisory}{time}", tone_of_check(check))
+    why, to_do = (one_line(console.clean_text(text)) for text in (check.reason, check.remedy))
     if why:
-        console.line(f"    {why}" if passed else f"    why:   {why}")
+        console.print_line(f"    {why}" if passed else f"    why:   {why}")
     if to_do and not passed:
-        console.line(f"    to do: {to_do}")
-    if point.evidence and (not passed or console.verbosity > 0):
-        lines = 1_000_000 if console.verbosity > 0 else EXCERPT
-        for tone, line in gutter(console.clean(point.evidence), lines):
-            console.line(line, tone)
+        console.print_line(f"    to do: {to_do}")
+    if check.evidence and (not passed or console.verbosity > 0):
+        lines = 1_000_000 if console.verbosity > 0 else CHECK_EXCERPT_LINES
+        for tone, line in quote_output(console.clean_text(check.evidence), lines):
+            console.print_line(line, tone)
 
 
-def tone_of_point(point: Point) -> Tone:
+def tone_of_check(check: Check) -> Tone:
     """Say how a point is meant."""
-    if point.outcome is Outcome.PASS:
+    if check.outcome is Outcome.PASS:
         return Tone.GOOD
-    hard_miss = point.outcome is Outcome.FAIL and point.severity is Severity.HARD
+    hard_miss = check.outcome is Outcome.FAIL and check.severity is Severity.HARD
     return Tone.BAD if hard_miss else Tone.UNSURE
 
 
-def tone_of(answer: Answer) -> Tone:
+def tone_of_session(result: SessionResult) -> Tone:
     """Say how an answer's headline is meant."""
     return {ExitCode.HELD: Tone.GOOD, ExitCode.BROKEN: Tone.BAD}.get(
-        ExitCode(answer.exit_code), Tone.UNSURE
+        ExitCode(result.exit_code), Tone.UNSURE
     )
 
 
-def junit(answer: Answer, points: Sequence[Point], run_id: str, redactor: Redactor) -> bytes:
+def make_session_junit(
+    result: SessionResult, checks: Sequence[Check], run_id: str, redactor: Redactor
+) -> bytes:
     """Write the points as cases; never greener than the exit code."""
 
-    def clean(text: str) -> str:
-        return redactor.text(plain(text))
+    def clean_text(text: str) -> str:
+        return redactor.redact_text(strip_control_codes(text))
 
-    return Suite(
-        name=f"hardgate {answer.session}",
-        title=one_line(clean(answer.headline)),
+    return ReportSuite(
+        name=f"hardgate {result.session}",
+        title=one_line(clean_text(result.headline)),
         id=run_id,
-        timestamp=answer.started_at,
-        properties={name: one_line(clean(text)) for name, text in _properties(answer)},
-        cases=tuple(_cases(answer, points, redactor)),
+        timestamp=result.started_at,
+        properties={name: one_line(clean_text(text)) for name, text in _session_properties(result)},
+        cases=tuple(_make_check_cases(result, checks, redactor)),
     ).to_bytes()
 
 
-def _cases(answer: Answer, points: Sequence[Point], redactor: Redactor) -> Iterator[Case]:
+def _make_check_cases(
+    result: SessionResult, checks: Sequence[Check], redactor: Redactor
+) -> Iterator[ReportCase]:
     red = False
-    for point in points:
-        kind = kind_of_case(point.outcome, point.severity)
+    for check in checks:
+        kind = kind_of_case(check.outcome, check.severity)
         red = red or kind in {"failure", "error"}
-        told = (point.reason, point.remedy and f"What to do: {point.remedy}", point.evidence)
-        text = redactor.text(plain("\n\n".join(part for part in told if part)))
-        yield Case(
-            name=redactor.text(one_line(point.name)),
-            classname=f"{answer.session}.{point.group}",
+        parts = (check.reason, check.remedy and f"What to do: {check.remedy}", check.evidence)
+        text = redactor.redact_text(
+            strip_control_codes("\n\n".join(part for part in parts if part))
+        )
+        yield ReportCase(
+            name=redactor.redact_text(one_line(check.name)),
+            classname=f"{result.session}.{check.group}",
             kind=kind,
-            message=one_line(redactor.text(plain(point.reason))) or "It gave no reason.",
+            message=one_line(redactor.redact_text(strip_control_codes(check.reason)))
+            or "It gave no reason.",
             body=text if kind else "",
             stdout="" if kind else text,
-            seconds=point.seconds,
+            seconds=check.seconds,
         )
-    if answer.exit_code != ExitCode.HELD and not red:
-        yield Case(
-            name=WHOLE_RUN,
-            classname=f"{answer.session}.run",
+    if result.exit_code != ExitCode.HELD and not red:
+        yield ReportCase(
+            name=WHOLE_RUN_CASE,
+            classname=f"{result.session}.run",
             kind="error",
-            message=one_line(answer.headline),
-            body=answer.headline,
+            message=one_line(result.headline),
+            body=result.headline,
         )
 
 
-def _properties(answer: Answer) -> Iterator[tuple[str, str]]:
-    yield "headline", answer.headline
-    yield "exit_code", str(answer.exit_code)
-    yield "commit", answer.commit or "unknown"
-    yield "contract.sha256", answer.contract or "none"
-    yield "image.digest", answer.image or "none"
-    yield "notices", " ".join(answer.notices)
+def _session_properties(result: SessionResult) -> Iterator[tuple[str, str]]:
+    yield "headline", result.headline
+    yield "exit_code", str(result.exit_code)
+    yield "commit", result.commit or "unknown"
+    yield "contract.sha256", result.contract or "none"
+    yield "image.digest", result.image or "none"
+    yield "notices", " ".join(result.notices)
     yield "hardgate.version", __version__

@@ -8,21 +8,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hardgate.engine.image import commit_of
+from hardgate.engine.image import read_git_commit
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.model.verdict import Outcome
-from hardgate.pipeline.check import Point
-from hardgate.pipeline.report import junit, tell, tone_of
-from hardgate.pipeline.session_result import ANSWER, answer_of, to_bytes
-from hardgate.pipeline.step_summary import append_summary
+from hardgate.pipeline.check import Check
+from hardgate.pipeline.report import make_session_junit, print_check, tone_of_session
+from hardgate.pipeline.session_result import RESULT_FILE, encode_session_result, make_session_result
+from hardgate.pipeline.step_summary import append_step_summary
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.console import Console
-from hardgate.report.folder import Folder, open_folder
+from hardgate.report.folder import ReportFolder, open_report_folder
 from hardgate.text.plain import one_line
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inquiry:
+class Session:
     """What is asked, of which repository."""
 
     session: str
@@ -32,65 +32,71 @@ class Inquiry:
     out: Path | None
     console: Console
     notices: list[str] = field(default_factory=list)
-    tell: Callable[[Console, Point], None] = tell
+    print_check: Callable[[Console, Check], None] = print_check
     """How a point is told on the terminal."""
-    commit: Callable[[Path], str] = commit_of
+    read_commit: Callable[[Path], str] = read_git_commit
     """What the answer is about, asked at the end; of `root`, where it is this checkout."""
 
-    def notice(self, text: str) -> None:
+    def add_notice(self, text: str) -> None:
         """Say what the reader must not miss, here and in every report."""
-        self.console.note(text)
+        self.console.print_notice(text)
         self.notices.append(text)
 
-    def run(self, opening: str, look: Callable[["Inquiry", Folder], Iterable[Point]]) -> ExitCode:
+    def run_checks(
+        self, opening: str, inspect: Callable[["Session", ReportFolder], Iterable[Check]]
+    ) -> ExitCode:
         """Look, and tell each point as it falls; whatever happens, an answer is left."""
         begun, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
         run_id = secrets.token_hex(4)
-        folder = open_folder(self.out, run_id, session=self.session)
-        self.console.line(one_line(f"hardgate {self.session}: {opening}; run {run_id}"))
-        points: list[Point] = []
-        for point in _in_spite_of_errors(lambda: look(self, folder), self.session):
-            points.append(point)
-            self.tell(self.console, point)
-        answer = answer_of(
+        folder = open_report_folder(self.out, run_id, session=self.session)
+        self.console.print_line(one_line(f"hardgate {self.session}: {opening}; run {run_id}"))
+        checks: list[Check] = []
+        for point in _report_errors_as_checks(lambda: inspect(self, folder), self.session):
+            checks.append(point)
+            self.print_check(self.console, point)
+        result = make_session_result(
             self.session,
-            points,
-            commit=self.commit(self.root),
+            checks,
+            commit=self.read_commit(self.root),
             contract=self.contract,
             started_at=started_at,
             seconds=time.monotonic() - begun,
             notices=self.notices,
         )
-        clean = self.console.redactor
-        text = clean.text(to_bytes(answer, points).decode())
-        replace_file(folder.path / ANSWER, text.encode())
-        replace_file(folder.path / "junit.xml", junit(answer, points, run_id, clean))
+        redactor = self.console.redactor
+        text = redactor.redact_text(encode_session_result(result, checks).decode())
+        replace_file(folder.path / RESULT_FILE, text.encode())
+        replace_file(
+            folder.path / "junit.xml", make_session_junit(result, checks, run_id, redactor)
+        )
         folder.point_latest()
-        told = [replace(point, reason=clean.text(point.reason)) for point in points]
-        append_summary(answer.headline, told)
+        cleaned = [replace(point, reason=redactor.redact_text(point.reason)) for point in checks]
+        append_step_summary(result.headline, cleaned)
         if self.console.verbosity >= 0:
-            self.console.line(f"Reports: {folder.path}")
-        self.console.line(answer.headline, tone_of(answer))
-        return ExitCode(answer.exit_code)
+            self.console.print_line(f"Reports: {folder.path}")
+        self.console.print_line(result.headline, tone_of_session(result))
+        return ExitCode(result.exit_code)
 
 
-def _in_spite_of_errors(look: Callable[[], Iterable[Point]], session: str) -> Iterator[Point]:
+def _report_errors_as_checks(
+    inspect: Callable[[], Iterable[Check]], session: str
+) -> Iterator[Check]:
     try:
-        yield from look()
+        yield from inspect()
     except HardgateError as error:
-        yield untold(f"{session}_finished", "run", error)
+        yield make_error_check(f"{session}_finished", "run", error)
     except Exception as error:
-        told = HardgateError(
+        failure = HardgateError(
             f"Hardgate itself failed: {type(error).__name__}: {error}.",
             "Please report it, with the evidence.",
             evidence=traceback.format_exc(),
         )
-        yield untold(f"{session}_finished", "run", told)
+        yield make_error_check(f"{session}_finished", "run", failure)
 
 
-def untold(name: str, group: str, error: HardgateError) -> Point:
+def make_error_check(name: str, group: str, error: HardgateError) -> Check:
     """Say of a point that nobody could tell, and why."""
-    return Point(
+    return Check(
         name=name,
         group=group,
         outcome=Outcome.ERROR,

@@ -9,21 +9,21 @@ from typing import Any
 
 from hardgate.errors import ExitCode
 from hardgate.model.verdict import Outcome
-from hardgate.pipeline.check import Point, exit_code
-from hardgate.report.headline import colour_word
+from hardgate.pipeline.check import Check, exit_code_for_checks
+from hardgate.report.headline import exit_code_word
 
 SESSIONS = ("static", "adapter", "secrets", "runtime", "t4")
 """What leaves an answer; `validate` is the sixth, and reads them."""
-OF_AN_IMAGE = frozenset({"runtime", "t4"})
-ANSWER = "answer.json"
-SUMMARY = "summary.json"
-REPORTS = Path("reports")
-ELSEWHERE = frozenset({"prove", "runner", "fleet"})
+IMAGE_SESSIONS = frozenset({"runtime", "t4"})
+RESULT_FILE = "answer.json"
+SUMMARY_FILE = "summary.json"
+REPORTS_FOLDER = Path("reports")
+REMOTE_SESSIONS = frozenset({"prove", "runner", "fleet"})
 """Reports that hold answers of other machines: they say nothing of this one's."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class SessionResult:
     """What one session said, and of what."""
 
     session: str
@@ -51,9 +51,9 @@ class Answer:
         return Outcome.PASS if self.exit_code == ExitCode.HELD else Outcome.FAIL
 
 
-def answer_of(
+def make_session_result(
     session: str,
-    points: Sequence[Point],
+    checks: Sequence[Check],
     *,
     commit: str,
     contract: str,
@@ -61,20 +61,20 @@ def answer_of(
     seconds: float,
     notices: Sequence[str] = (),
     image: str = "",
-) -> Answer:
+) -> SessionResult:
     """Make an answer of its points."""
-    code = exit_code(points)
-    missed = [point for point in points if point.outcome is not Outcome.PASS]
+    code = exit_code_for_checks(checks)
+    missed = [point for point in checks if point.outcome is not Outcome.PASS]
     hard = [point.name for point in missed if point.severity.value == "hard"]
-    held = len(points) - len(missed)
-    story = f"{held} of {len(points)} points held"
+    held = len(checks) - len(missed)
+    story = f"{held} of {len(checks)} points held"
     if hard:
         listed = ", ".join(hard[:5]) + (f" and {len(hard) - 5} more" if len(hard) > 5 else "")  # noqa: PLR2004
         story += f"; not: {listed}"
-    return Answer(
+    return SessionResult(
         session=session,
         exit_code=int(code),
-        headline=f"HARDGATE {session.upper()} {colour_word(code)}: {story} (exit {int(code)})",
+        headline=f"HARDGATE {session.upper()} {exit_code_word(code)}: {story} (exit {int(code)})",
         commit=commit,
         contract=contract,
         image=image,
@@ -85,59 +85,67 @@ def answer_of(
     )
 
 
-def to_bytes(answer: Answer, points: Sequence[Point]) -> bytes:
+def encode_session_result(result: SessionResult, checks: Sequence[Check]) -> bytes:
     """Write answer.json."""
-    told = {"schema_version": 1, **asdict(answer), "points": [point.to_json() for point in points]}
-    return json.dumps(told, indent=2).encode() + b"\n"
+    data = {"schema_version": 1, **asdict(result), "points": [point.to_json() for point in checks]}
+    return json.dumps(data, indent=2).encode() + b"\n"
 
 
-def find_answers(session: str, reports: Path = REPORTS) -> Iterator[Answer]:
+def find_session_results(session: str, reports: Path = REPORTS_FOLDER) -> Iterator[SessionResult]:
     """Yield the answers of a session that lie below a folder, the newest first."""
-    read = [one for file in _files(session, reports) if (one := _read(session, file))]
-    yield from sorted(read, key=lambda one: one.started_at, reverse=True)
+    results = [
+        one
+        for file in _find_result_files(session, reports)
+        if (one := _read_result_file(session, file))
+    ]
+    yield from sorted(results, key=lambda result: result.started_at, reverse=True)
 
 
-def _files(session: str, reports: Path) -> Iterator[Path]:
+def _find_result_files(session: str, reports: Path) -> Iterator[Path]:
     """Look in all folders: what a CI system brings back lies one deeper than what it took."""
-    for name in (ANSWER, SUMMARY):
+    for name in (RESULT_FILE, SUMMARY_FILE):
         for file in reports.rglob(name):
             above = file.relative_to(reports).parts[:-1]
-            if session in above and not ELSEWHERE & set(above):
+            if session in above and not REMOTE_SESSIONS & set(above):
                 yield file
 
 
-def _read(session: str, file: Path) -> Answer | None:
+def _read_result_file(session: str, file: Path) -> SessionResult | None:
     """Read a file; one that cannot be read is no answer."""
     with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
-        told = json.loads(file.read_text())
-        answer = _of_summary(session, told) if file.name == SUMMARY else _of_answer(told)
-        return answer if answer.session == session else None
+        data = json.loads(file.read_text())
+        result = (
+            _convert_gate_summary(session, data)
+            if file.name == SUMMARY_FILE
+            else _parse_session_result(data)
+        )
+        return result if result.session == session else None
     return None
 
 
-def _of_answer(told: Mapping[str, Any]) -> Answer:
-    known = {name: told[name] for name in Answer.__dataclass_fields__}
+def _parse_session_result(data: Mapping[str, Any]) -> SessionResult:
+    known = {name: data[name] for name in SessionResult.__dataclass_fields__}
     lists = {name: tuple(known[name]) for name in ("notices", "missed")}
-    return Answer(**{**known, **lists})
+    return SessionResult(**{**known, **lists})
 
 
-def _of_summary(session: str, told: Mapping[str, Any]) -> Answer:
+def _convert_gate_summary(session: str, summary: Mapping[str, Any]) -> SessionResult:
     """Read what the gate leaves (docs/reports.md)."""
-    image = told["image"] or {}
-    return Answer(
+    image = summary["image"] or {}
+    return SessionResult(
         session=session,
-        exit_code=told["exit_code"],
-        headline=told["headline"],
+        exit_code=summary["exit_code"],
+        headline=summary["headline"],
         commit=image.get("source_commit") or "",
-        contract=told["contract"]["sha256"],
+        contract=summary["contract"]["sha256"],
         image=image.get("digest") or "",
-        started_at=told["started_at"],
-        seconds=told["seconds"],
-        notices=tuple(told["notices"]),
-        partial=bool(told["partial"]),
+        started_at=summary["started_at"],
+        seconds=summary["seconds"],
+        notices=tuple(summary["notices"]),
+        partial=bool(summary["partial"]),
         missed=tuple(
             verdict["name"]
-            for verdict in told["verdicts"]
+            for verdict in summary["verdicts"]
             if verdict["outcome"] != "pass" and verdict["severity"] == "hard"
         ),
     )

@@ -6,34 +6,38 @@ from contextlib import suppress
 from pathlib import Path
 
 from hardgate.model.verdict import Outcome
-from hardgate.pipeline.check import Point
+from hardgate.pipeline.check import Check
 from hardgate.text.plain import one_line
 
-VARIABLE = "GITHUB_STEP_SUMMARY"
-WORDS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "unknown"}
+STEP_SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+OUTCOME_WORDS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "unknown"}
 
 
-def append_summary(
-    headline: str, points: Iterable[Point], environ: Mapping[str, str] = os.environ
+def append_step_summary(
+    headline: str, checks: Iterable[Check], environ: Mapping[str, str] = os.environ
 ) -> None:
     """Append the table, where the forge names a file for it; one that cannot be is no miss."""
-    if not environ.get(VARIABLE):
+    if not environ.get(STEP_SUMMARY_VARIABLE):
         return
-    with suppress(OSError), Path(environ[VARIABLE]).open("a", encoding="utf-8") as file:
-        file.write(markdown(headline, points))
+    with (
+        suppress(OSError),
+        Path(environ[STEP_SUMMARY_VARIABLE]).open("a", encoding="utf-8") as file,
+    ):
+        file.write(make_checks_markdown(headline, checks))
 
 
-def markdown(headline: str, points: Iterable[Point]) -> str:
+def make_checks_markdown(headline: str, checks: Iterable[Check]) -> str:
     """Write the headline, and a row for each point."""
     rows = [
-        f"| {cell(point.name)} | {WORDS[point.outcome]} | {cell(point.reason)} |"
-        for point in points
+        f"| {escape_markdown_cell(check.name)} | {OUTCOME_WORDS[check.outcome]} | "
+        f"{escape_markdown_cell(check.reason)} |"
+        for check in checks
     ]
-    head = ["", f"**{cell(headline)}**", "", "| | | |", "|---|---|---|"]
+    head = ["", f"**{escape_markdown_cell(headline)}**", "", "| | | |", "|---|---|---|"]
     return "\n".join([*head, *rows, ""])
 
 
-def cell(text: str) -> str:
+def escape_markdown_cell(text: str) -> str:
     """Let nothing in a text be taken for a table, for HTML or for a link."""
     plain = one_line(text)
     for char in "\\`*_[]|<>#":

@@ -9,10 +9,10 @@ from pathlib import Path
 from hardgate import process
 from hardgate.errors import UsageError
 
-ADAPTERS = ("adapter.py", "adapter/__init__.py", "src/adapter.py", "src/adapter/__init__.py")
-CONFIGS = ("config.yaml", "config.yml")
-FORGES = (".github", ".gitea", ".forgejo")
-LEFT_OUT = frozenset(
+ADAPTER_FILES = ("adapter.py", "adapter/__init__.py", "src/adapter.py", "src/adapter/__init__.py")
+CONFIG_FILES = ("config.yaml", "config.yml")
+FORGE_FOLDERS = (".github", ".gitea", ".forgejo")
+IGNORED_NAMES = frozenset(
     {".git", ".nox", ".venv", "venv", "node_modules", "reports", "__pycache__", ".tox"}
 )
 
@@ -31,7 +31,7 @@ class Template:
     """The repository's top, where workflows are; the context itself outside git."""
 
     @classmethod
-    def find(cls, context: str, dockerfile: str | None = None) -> "Template":
+    def from_folder(cls, context: str, dockerfile: str | None = None) -> "Template":
         """Find the template in a folder; raises UsageError where there is no such folder."""
         folder = Path(context)
         if not folder.is_dir():
@@ -39,67 +39,71 @@ class Template:
         file = Path(dockerfile) if dockerfile else folder / "Dockerfile"
         if dockerfile and not file.is_file() and (folder / dockerfile).is_file():
             file = folder / dockerfile
-        return cls(context=folder.resolve(), dockerfile=file.resolve(), root=top_of(folder))
+        return cls(
+            context=folder.resolve(), dockerfile=file.resolve(), root=find_repository_top(folder)
+        )
 
     @property
-    def adapter(self) -> Path | None:
+    def adapter_file(self) -> Path | None:
         """The adapter's module, or its package's own file."""
-        return self._first(ADAPTERS)
+        return self._find_first(ADAPTER_FILES)
 
     @property
-    def config(self) -> Path | None:
+    def config_file(self) -> Path | None:
         """The template's config.yaml."""
-        return self._first(CONFIGS)
+        return self._find_first(CONFIG_FILES)
 
     @cached_property
-    def workflows(self) -> tuple[Path, ...]:
+    def workflow_files(self) -> tuple[Path, ...]:
         """All workflow files, of every forge."""
-        return tuple(_yaml_files(self.root / forge / "workflows" for forge in FORGES))
+        return tuple(_list_yaml_files(self.root / forge / "workflows" for forge in FORGE_FOLDERS))
 
     @property
-    def contracts(self) -> tuple[Path, ...]:
+    def contract_files(self) -> tuple[Path, ...]:
         """The contracts and tiers that the repository brings along."""
         folders = dict.fromkeys((self.root / "contracts", self.context / "contracts"))
-        return tuple(_yaml_files(folders))
+        return tuple(_list_yaml_files(folders))
 
     @cached_property
-    def scripts(self) -> tuple[Path, ...]:
+    def shell_scripts(self) -> tuple[Path, ...]:
         """All shell scripts, by their names' ends or their first lines."""
-        return tuple(file for file in sorted(files_in(self.context)) if is_shell(file))
+        return tuple(file for file in sorted(walk_files(self.context)) if is_shell_script(file))
 
-    def name_of(self, file: Path) -> str:
+    def relative_to_root(self, file: Path) -> str:
         """Write a file's path from the repository's root."""
         resolved = file.resolve()
         inside = resolved.is_relative_to(self.root)
         return str(resolved.relative_to(self.root)) if inside else str(file)
 
-    def _first(self, names: tuple[str, ...]) -> Path | None:
+    def _find_first(self, names: tuple[str, ...]) -> Path | None:
         return next((self.context / n for n in names if (self.context / n).is_file()), None)
 
 
-def top_of(folder: Path) -> Path:
+def find_repository_top(folder: Path) -> Path:
     """Give the top of the repository that a folder lies in; itself outside git."""
     try:
-        seen = process.run(["git", "-C", str(folder), "rev-parse", "--show-toplevel"], timeout=20)
+        finished = process.run_command(
+            ["git", "-C", str(folder), "rev-parse", "--show-toplevel"], timeout=20
+        )
     except process.CommandMissingError:
         return folder.resolve()
-    return Path(seen.stdout.strip()).resolve() if seen.status == 0 else folder.resolve()
+    return Path(finished.stdout.strip()).resolve() if finished.status == 0 else folder.resolve()
 
 
-def files_in(folder: Path) -> Iterator[Path]:
+def walk_files(folder: Path) -> Iterator[Path]:
     """Walk a folder without what tools leave there, and without following links."""
     for entry in folder.iterdir():
-        if entry.name in LEFT_OUT or entry.is_symlink():
+        if entry.name in IGNORED_NAMES or entry.is_symlink():
             continue
         if entry.is_dir():
-            yield from files_in(entry)
+            yield from walk_files(entry)
         elif entry.is_file():
             yield entry
 
 
 def wants_platform(context: Path) -> bool:
     """Tell by the template's own files, its tests left out, whether it asks for a platform."""
-    for file in files_in(context):
+    for file in walk_files(context):
         inside = file.relative_to(context)
         if inside.parts[0] in {"tests", "test", "docs"} or file.suffix in {".md", ".rst"}:
             continue
@@ -108,7 +112,7 @@ def wants_platform(context: Path) -> bool:
     return False
 
 
-def is_shell(file: Path) -> bool:
+def is_shell_script(file: Path) -> bool:
     """Tell by the name's end, else by the first line."""
     if file.suffix in {".sh", ".bash"}:
         return True
@@ -119,7 +123,7 @@ def is_shell(file: Path) -> bool:
     return any(word.rpartition(b"/")[2] in {b"sh", b"bash", b"dash"} for word in first)
 
 
-def _yaml_files(folders: Iterable[Path]) -> Iterator[Path]:
+def _list_yaml_files(folders: Iterable[Path]) -> Iterator[Path]:
     for folder in folders:
         for file in sorted(folder.glob("*")):
             if file.suffix in {".yml", ".yaml"}:

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MARKS = (
+CI_VARIABLES = (
     *("GITHUB_ACTIONS", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "GITLAB_CI"),
     *("CI", "JENKINS_URL", "BUILDBOT"),
 )
-_SPOKEN = frozenset({"GITHUB_EVENT_NAME", "GITLAB_CI"})
-OWN_EVENTS = frozenset({"push", "schedule", "workflow_dispatch", "create", "delete", "release"})
+_EVENT_VARIABLES = frozenset({"GITHUB_EVENT_NAME", "GITLAB_CI"})
+TRUSTED_EVENTS = frozenset({"push", "schedule", "workflow_dispatch", "create", "delete", "release"})
 """Events of those who may write to the repository."""
-PULL_EVENTS = frozenset({"pull_request", "pull_request_target", "pull_request_review"})
-OWN_SOURCES = frozenset(
+PULL_REQUEST_EVENTS = frozenset({"pull_request", "pull_request_target", "pull_request_review"})
+TRUSTED_SOURCES = frozenset(
     {"push", "web", "schedule", "api", "trigger", "pipeline", "parent_pipeline"}
 )
 
@@ -32,18 +32,20 @@ class Trust:
     reason: str
 
 
-def trust_here(*, runner: bool) -> Trust:
+def determine_trust(*, runner: bool) -> Trust:
     """Judge by this process's environment and those above; `runner`: this machine has a policy."""
-    environments = [dict(os.environ), *_above()]
-    marked = [one for one in environments if is_marked(one)]
-    if not marked and runner:
-        return _untrusted("this machine is a runner, and no forge says what it runs")
+    environments = [dict(os.environ), *_read_parent_environments()]
+    ci_environments = [
+        environment for environment in environments if is_ci_environment(environment)
+    ]
+    if not ci_environments and runner:
+        return _make_untrusted("this machine is a runner, and no forge says what it runs")
     # A machine's own 'CI=true' says nothing; the outermost forge that speaks is to be believed.
-    spoken = [one for one in marked if _SPOKEN & one.keys()]
-    return judge((spoken or marked or [{}])[-1])
+    with_event = [one for one in ci_environments if _EVENT_VARIABLES & one.keys()]
+    return judge_trust((with_event or ci_environments or [{}])[-1])
 
 
-def _above() -> Iterator[dict[str, str]]:
+def _read_parent_environments() -> Iterator[dict[str, str]]:
     """Yield the environments that the processes above were started with, the nearest first."""
     pid = os.getppid()
     while pid > 1:
@@ -57,46 +59,46 @@ def _above() -> Iterator[dict[str, str]]:
         pid = int(status.rpartition(")")[2].split()[1])
 
 
-def is_marked(environ: Mapping[str, str]) -> bool:
+def is_ci_environment(environ: Mapping[str, str]) -> bool:
     """Tell whether a CI system speaks here."""
-    return any(environ.get(mark, "").lower() not in {"", "false", "0"} for mark in MARKS)
+    return any(environ.get(mark, "").lower() not in {"", "false", "0"} for mark in CI_VARIABLES)
 
 
-def judge(environ: Mapping[str, str]) -> Trust:
+def judge_trust(environ: Mapping[str, str]) -> Trust:
     """Judge by what a forge says in an environment; without any it is a person's own machine."""
-    if not is_marked(environ):
+    if not is_ci_environment(environ):
         return Trust(trusted=True, reason="no CI system speaks here: it is a person's own doing")
     if environ.get("GITLAB_CI"):
-        return _gitlab(environ)
+        return _judge_gitlab_pipeline(environ)
     if environ.get("GITHUB_EVENT_NAME"):
-        return _actions(environ)
-    return _untrusted("this CI system does not say where the change comes from")
+        return _judge_actions_event(environ)
+    return _make_untrusted("this CI system does not say where the change comes from")
 
 
-def _untrusted(reason: str) -> Trust:
+def _make_untrusted(reason: str) -> Trust:
     return Trust(trusted=False, reason=reason)
 
 
-def _actions(environ: Mapping[str, str]) -> Trust:
+def _judge_actions_event(environ: Mapping[str, str]) -> Trust:
     """GitHub, and Gitea and Forgejo, which write the same words and the same event file."""
     name = environ["GITHUB_EVENT_NAME"]
-    if name in OWN_EVENTS:
+    if name in TRUSTED_EVENTS:
         return Trust(trusted=True, reason=f"a {name} needs the right to write")
-    if name not in PULL_EVENTS:
-        return _untrusted(f"the event '{name}' does not say whose change it is")
+    if name not in PULL_REQUEST_EVENTS:
+        return _make_untrusted(f"the event '{name}' does not say whose change it is")
     try:
         pull = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text())["pull_request"]
-        head, base = _repository(pull["head"]), _repository(pull["base"])
+        head, base = _read_repository_id(pull["head"]), _read_repository_id(pull["base"])
     except (OSError, ValueError, LookupError, TypeError):
-        return _untrusted("the pull request's event cannot be read")
+        return _make_untrusted("the pull request's event cannot be read")
     if not head or not base:
-        return _untrusted("the pull request's event does not name both repositories")
+        return _make_untrusted("the pull request's event does not name both repositories")
     if head != base:
-        return _untrusted(f"the pull request comes from the fork '{head[1]}'")
+        return _make_untrusted(f"the pull request comes from the fork '{head[1]}'")
     return Trust(trusted=True, reason="the pull request comes from the repository itself")
 
 
-def _repository(side: Mapping[str, Any]) -> tuple[int, str] | None:
+def _read_repository_id(side: Mapping[str, Any]) -> tuple[int, str] | None:
     """Give id and name; None where the fork is gone, or the event says nothing."""
     repository = side.get("repo")
     if not isinstance(repository, dict):
@@ -107,14 +109,14 @@ def _repository(side: Mapping[str, Any]) -> tuple[int, str] | None:
     return number, name
 
 
-def _gitlab(environ: Mapping[str, str]) -> Trust:
+def _judge_gitlab_pipeline(environ: Mapping[str, str]) -> Trust:
     source = environ.get("CI_PIPELINE_SOURCE", "")
     if source == "merge_request_event":
         head = environ.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "")
         base = environ.get("CI_MERGE_REQUEST_PROJECT_ID", "")
         if head and head == base == environ.get("CI_PROJECT_ID", base):
             return Trust(trusted=True, reason="the merge request comes from the project itself")
-        return _untrusted("the merge request comes from a fork, or does not say from where")
-    if source in OWN_SOURCES:
+        return _make_untrusted("the merge request comes from a fork, or does not say from where")
+    if source in TRUSTED_SOURCES:
         return Trust(trusted=True, reason=f"a pipeline by {source} needs the right to write")
-    return _untrusted(f"the pipeline's source '{source}' does not say whose change it is")
+    return _make_untrusted(f"the pipeline's source '{source}' does not say whose change it is")

@@ -6,24 +6,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hardgate.engine.image import commit_of
+from hardgate.engine.image import read_git_commit
 from hardgate.model.contract import Contract, Severity
 from hardgate.model.verdict import Outcome
-from hardgate.pipeline.check import Point
+from hardgate.pipeline.check import Check
 from hardgate.pipeline.git_change import Change, git
-from hardgate.pipeline.policy import POLICY, Policy
-from hardgate.pipeline.session_result import OF_AN_IMAGE, SESSIONS, Answer, find_answers
-from hardgate.pipeline.template import LEFT_OUT
+from hardgate.pipeline.policy import POLICY_FILE, Policy
+from hardgate.pipeline.session_result import (
+    IMAGE_SESSIONS,
+    SESSIONS,
+    SessionResult,
+    find_session_results,
+)
+from hardgate.pipeline.template import IGNORED_NAMES
 from hardgate.pipeline.trust import Trust
 from hardgate.resources import CONTRACTS
 
-CLOCK_SECONDS = 1.0
+CLOCK_TOLERANCE_SECONDS = 1.0
 """An answer's time is told to the second."""
-CONTRACT = "contract"
+CONTRACT_GROUP = "contract"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
+class ValidationContext:
     """What the answers have to be about."""
 
     root: Path
@@ -39,166 +44,183 @@ class Scene:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class SessionStatus:
     """One session's newest answer, and why it does not count."""
 
     session: str
-    answer: Answer | None
-    why_not: str
+    result: SessionResult | None
+    rejection: str
     """A sentence where it is missing, stale or skipped; empty where it counts."""
 
 
-def standings(scene: Scene) -> list[Standing]:
+def collect_session_statuses(context: ValidationContext) -> list[SessionStatus]:
     """Look at what lies here; nothing is run."""
-    newest = {name: next(find_answers(name, scene.reports), None) for name in SESSIONS}
-    commit, changed = commit_of(scene.root), _last_change(scene.root)
-    image = _image(newest)
+    newest = {name: next(find_session_results(name, context.reports), None) for name in SESSIONS}
+    commit, changed = read_git_commit(context.root), _find_last_change(context.root)
+    image = _pick_image(newest)
     return [
-        Standing(session=name, answer=one, why_not=_why_not(one, scene, commit, changed, image))
-        for name, one in newest.items()
+        SessionStatus(
+            session=name,
+            result=result,
+            rejection=_find_rejection(result, context, commit, changed, image),
+        )
+        for name, result in newest.items()
     ]
 
 
-def _image(newest: Mapping[str, Answer | None]) -> str:
+def _pick_image(newest: Mapping[str, SessionResult | None]) -> str:
     """Take the image of the newest answer that has one: all have to be about it."""
-    told = [one for name in OF_AN_IMAGE if (one := newest[name]) and one.image]
-    return max(told, key=lambda one: one.started_at).image if told else ""
+    results = [one for name in IMAGE_SESSIONS if (one := newest[name]) and one.image]
+    return max(results, key=lambda result: result.started_at).image if results else ""
 
 
-def _why_not(answer: Answer | None, scene: Scene, commit: str, changed: float, image: str) -> str:
-    if answer is None:
+def _find_rejection(
+    result: SessionResult | None,
+    context: ValidationContext,
+    commit: str,
+    changed: float,
+    image: str,
+) -> str:
+    if result is None:
         return "missing: there is no such answer"
-    if answer.partial:
+    if result.partial:
         return "skipped: it looked at a part only"
-    about, now = (one.removesuffix("-dirty") for one in (answer.commit, commit))
-    started = datetime.fromisoformat(answer.started_at).timestamp()
+    result_commit, current_commit = (
+        name.removesuffix("-dirty") for name in (result.commit, commit)
+    )
+    started = datetime.fromisoformat(result.started_at).timestamp()
     stale = {
-        f"it is about commit {_short(about)}, and this is {_short(now)}": about != now,
+        f"it is about commit {_shorten_commit(result_commit)}, and this is "
+        f"{_shorten_commit(current_commit)}": result_commit != current_commit,
         "it is about changes that are not here any more": (
-            answer.commit.endswith("-dirty") and not commit.endswith("-dirty")
+            result.commit.endswith("-dirty") and not commit.endswith("-dirty")
         ),
-        "files were changed since": changed > started + CLOCK_SECONDS,
+        "files were changed since": changed > started + CLOCK_TOLERANCE_SECONDS,
         "it is about another contract": (
-            answer.contract != contract_of(answer.session, scene.contract)
+            result.contract != hash_session_contract(result.session, context.contract)
         ),
         "it is about another image than the newest answer is": (
-            answer.session in OF_AN_IMAGE and answer.image != image
+            result.session in IMAGE_SESSIONS and result.image != image
         ),
     }
     return next((f"stale: {why}" for why, holds in stale.items() if holds), "")
 
 
-def contract_of(session: str, contract: Contract) -> str:
+def hash_session_contract(session: str, contract: Contract) -> str:
     """Give the sha256 of what a session is judged by."""
     if session != "runtime":
         return contract.sha256
     return hashlib.sha256((CONTRACTS / "runtime.yaml").read_bytes()).hexdigest()
 
 
-def _short(commit: str) -> str:
+def _shorten_commit(commit: str) -> str:
     return commit[:12] or "(no commit)"
 
 
-def _last_change(root: Path) -> float:
+def _find_last_change(root: Path) -> float:
     """Give the time of the last change that is not committed; 0 where there is none."""
-    told = git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames") or ""
+    output = git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames") or ""
     times = [0.0]
-    for entry in told.split("\0"):
+    for entry in output.split("\0"):
         name = entry[3:]
-        if not name or name.partition("/")[0] in LEFT_OUT:
+        if not name or name.partition("/")[0] in IGNORED_NAMES:
             continue
         file = root / name
-        there = file if file.exists() else file.parent
-        times.append(there.lstat().st_mtime if there.exists() else 0.0)
+        existing = file if file.exists() else file.parent
+        times.append(existing.lstat().st_mtime if existing.exists() else 0.0)
     return max(times)
 
 
-def points(scene: Scene) -> Iterator[Point]:
+def judge_sessions(context: ValidationContext) -> Iterator[Check]:
     """Yield the contract's standing, then each answer's."""
-    yield _contract_point(scene)
-    for standing in standings(scene):
-        yield _point(standing, scene)
+    yield _make_contract_check(context)
+    for status in collect_session_statuses(context):
+        yield _make_session_check(status, context)
 
 
-def _point(standing: Standing, scene: Scene) -> Point:
-    answer, session = standing.answer, standing.session
+def _make_session_check(status: SessionStatus, context: ValidationContext) -> Check:
+    result, session = status.result, status.session
     remedy = f"Run 'nox -s {session}', and then this again."
-    if standing.why_not:
-        excused = not scene.trust.trusted and session in scene.policy.untrusted_may_miss
-        told = f" (allowed by '{POLICY}': {scene.trust.reason})" if excused else ""
-        return Point(
+    if status.rejection:
+        excused = not context.trust.trusted and session in context.policy.untrusted_may_miss
+        excuse = f" (allowed by '{POLICY_FILE}': {context.trust.reason})" if excused else ""
+        return Check(
             name=session,
             group="answers",
             outcome=Outcome.FAIL,
             severity=Severity.ADVISORY if excused else Severity.HARD,
-            reason=f"{standing.why_not}{told}",
+            reason=f"{status.rejection}{excuse}",
             remedy=remedy,
         )
-    assert answer is not None  # noqa: S101 - what is missing has a reason
-    story = answer.headline.partition(": ")[2].rpartition(" (exit ")[0] or answer.headline
-    return Point(
+    assert result is not None  # noqa: S101 - what is missing has a reason
+    story = result.headline.partition(": ")[2].rpartition(" (exit ")[0] or result.headline
+    return Check(
         name=session,
         group="answers",
-        outcome=answer.outcome,
+        outcome=result.outcome,
         reason=story,
         remedy=""
-        if answer.outcome is Outcome.PASS
+        if result.outcome is Outcome.PASS
         else f"Read its report, or run 'nox -s {session}'.",
-        evidence="\n".join(answer.notices),
+        evidence="\n".join(result.notices),
     )
 
 
-def _contract_point(scene: Scene) -> Point:
+def _make_contract_check(context: ValidationContext) -> Check:
     """Tell whether a change edits what it is judged by, and who vouches for it then."""
-    contract = scene.contract
+    contract = context.contract
     name = f"{contract.origin} v{contract.version}, {len(contract.capabilities)} capabilities, "
     name += f"sha256 {contract.sha256[:12]}"
-    outcome, reason, remedy = _judge_contract(scene)
-    return Point(
-        name=CONTRACT, group=CONTRACT, outcome=outcome, reason=f"{name}{reason}", remedy=remedy
+    outcome, reason, remedy = _judge_contract(context)
+    return Check(
+        name=CONTRACT_GROUP,
+        group=CONTRACT_GROUP,
+        outcome=outcome,
+        reason=f"{name}{reason}",
+        remedy=remedy,
     )
 
 
-def _judge_contract(scene: Scene) -> tuple[Outcome, str, str]:
-    pinned = scene.policy.contract_sha256.lower()
-    if pinned and pinned != scene.contract.sha256:
+def _judge_contract(context: ValidationContext) -> tuple[Outcome, str, str]:
+    pinned = context.policy.contract_sha256.lower()
+    if pinned and pinned != context.contract.sha256:
         return (
             Outcome.FAIL,
-            f": '{POLICY}' pins another ({pinned[:12]})",
+            f": '{POLICY_FILE}' pins another ({pinned[:12]})",
             "Ask who owns the runner.",
         )
     if pinned:
-        return Outcome.PASS, f", pinned by '{POLICY}'", ""
-    edited = _edited(scene)
+        return Outcome.PASS, f", pinned by '{POLICY_FILE}'", ""
+    edited = _is_contract_edited(context)
     if edited is False:
         return Outcome.PASS, "", ""
     remedy = "Give '--contract-sha256' from outside the repository, once somebody has read it."
-    outside = scene.pin is not None and not _stands_in(scene.root, scene.pin)
+    outside = context.pin is not None and not _is_in_repository(context.root, context.pin)
     if edited is None and not outside:
-        why = f": nobody can tell whether this change edits it ({scene.change.told})"
+        why = f": nobody can tell whether this change edits it ({context.change.told})"
         return Outcome.ERROR, why, f"Fetch the base ('--base REF'). {remedy}"
     if outside:
-        word = ", EDITED by this change" if edited else ""
-        return Outcome.PASS, f"{word}, pinned from outside the repository", ""
-    inside = ", and its pin stands in the repository as well" if scene.pin else ""
+        remark = ", EDITED by this change" if edited else ""
+        return Outcome.PASS, f"{remark}, pinned from outside the repository", ""
+    inside = ", and its pin stands in the repository as well" if context.pin else ""
     return Outcome.FAIL, f": EDITED by the change that it judges{inside}", remedy
 
 
-def _edited(scene: Scene) -> bool | None:
+def _is_contract_edited(context: ValidationContext) -> bool | None:
     """Tell whether the change touches the contract; None where there is nothing to compare with."""
-    if scene.contract_file is None:
+    if context.contract_file is None:
         return False
-    if not scene.change.reached:
+    if not context.change.reached:
         return None
-    if not scene.change.base:
+    if not context.change.base:
         return False
-    name = str(scene.contract_file.relative_to(scene.root))
-    diff = git(scene.root, "diff", "--name-only", scene.change.base, "--", name)
-    untracked = git(scene.root, "ls-files", "-o", "--", name)
+    name = str(context.contract_file.relative_to(context.root))
+    diff = git(context.root, "diff", "--name-only", context.change.base, "--", name)
+    untracked = git(context.root, "ls-files", "-o", "--", name)
     return bool((diff or "").strip() or (untracked or "").strip())
 
 
-def _stands_in(root: Path, pin: str) -> bool:
+def _is_in_repository(root: Path, pin: str) -> bool:
     """Look for the pin in the repository: one that stands there was not given from outside."""
     found = git(root, "grep", "--untracked", "-l", "-i", "-F", "-e", pin)
     return bool(found and found.strip())

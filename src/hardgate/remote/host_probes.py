@@ -9,7 +9,7 @@ from hardgate.model.contract_fields import ProbeUser
 from hardgate.model.observation import Observation
 from hardgate.model.plan import Plan
 from hardgate.redaction import Redactor
-from hardgate.text.typo import guess
+from hardgate.text.typo import suggest_choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class HostProbe:
     """A silent failure may be run once more."""
 
 
-def host_probes(plan: Plan, *, run: str, runner: str, seconds: float) -> list[dict[str, Any]]:
+def make_host_probes(plan: Plan, *, run: str, runner: str, seconds: float) -> list[dict[str, Any]]:
     """Give a plan's probes as JSON; `runner` is the name of the runner's user."""
     names = {ProbeUser.RUNNER: runner, ProbeUser.ROOT: "root"}
     return [
@@ -46,21 +46,21 @@ def host_probes(plan: Plan, *, run: str, runner: str, seconds: float) -> list[di
     ]
 
 
-def probe_variables(plan: Plan, given: Mapping[str, Any]) -> dict[str, str]:
+def pick_probe_variables(plan: Plan, given: Mapping[str, Any]) -> dict[str, str]:
     """Pick what the contract asks for; raises UsageError where it is not given."""
     contract = plan.contract
     for name in contract.variables:
         if name not in given:
             raise UsageError(
                 f"Contract '{contract.origin}' asks for the variable '{name}', and none was given.",
-                guess(name, set(given) - set(contract.variables)) or "Give it a value.",
+                suggest_choice(name, set(given) - set(contract.variables)) or "Give it a value.",
             )
     return {name: str(given[name]) for name in contract.variables}
 
 
 def read_observations(
-    told: Sequence[Mapping[str, Any]], redactor: Redactor
+    reported: Sequence[Mapping[str, Any]], redactor: Redactor
 ) -> Iterator[Observation]:
     """Read what a host told, without the secrets: nothing is concluded from those."""
-    for one in told:
-        yield Observation.from_json(redactor.value(dict(one)))
+    for observation in reported:
+        yield Observation.from_json(redactor.redact_value(dict(observation)))

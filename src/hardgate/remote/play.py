@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from hardgate.ansible.inventory import Inventory
-from hardgate.ansible.play import Event, play, unsafe
-from hardgate.engine.guarded_folder import guarded_folder
-from hardgate.engine.ownership import Owner, Process
+from hardgate.ansible.play import Event, mark_unsafe, run_playbook
+from hardgate.engine.guarded_folder import open_guarded_folder
 from hardgate.errors import ExitCode, HardgateError
-from hardgate.interruption import Interrupted, signals_raised
+from hardgate.interruption import Interrupted, raise_on_signals
+from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.remote.source_archive import pack_source
 
-LIFE_SECONDS = 24 * 3600
+FOLDER_LIFE_SECONDS = 24 * 3600
 """After these what the run left here is debris, whatever it does."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Break:
+class PlayFailure:
     """What broke a play off; nothing where it came to its end, whatever its hosts did."""
 
     interrupted: ExitCode | None = None
@@ -32,38 +32,42 @@ class Break:
     """Why the play as a whole came to nothing, or not to its end."""
 
 
-def play_elsewhere(
+def play_on_hosts(
     playbook: str,
     variables: Callable[[Path], Mapping[str, Any]],
     *,
     inventory: Inventory,
     run_id: str,
     on_event: Callable[[Event], None],
-) -> Break:
+) -> PlayFailure:
     """Play; `variables` gives the playbook's own, told where the source is packed."""
-    owner = Owner(run=run_id, process=Process.current(), deadline=int(time.time()) + LIFE_SECONDS)
-    with signals_raised():
+    owner = Owner(
+        run=run_id,
+        process=ProcessIdentity.of_current_process(),
+        deadline=int(time.time()) + FOLDER_LIFE_SECONDS,
+    )
+    with raise_on_signals():
         try:
-            with guarded_folder(owner) as folder:
+            with open_guarded_folder(owner) as folder:
                 source = folder / "source.tar"
                 pack_source(source)
-                play(
+                run_playbook(
                     playbook,
-                    {key: unsafe(value) for key, value in variables(source).items()},
+                    {key: mark_unsafe(value) for key, value in variables(source).items()},
                     inventory=inventory,
                     on_event=on_event,
                     directory=folder,
                 )
         except Interrupted as interruption:
-            return Break(interrupted=interruption.exit_code)
+            return PlayFailure(interrupted=interruption.exit_code)
         except HardgateError as error:
-            return Break(problem=error)
+            return PlayFailure(problem=error)
         except Exception as error:
-            return Break(
+            return PlayFailure(
                 problem=HardgateError(
                     f"Hardgate itself failed: {type(error).__name__}: {error}.",
                     "Please report it, with the evidence.",
                     evidence=traceback.format_exc(),
                 )
             )
-    return Break()
+    return PlayFailure()

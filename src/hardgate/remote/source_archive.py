@@ -6,31 +6,31 @@ from pathlib import Path
 from hardgate.errors import UsageError
 from hardgate.resources import CONTENT
 
-PARTS = (
+ARCHIVED_PATHS = (
     *("noxfile.py", "pyproject.toml", "README.md", "LICENSE"),
     *("src", "contracts", "playbooks", "roles", "image"),
 )
-LEFT_OUT = frozenset({"__pycache__", ".ansible"})
-FOLDER = "source"
+EXCLUDED_NAMES = frozenset({"__pycache__", ".ansible"})
+ARCHIVE_FOLDER = "source"
 """What the archive's one folder is called."""
 
 
 def pack_source(target: Path, root: Path = CONTENT) -> None:
     """Write an archive (tar) of a checkout; UsageError where hardgate runs from none."""
-    missing = [part for part in PARTS if not (root / part).exists()]
+    missing = [part for part in ARCHIVED_PATHS if not (root / part).exists()]
     if missing:
         raise UsageError(
             f"'{root}' is no checkout of hardgate: it lacks '{missing[0]}'.",
             "Run it from a checkout ('nox -s runner'): the hosts are given its source.",
         )
     with tarfile.open(target, "w") as archive:
-        for part in PARTS:
-            archive.add(root / part, f"{FOLDER}/{part}", filter=_plain)
+        for part in ARCHIVED_PATHS:
+            archive.add(root / part, f"{ARCHIVE_FOLDER}/{part}", filter=_normalize_member)
 
 
-def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+def _normalize_member(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     """Leave caches out, and whose it was here."""
-    if LEFT_OUT & set(Path(member.name).parts):
+    if EXCLUDED_NAMES & set(Path(member.name).parts):
         return None
     member.uid = member.gid = 0
     member.uname = member.gname = "root"

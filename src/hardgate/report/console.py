@@ -18,18 +18,24 @@ from hardgate.model.plan import Plan
 from hardgate.model.run import Run
 from hardgate.model.verdict import Outcome, Verdict
 from hardgate.redaction import Redactor
-from hardgate.report.details import sections
-from hardgate.report.headline import opening
-from hardgate.report.terminal_summary import EVERYTHING, Tone, closing, gutter, title
-from hardgate.text.plain import duration, one_line, plain
+from hardgate.report.details import list_sections
+from hardgate.report.headline import run_opening
+from hardgate.report.terminal_summary import (
+    UNLIMITED,
+    Tone,
+    format_run_summary,
+    quote_output,
+    verdict_title,
+)
+from hardgate.text.plain import format_duration, one_line, strip_control_codes
 
-_MARKS = {"held": "✓", "missed": "✗", "advisory": "!", "unknown": "?", "running": "…"}
+_UNICODE_MARKS = {"held": "✓", "missed": "✗", "advisory": "!", "unknown": "?", "running": "…"}
 _ASCII_MARKS = {"held": "+", "missed": "x", "advisory": "!", "unknown": "?", "running": "..."}
 _COLOURS = {Tone.GOOD: "32", Tone.BAD: "31", Tone.UNSURE: "33", Tone.FAINT: "2"}
-_WIPE = "\r\x1b[K"
+_ERASE_LINE = "\r\x1b[K"
 
 
-class Step:
+class ConsoleStep:
     """A step that is under way."""
 
     def __init__(self, console: "Console", name: str) -> None:
@@ -41,15 +47,15 @@ class Step:
         self._console = console
         self._begun = time.monotonic()
 
-    def tell(self, line: str) -> None:
+    def show_progress(self, line: str) -> None:
         """Show what it is doing: beside its name on a terminal, as a line of its own with `-v`."""
-        self._console.progress(self, line)
+        self._console.update_step(self, line)
 
-    def remark(self, text: str) -> None:
+    def set_outcome(self, text: str) -> None:
         """Say what came of it; it stands on the step's line when it has ended."""
         self.outcome = text
 
-    def end(self) -> None:
+    def stop_clock(self) -> None:
         """Take the time."""
         self.seconds = time.monotonic() - self._begun
 
@@ -74,95 +80,98 @@ class Console:
         """Seconds of each step that has ended, in order; a name that comes twice is added up."""
         self._stream = stream
         self._lock = threading.RLock()  # a signal's handler may speak while its thread does
-        self._running: list[Step] = []
+        self._running: list[ConsoleStep] = []
         self._last_reason = ""
         terminal = _is_terminal(stream) and environ.get("TERM") != "dumb"
         self._live = terminal and not environ.get("CI") and verbosity >= 0
         automatic = terminal and not environ.get("CI") and not environ.get("NO_COLOR")
         self._color = automatic if color is None else color
-        self._marks = _MARKS if _can_say(stream, "✓✗…") else _ASCII_MARKS
+        self._marks = _UNICODE_MARKS if _can_encode(stream, "✓✗…") else _ASCII_MARKS
 
-    def first_line(self, plan: Plan, *, host: str, run_id: str) -> None:
+    def print_opening(self, plan: Plan, *, host: str, run_id: str) -> None:
         """Say by what is judged, and where, before anything is done."""
-        self._say(Tone.PLAIN, opening(plan, host=host, run_id=run_id))
+        self._print_styled(Tone.PLAIN, run_opening(plan, host=host, run_id=run_id))
 
-    def say(self, text: str) -> None:
+    def print_text(self, text: str) -> None:
         """Say something in passing."""
-        self._say(Tone.PLAIN, one_line(self.clean(text)))
+        self._print_styled(Tone.PLAIN, one_line(self.clean_text(text)))
 
-    def note(self, text: str) -> None:
+    def print_notice(self, text: str) -> None:
         """Say something that the reader must not miss, such as a notice."""
-        self._say(Tone.UNSURE, f"Notice: {one_line(self.clean(text))}")
+        self._print_styled(Tone.UNSURE, f"Notice: {one_line(self.clean_text(text))}")
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Step]:
+    def step(self, name: str) -> Iterator[ConsoleStep]:
         """Tell of a step: a mark and a time when it ends, a cross when an exception leaves it."""
-        step, mark, tone = Step(self, name), "missed", Tone.BAD
+        step, mark, tone = ConsoleStep(self, name), "missed", Tone.BAD
         with self._lock:
             self._running.append(step)
-            self._redraw()
+            self._redraw_progress()
         try:
             yield step
             mark, tone = "held", Tone.GOOD
         finally:
-            self._end(step, mark, tone)
+            self._finish_step(step, mark, tone)
 
-    def progress(self, step: Step, line: str) -> None:
+    def update_step(self, step: ConsoleStep, line: str) -> None:
         """Show what a step is doing (`Step.tell` is the way to say it)."""
         with self._lock:
-            step.latest = one_line(self.clean(line))
+            step.latest = one_line(self.clean_text(line))
             if self.verbosity > 0:
-                self._say(Tone.FAINT, f"    | {step.latest}")
+                self._print_styled(Tone.FAINT, f"    | {step.latest}")
             else:
-                self._redraw()
+                self._redraw_progress()
 
-    def verdict(self, verdict: Verdict) -> None:
+    def print_verdict(self, verdict: Verdict) -> None:
         """Tell of a verdict as it falls, with the reason where it is not a pass."""
         if self.verbosity < 0:
             return
-        reason = one_line(self.clean(verdict.why))
+        reason = one_line(self.clean_text(verdict.best_reason))
         with self._lock:
-            told_already = bool(reason) and reason == self._last_reason
+            is_repeated = bool(reason) and reason == self._last_reason
             self._last_reason = reason
-            same = "  (the same)" if told_already else ""
-            line = f"  {self.mark_of(verdict)} {title(verdict)}{_time(verdict)}{same}"
-            self._say(_tone(verdict), line)
-            if reason and not told_already:
-                self._say(Tone.PLAIN, f"    {reason}")
+            same = "  (the same)" if is_repeated else ""
+            line = (
+                f"  {self.mark_of_verdict(verdict)} "
+                f"{verdict_title(verdict)}{_format_verdict_time(verdict)}{same}"
+            )
+            self._print_styled(_tone_of_verdict(verdict), line)
+            if reason and not is_repeated:
+                self._print_styled(Tone.PLAIN, f"    {reason}")
             if self.verbosity > 0:
-                for name, text in sections(verdict, self.clean):
-                    self._say(Tone.FAINT, f"    {name}:")
-                    self._say_all(gutter(text, EVERYTHING))
+                for name, text in list_sections(verdict, self.clean_text):
+                    self._print_styled(Tone.FAINT, f"    {name}:")
+                    self._print_all(quote_output(text, UNLIMITED))
 
-    def close(self, run: Run, *, reports: Path | None = None) -> None:
+    def print_run(self, run: Run, *, reports: Path | None = None) -> None:
         """Tell the whole run; its last line says what it is worth."""
         with self._lock:
             self._running.clear()
             if self.verbosity >= 0:
-                self._say(Tone.PLAIN, "")
-            self._say_all(
-                closing(
+                self._print_styled(Tone.PLAIN, "")
+            self._print_all(
+                format_run_summary(
                     run,
-                    self.clean,
-                    marks=self.mark_of,
+                    self.clean_text,
+                    marks=self.mark_of_verdict,
                     verbosity=self.verbosity,
                     reports=reports,
                 )
             )
 
-    def clean(self, text: str) -> str:
+    def clean_text(self, text: str) -> str:
         """Make a text fit to be shown. It has to be whole: a secret's half is not known."""
-        return self.redactor.text(plain(text))
+        return self.redactor.redact_text(strip_control_codes(text))
 
-    def line(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+    def print_line(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """Say one line, also with `-q`."""
-        self._say(tone, text)
+        self._print_styled(tone, text)
 
-    def mark_of(self, verdict: Verdict) -> str:
+    def mark_of_verdict(self, verdict: Verdict) -> str:
         """Give the mark that stands for a verdict."""
-        return self.mark(verdict.outcome, verdict.severity)
+        return self.mark_of_outcome(verdict.outcome, verdict.severity)
 
-    def mark(self, outcome: Outcome, severity: Severity) -> str:
+    def mark_of_outcome(self, outcome: Outcome, severity: Severity) -> str:
         """Give the mark that stands for an outcome, as this terminal can show it."""
         match outcome, severity:
             case Outcome.PASS, _:
@@ -174,59 +183,60 @@ class Console:
             case _:
                 return self._marks["missed"]
 
-    def _end(self, step: Step, mark: str, tone: Tone) -> None:
-        step.end()
+    def _finish_step(self, step: ConsoleStep, mark: str, tone: Tone) -> None:
+        step.stop_clock()
         with self._lock:
             if step in self._running:
                 self._running.remove(step)
             self.steps[step.name] = self.steps.get(step.name, 0.0) + step.seconds
             remark = f"  {one_line(step.outcome)}" if step.outcome else ""
             if self.verbosity >= 0 or mark == "missed":
-                self._say(
-                    tone, f"{self._marks[mark]} {step.name}  {duration(step.seconds)}{remark}"
+                self._print_styled(
+                    tone,
+                    f"{self._marks[mark]} {step.name}  {format_duration(step.seconds)}{remark}",
                 )
 
-    def _say_all(self, lines: Iterator[tuple[Tone, str]]) -> None:
+    def _print_all(self, lines: Iterator[tuple[Tone, str]]) -> None:
         for tone, line in lines:
-            self._say(tone, line)
+            self._print_styled(tone, line)
 
-    def _say(self, tone: Tone, line: str) -> None:
-        line = self.clean(line)
+    def _print_styled(self, tone: Tone, line: str) -> None:
+        line = self.clean_text(line)
         if self._color and tone in _COLOURS:
             line = f"\x1b[{_COLOURS[tone]}m{line}\x1b[0m"
         with self._lock:
-            self._write(f"{_WIPE if self._live else ''}{line}\n")
-            self._redraw()
+            self._write_stream(f"{_ERASE_LINE if self._live else ''}{line}\n")
+            self._redraw_progress()
 
-    def _redraw(self) -> None:
+    def _redraw_progress(self) -> None:
         """Write the line of the steps under way anew, cut to the terminal's width."""
         if not self._live:
             return
-        told = ", ".join(
+        running = ", ".join(
             step.name + (f" ({step.latest})" if step.latest else "") for step in self._running
         )
         width = shutil.get_terminal_size().columns - 1
-        line = f"{self._marks['running']} {self.clean(told)}"[:width] if told else ""
-        self._write(f"{_WIPE}{line}")
+        line = f"{self._marks['running']} {self.clean_text(running)}"[:width] if running else ""
+        self._write_stream(f"{_ERASE_LINE}{line}")
 
-    def _write(self, text: str) -> None:
+    def _write_stream(self, text: str) -> None:
         try:
-            self._stream.write(_sayable(self._stream, text))
+            self._stream.write(_escape_unencodable(self._stream, text))
             self._stream.flush()
         except (OSError, ValueError):  # the reader went away, or somebody closed the stream
             self._live = False
 
 
-def _tone(verdict: Verdict) -> Tone:
+def _tone_of_verdict(verdict: Verdict) -> Tone:
     if verdict.outcome is Outcome.PASS:
         return Tone.GOOD
     hard = verdict.severity is Severity.HARD and verdict.outcome is Outcome.FAIL
     return Tone.BAD if hard else Tone.UNSURE
 
 
-def _time(verdict: Verdict) -> str:
+def _format_verdict_time(verdict: Verdict) -> str:
     execution = verdict.observation.execution
-    return f"  {duration(execution.seconds)}" if execution else ""
+    return f"  {format_duration(execution.seconds)}" if execution else ""
 
 
 def _is_terminal(stream: TextIO) -> bool:
@@ -236,11 +246,11 @@ def _is_terminal(stream: TextIO) -> bool:
         return False
 
 
-def _can_say(stream: TextIO, text: str) -> bool:
-    return _sayable(stream, text) == text
+def _can_encode(stream: TextIO, text: str) -> bool:
+    return _escape_unencodable(stream, text) == text
 
 
-def _sayable(stream: TextIO, text: str) -> str:
+def _escape_unencodable(stream: TextIO, text: str) -> str:
     """Escape what the stream's encoding lacks; an error there would cost the whole report."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -6,11 +6,11 @@ from typing import Any
 
 from hardgate.errors import ExitCode
 from hardgate.model.contract import Capability, Contract
-from hardgate.model.contract_diff import WHOLE, Change, Effect, demands
-from hardgate.report.headline import count
+from hardgate.model.contract_diff import WHOLE_CAPABILITY, ContractChange, Effect, pick_demands
+from hardgate.report.headline import format_count
 
-SCHEMA_VERSION = 1
-TITLES = {
+DIFF_SCHEMA_VERSION = 1
+EFFECT_TITLES = {
     Effect.RED: "An image that is green under A may go red for",
     Effect.TOLD: "B looks at this too; it is advisory, so that no image goes red for it",
     Effect.LESS: "B demands less than A",
@@ -18,33 +18,38 @@ TITLES = {
 }
 
 
-def exit_code(changes: Sequence[Change]) -> ExitCode:
+def diff_exit_code(changes: Sequence[ContractChange]) -> ExitCode:
     """Say 1 where more is demanded, and 0 where nothing is."""
-    return ExitCode.BROKEN if demands(changes) else ExitCode.HELD
+    return ExitCode.BROKEN if pick_demands(changes) else ExitCode.HELD
 
 
-def lines(before: Contract, after: Contract, changes: Sequence[Change]) -> Iterator[str]:
+def format_diff(
+    before: Contract, after: Contract, changes: Sequence[ContractChange]
+) -> Iterator[str]:
     """Tell the changes, what costs most first; the last line says what they come to."""
-    yield f"A: {_title(before)}"
-    yield f"B: {_title(after)}"
-    for effect, title in TITLES.items():
+    yield f"A: {_describe_contract(before)}"
+    yield f"B: {_describe_contract(after)}"
+    for effect, title in EFFECT_TITLES.items():
         chosen = [change for change in changes if change.effect is effect]
         if chosen:
             yield from ("", f"{title}:")
         for change in chosen:
-            yield f"  {_mark(change)} {_subject(change)}: {change.sentence}"
+            yield f"  {_change_mark(change)} {_describe_subject(change)}: {change.sentence}"
             yield from (f"      {line}" for line in change.patch.splitlines())
     yield ""
-    yield headline(before, after, changes)
+    yield diff_headline(before, after, changes)
 
 
-def headline(before: Contract, after: Contract, changes: Sequence[Change]) -> str:
+def diff_headline(before: Contract, after: Contract, changes: Sequence[ContractChange]) -> str:
     """Say in one line what B demands that A did not."""
-    code = exit_code(changes)
-    new = demands(changes)
-    if new:
-        red = sum(change.effect is Effect.RED for change in new)
-        story = f"B demands more: {count(len(new), 'demand')}, {red} of which may turn an image red"
+    code = diff_exit_code(changes)
+    demanded = pick_demands(changes)
+    if demanded:
+        red = sum(change.effect is Effect.RED for change in demanded)
+        story = (
+            f"B demands more: {format_count(len(demanded), 'demand')}, {red} of which "
+            f"may turn an image red"
+        )
     elif changes:
         story = "B demands nothing that A did not"
     elif before.sha256 == after.sha256:
@@ -54,38 +59,40 @@ def headline(before: Contract, after: Contract, changes: Sequence[Change]) -> st
     return f"HARDGATE CONTRACT DIFF: {story} (exit {int(code)})"
 
 
-def told(before: Contract, after: Contract, changes: Sequence[Change]) -> dict[str, Any]:
+def diff_to_json(
+    before: Contract, after: Contract, changes: Sequence[ContractChange]
+) -> dict[str, Any]:
     """Tell the same as JSON values."""
     return {
-        "headline": headline(before, after, changes),
-        "demands_more": bool(demands(changes)),
-        "exit_code": int(exit_code(changes)),
-        "a": _contract(before),
-        "b": _contract(after),
-        "changes": [_change(change) for change in changes],
-        "schema_version": SCHEMA_VERSION,
+        "headline": diff_headline(before, after, changes),
+        "demands_more": bool(pick_demands(changes)),
+        "exit_code": int(diff_exit_code(changes)),
+        "a": _contract_json(before),
+        "b": _contract_json(after),
+        "changes": [_change_json(change) for change in changes],
+        "schema_version": DIFF_SCHEMA_VERSION,
     }
 
 
-def _title(contract: Contract) -> str:
-    counted = count(len(contract.capabilities), "capability")
+def _describe_contract(contract: Contract) -> str:
+    counted = format_count(len(contract.capabilities), "capability")
     return f"{contract.origin} v{contract.version}, {counted}, sha256:{contract.sha256}"
 
 
-def _mark(change: Change) -> str:
-    if change.field != WHOLE:
+def _change_mark(change: ContractChange) -> str:
+    if change.field != WHOLE_CAPABILITY:
         return "~"
     return "+" if change.before is None else "-"
 
 
-def _subject(change: Change) -> str:
-    held = change.after or change.before
-    if isinstance(held, Capability):
-        return f"{change.capability} ({held.severity.value})"
+def _describe_subject(change: ContractChange) -> str:
+    capability = change.after or change.before
+    if isinstance(capability, Capability):
+        return f"{change.capability} ({capability.severity.value})"
     return change.capability or "the contract"
 
 
-def _contract(contract: Contract) -> dict[str, Any]:
+def _contract_json(contract: Contract) -> dict[str, Any]:
     return {
         "origin": contract.origin,
         "version": contract.version,
@@ -94,20 +101,20 @@ def _contract(contract: Contract) -> dict[str, Any]:
     }
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change_json(change: ContractChange) -> dict[str, Any]:
     return {
         "capability": change.capability,
         "field": change.field,
         "effect": change.effect.name.lower(),
-        "demands": change.demands,
+        "demands": change.is_demand,
         "sentence": change.sentence,
-        "before": _value(change.before),
-        "after": _value(change.after),
+        "before": _value_json(change.before),
+        "after": _value_json(change.after),
         "patch": change.patch,
     }
 
 
-def _value(value: Any) -> Any:
+def _value_json(value: Any) -> Any:
     """Give a field's value; a whole capability by what decides its verdict."""
     match value:
         case Capability():

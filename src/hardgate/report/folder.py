@@ -15,22 +15,29 @@ from hardgate.model.run import Run
 from hardgate.redaction import Redactor
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.junit import write_junit
-from hardgate.report.log import PATIENCE, RedactingStream
+from hardgate.report.log import HOLD_BACK_CHARS, RedactingStream
 from hardgate.report.summary_json import write_summary
 
 BUILD_LOG = "build.log"
 WORKSPACE_LOG = "workspace.log"
-LOGS = (BUILD_LOG, WORKSPACE_LOG)
-REPORTS = ("junit.xml", "summary.json", "answer.json")
-LATEST = "latest"
-LONGEST = 100
+LOG_FILES = (BUILD_LOG, WORKSPACE_LOG)
+REPORT_FILES = ("junit.xml", "summary.json", "answer.json")
+LATEST_LINK = "latest"
+MAX_FOLDER_NAME_CHARS = 100
 """Characters of a name that its folder carries."""
 
-_MISUSE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
+_MISUSE_ERRNOS = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Folder:
+class ReportFolder:
     """Where a run's reports and logs go. What else is in there is left alone."""
 
     path: Path
@@ -42,9 +49,9 @@ class Folder:
         try:
             return RedactingStream((self.path / name).open("w", encoding="utf-8"), redactor)
         except OSError as error:
-            raise _refuse(self.path / name, error) from error
+            raise _explain_write_error(self.path / name, error) from error
 
-    def write(self, run: Run, redactor: Redactor) -> None:
+    def write_reports(self, run: Run, redactor: Redactor) -> None:
         """Write each report, whole or not at all; one that fails does not keep the other back.
 
         The logs are redacted once more, by what is known at the end: a token shows up late.
@@ -52,9 +59,12 @@ class Folder:
         problems = [
             error
             for error in (
-                *(_attempt(partial(_redact_again, self.path / log, redactor)) for log in LOGS),
-                _attempt(partial(write_summary, run, self.path / "summary.json", redactor)),
-                _attempt(partial(write_junit, run, self.path / "junit.xml", redactor)),
+                *(
+                    _catch_error(partial(_redact_log, self.path / log, redactor))
+                    for log in LOG_FILES
+                ),
+                _catch_error(partial(write_summary, run, self.path / "summary.json", redactor)),
+                _catch_error(partial(write_junit, run, self.path / "junit.xml", redactor)),
             )
             if error
         ]
@@ -68,12 +78,12 @@ class Folder:
     def point_latest(self) -> None:
         """Let `latest` name this run; its reports are written."""
         if self.latest:
-            _point(self.latest, self.path.name)
+            _link_latest(self.latest, self.path.name)
 
 
-def open_folder(
+def open_report_folder(
     out: Path | None, run_id: str, *, session: str = "t4", base: Path = Path("reports")
-) -> Folder:
+) -> ReportFolder:
     """Make the folder: `out`, or `BASE/SESSION/RUN` with `latest` beside it.
 
     What an earlier run left in `out` under our names is removed, so that no old verdict is taken
@@ -82,31 +92,31 @@ def open_folder(
     path = base / session / run_id if out is None else out
     try:
         path.mkdir(parents=True, exist_ok=True)
-        for name in (*REPORTS, *LOGS):
+        for name in (*REPORT_FILES, *LOG_FILES):
             (path / name).unlink(missing_ok=True)
-        _try_out(path)
+        _check_writable(path)
     except OSError as error:
-        raise _refuse(path, error) from error
-    return Folder(path=path, latest=path.with_name(LATEST) if out is None else None)
+        raise _explain_write_error(path, error) from error
+    return ReportFolder(path=path, latest=path.with_name(LATEST_LINK) if out is None else None)
 
 
-def folder_of(name: str) -> str:
+def make_folder_name(name: str) -> str:
     """Give a folder's name for a host or an image; two names never get one folder."""
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-")
-    if plain and plain == name and len(name) <= LONGEST:
+    if plain and plain == name and len(name) <= MAX_FOLDER_NAME_CHARS:
         return name
-    return f"{plain[:LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{plain[:MAX_FOLDER_NAME_CHARS]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _try_out(path: Path) -> None:
+def _check_writable(path: Path) -> None:
     """Find out now, and not after the run, that nothing can be written here."""
     draft = path / f".{os.getpid()}.draft"
     draft.write_bytes(b"\n")
     draft.unlink()
 
 
-def _refuse(path: Path, error: OSError) -> HardgateError:
-    kind = UsageError if error.errno in _MISUSE else HardgateError
+def _explain_write_error(path: Path, error: OSError) -> HardgateError:
+    kind = UsageError if error.errno in _MISUSE_ERRNOS else HardgateError
     reason = "it is a file" if path.is_file() else error.strerror or str(error)
     return kind(
         f"Reports cannot be written to '{path}': {reason}.",
@@ -114,7 +124,7 @@ def _refuse(path: Path, error: OSError) -> HardgateError:
     )
 
 
-def _attempt(write: Callable[[], None]) -> HardgateError | None:
+def _catch_error(write: Callable[[], None]) -> HardgateError | None:
     try:
         write()
     except HardgateError as error:
@@ -122,7 +132,7 @@ def _attempt(write: Callable[[], None]) -> HardgateError | None:
     return None
 
 
-def _redact_again(path: Path, redactor: Redactor) -> None:
+def _redact_log(path: Path, redactor: Redactor) -> None:
     """Rewrite a log as what is known now would have written it."""
     if not (path.is_file() and _holds_secret(path, redactor)):
         return
@@ -150,13 +160,13 @@ def _holds_secret(path: Path, redactor: Redactor) -> bool:
     with path.open(encoding="utf-8", errors="replace") as file:
         while chunk := file.read(1 << 20):
             window = before + chunk
-            if redactor.spans(window):
+            if redactor.find_spans(window):
                 return True
-            before = window[-PATIENCE:]
+            before = window[-HOLD_BACK_CHARS:]
     return False
 
 
-def _point(latest: Path, name: str) -> None:
+def _link_latest(latest: Path, name: str) -> None:
     """Let `latest` name the run: a link, or a file of one line where there can be no links.
 
     What is neither is somebody else's, and stays. A link that fails costs nobody a report.

@@ -3,19 +3,19 @@
 from collections.abc import Iterable
 from typing import assert_never
 
-from hardgate.diagnosis.root_cause import root_causes
+from hardgate.diagnosis.root_cause import group_root_causes
 from hardgate.errors import ExitCode
 from hardgate.model.contract import Severity
 from hardgate.model.plan import Plan
 from hardgate.model.run import Host, Run
-from hardgate.model.verdict import Kind, Outcome, Verdict
+from hardgate.model.verdict import Outcome, Verdict, VerdictKind
 from hardgate.text.plain import one_line
 
-NAMED = 5
+MAX_LISTED_NAMES = 5
 """Names that a headline lists before it counts the rest."""
 
 
-def opening(plan: Plan, *, host: str, run_id: str) -> str:
+def run_opening(plan: Plan, *, host: str, run_id: str) -> str:
     """Say by what is judged, and where; `host` is a `place`.
 
     The hash comes last, for a terminal may break the line.
@@ -23,31 +23,31 @@ def opening(plan: Plan, *, host: str, run_id: str) -> str:
     contract = plan.contract
     return one_line(
         f"hardgate {plan.title}: contract {contract.origin} v{contract.version}, "
-        f"{scope(plan)}; {host}; run {run_id}; sha256:{contract.sha256}"
+        f"{describe_scope(plan)}; {host}; run {run_id}; sha256:{contract.sha256}"
     )
 
 
-def place(host: Host | None) -> str:
+def describe_host(host: Host | None) -> str:
     """Say where: `nested host`, or by its name the host that is itself looked at."""
     if host is None:
         return "no host"
     return f"host {host.name}" if host.name else f"{host.kind} host"
 
 
-def scope(plan: Plan) -> str:
+def describe_scope(plan: Plan) -> str:
     """Say how much is looked at."""
     looked, all_of_them = len(plan.capabilities), len(plan.contract.capabilities)
     capabilities = (
-        f"PARTIAL, {looked} of {count(all_of_them, 'capability')}"
-        if plan.partial
-        else count(all_of_them, "capability")
+        f"PARTIAL, {looked} of {format_count(all_of_them, 'capability')}"
+        if plan.is_partial
+        else format_count(all_of_them, "capability")
     )
     if plan.tier is None:
         return capabilities
-    return f"{capabilities}, {count(len(plan.guards), 'guard')}"
+    return f"{capabilities}, {format_count(len(plan.guards), 'guard')}"
 
 
-def not_looked_at(plan: Plan) -> tuple[str, ...]:
+def unselected_capabilities(plan: Plan) -> tuple[str, ...]:
     """Name the contract's capabilities that the run was told to leave out."""
     looked = {capability.name for capability in plan.capabilities}
     return tuple(
@@ -57,7 +57,7 @@ def not_looked_at(plan: Plan) -> tuple[str, ...]:
     )
 
 
-def colour_word(code: ExitCode) -> str:
+def exit_code_word(code: ExitCode) -> str:
     """Give the word that stands for an exit code, and for no other."""
     match code:
         case ExitCode.HELD:
@@ -76,27 +76,27 @@ def colour_word(code: ExitCode) -> str:
             assert_never(code)
 
 
-def headline(run: Run) -> str:
+def format_headline(run: Run) -> str:
     """Say what came of it, in one line that cannot be misread."""
     code = run.exit_code
-    return one_line(f"HARDGATE {colour_word(code)}: {_story(run)} (exit {int(code)})")
+    return one_line(f"HARDGATE {exit_code_word(code)}: {_run_story(run)} (exit {int(code)})")
 
 
-def count(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
     """Count in English: `1 guard`, `2 capabilities`."""
     if number == 1:
         return f"1 {noun}"
     return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"
 
 
-def names(verdicts: Iterable[Verdict]) -> str:
+def join_verdict_names(verdicts: Iterable[Verdict]) -> str:
     """List names, as many as a line carries."""
     listed = [verdict.name for verdict in verdicts]
-    rest = len(listed) - NAMED
-    return ", ".join(listed[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(listed) - MAX_LISTED_NAMES
+    return ", ".join(listed[:MAX_LISTED_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def pick(run: Run, outcome: Outcome, severity: Severity) -> tuple[Verdict, ...]:
+def select_verdicts(run: Run, outcome: Outcome, severity: Severity) -> tuple[Verdict, ...]:
     """Pick the verdicts of one outcome and one severity."""
     return tuple(
         verdict
@@ -105,93 +105,98 @@ def pick(run: Run, outcome: Outcome, severity: Severity) -> tuple[Verdict, ...]:
     )
 
 
-def _story(run: Run) -> str:
+def _run_story(run: Run) -> str:
     match run.exit_code:
         case ExitCode.HELD:
-            return _join(f"{_held(run)} held", *_advisory(run), _notices(run))
+            return _join_parts(
+                f"{_count_held(run)} held", *_advisory_stories(run), _count_notices(run)
+            )
         case ExitCode.BROKEN:
-            return _join(_broken(run), _untold(run))
+            return _join_parts(_broken_story(run), _errors_story(run))
         case ExitCode.MISUSED:
             return run.problem.rstrip(".") or "the contract or the command is wrong"
         case ExitCode.UNKNOWN:
-            return _unknown(run)
+            return _unknown_story(run)
         case ExitCode.INTERRUPTED | ExitCode.TERMINATED:
-            missed = pick(run, Outcome.FAIL, Severity.HARD)
-            return _join(
-                f"the gate was stopped; until then {_held(run)} held",
-                _broken(run) if missed else "",
+            misses = select_verdicts(run, Outcome.FAIL, Severity.HARD)
+            return _join_parts(
+                f"the gate was stopped; until then {_count_held(run)} held",
+                _broken_story(run) if misses else "",
             )
         case _:
             assert_never(run.exit_code)
 
 
-def _broken(run: Run) -> str:
-    missed = pick(run, Outcome.FAIL, Severity.HARD)
-    if not missed:
+def _broken_story(run: Run) -> str:
+    misses = select_verdicts(run, Outcome.FAIL, Severity.HARD)
+    if not misses:
         return run.problem.rstrip(".") or "something hard did not hold"
-    return f"{_causes(run)}{_asked(run, missed)} did not hold: {names(missed)}"
+    return (
+        f"{_count_causes(run)}{_count_verdicts(run, misses)} did not hold: "
+        f"{join_verdict_names(misses)}"
+    )
 
 
-def _causes(run: Run) -> str:
+def _count_causes(run: Run) -> str:
     """Count causes before misses, where some misses have one in common."""
-    hard = [cause for cause in root_causes(run.verdicts) if cause.severity is Severity.HARD]
+    hard = [cause for cause in group_root_causes(run.verdicts) if cause.severity is Severity.HARD]
     shared = any(len(cause.verdicts) > 1 for cause in hard)
-    return f"{count(len(hard), 'cause')}: " if shared else ""
+    return f"{format_count(len(hard), 'cause')}: " if shared else ""
 
 
-def _unknown(run: Run) -> str:
-    untold = pick(run, Outcome.ERROR, Severity.HARD)
+def _unknown_story(run: Run) -> str:
+    errors = select_verdicts(run, Outcome.ERROR, Severity.HARD)
     if run.problem:
         return f"nobody could tell. {run.problem.rstrip('.')}"
-    if untold:
-        return f"nobody could tell of {_asked(run, untold)}: {names(untold)}"
-    if run.plan.partial:
-        return f"nobody can tell from a part; {_held(run)} held, the rest was not looked at"
+    if errors:
+        return f"nobody could tell of {_count_verdicts(run, errors)}: {join_verdict_names(errors)}"
+    if run.plan.is_partial:
+        return f"nobody can tell from a part; {_count_held(run)} held, the rest was not looked at"
     return "nobody could tell; no hard capability was looked at"
 
 
-def _held(run: Run) -> str:
+def _count_held(run: Run) -> str:
     held = [verdict for verdict in run.verdicts if verdict.outcome is Outcome.PASS]
-    guards = sum(verdict.kind is Kind.GUARD for verdict in held)
-    capabilities = _of_capabilities(run, len(held) - guards)
-    return f"{capabilities} and {_of_guards(run, guards)}" if run.plan.tier else capabilities
+    guards = sum(verdict.kind is VerdictKind.GUARD for verdict in held)
+    capabilities = _count_capabilities(run, len(held) - guards)
+    return f"{capabilities} and {_count_guards(run, guards)}" if run.plan.tier else capabilities
 
 
-def _asked(run: Run, verdicts: tuple[Verdict, ...]) -> str:
-    guards = sum(verdict.kind is Kind.GUARD for verdict in verdicts)
+def _count_verdicts(run: Run, verdicts: tuple[Verdict, ...]) -> str:
+    guards = sum(verdict.kind is VerdictKind.GUARD for verdict in verdicts)
     capabilities = len(verdicts) - guards
     return " and ".join(
-        [_of_capabilities(run, capabilities)] * bool(capabilities)
-        + [_of_guards(run, guards)] * bool(guards)
+        [_count_capabilities(run, capabilities)] * bool(capabilities)
+        + [_count_guards(run, guards)] * bool(guards)
     )
 
 
-def _of_capabilities(run: Run, number: int) -> str:
+def _count_capabilities(run: Run, number: int) -> str:
     """Count against what the contract asks, not against what was looked at."""
-    return f"{number} of {count(len(run.plan.contract.capabilities), 'capability')}"
+    return f"{number} of {format_count(len(run.plan.contract.capabilities), 'capability')}"
 
 
-def _of_guards(run: Run, number: int) -> str:
-    return f"{number} of {count(len(run.plan.guards), 'guard')}"
+def _count_guards(run: Run, number: int) -> str:
+    return f"{number} of {format_count(len(run.plan.guards), 'guard')}"
 
 
-def _untold(run: Run) -> str:
-    untold = pick(run, Outcome.ERROR, Severity.HARD)
-    return f"nobody could tell of {_asked(run, untold)}" if untold else ""
+def _errors_story(run: Run) -> str:
+    errors = select_verdicts(run, Outcome.ERROR, Severity.HARD)
+    return f"nobody could tell of {_count_verdicts(run, errors)}" if errors else ""
 
 
-def _advisory(run: Run) -> tuple[str, str]:
-    missed = pick(run, Outcome.FAIL, Severity.ADVISORY)
-    untold = pick(run, Outcome.ERROR, Severity.ADVISORY)
+def _advisory_stories(run: Run) -> tuple[str, str]:
+    misses = select_verdicts(run, Outcome.FAIL, Severity.ADVISORY)
+    errors = select_verdicts(run, Outcome.ERROR, Severity.ADVISORY)
     return (
-        f"advisory only and missed: {names(missed)}" if missed else "",
-        f"advisory only and not told: {names(untold)}" if untold else "",
+        f"advisory only and missed: {join_verdict_names(misses)}" if misses else "",
+        f"advisory only and not told: {join_verdict_names(errors)}" if errors else "",
     )
 
 
-def _notices(run: Run) -> str:
-    return f"with {count(len(run.notices), 'notice')} above" if run.notices else ""
+def _count_notices(run: Run) -> str:
+    return f"with {format_count(len(run.notices), 'notice')} above" if run.notices else ""
 
 
-def _join(*parts: str) -> str:
+def _join_parts(*parts: str) -> str:
     return "; ".join(part for part in parts if part)

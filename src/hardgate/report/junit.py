@@ -7,49 +7,59 @@ from hardgate import __version__
 from hardgate.errors import ExitCode
 from hardgate.model.contract import Severity
 from hardgate.model.run import Run
-from hardgate.model.verdict import Kind, Outcome, Verdict
+from hardgate.model.verdict import Outcome, Verdict, VerdictKind
 from hardgate.redaction import Redactor
 from hardgate.report.atomic_write import replace_file
-from hardgate.report.details import Clean, body
-from hardgate.report.headline import headline, not_looked_at, opening, place, scope
-from hardgate.report.junit_xml import Case, Suite
-from hardgate.text.plain import one_line, plain
+from hardgate.report.details import Clean, format_verdict_body
+from hardgate.report.headline import (
+    describe_host,
+    describe_scope,
+    format_headline,
+    run_opening,
+    unselected_capabilities,
+)
+from hardgate.report.junit_xml import ReportCase, ReportSuite
+from hardgate.text.plain import one_line, strip_control_codes
 
-WHOLE_RUN = "the_gate_finished"
+WHOLE_RUN_CASE = "the_gate_finished"
 """The case that stands for the run itself, where its exit code says more than its verdicts."""
 
 
 def write_junit(run: Run, path: Path, redactor: Redactor) -> None:
     """Write the report to `path`, whole or not at all."""
-    replace_file(path, junit(run, redactor))
+    replace_file(path, make_run_junit(run, redactor))
 
 
-def junit(run: Run, redactor: Redactor) -> bytes:
+def make_run_junit(run: Run, redactor: Redactor) -> bytes:
     """Make the report."""
-    return suite_of(run, redactor).to_bytes()
+    return make_run_suite(run, redactor).to_bytes()
 
 
-def suite_of(run: Run, redactor: Redactor) -> Suite:
+def make_run_suite(run: Run, redactor: Redactor) -> ReportSuite:
     """Make the suite, which may stand beside others."""
-    return Suite(
-        name=redactor.text(one_line(f"hardgate {run.plan.title}: {_suite_scope(run)}")),
-        title=redactor.text(f"{headline(run)} {_opening(run)}"),
+    return ReportSuite(
+        name=redactor.redact_text(one_line(f"hardgate {run.plan.title}: {_suite_scope(run)}")),
+        title=redactor.redact_text(f"{format_headline(run)} {_format_opening(run)}"),
         id=run.id,
         timestamp=run.started_at,
-        properties={name: redactor.text(one_line(text)) for name, text in _properties(run)},
-        cases=tuple(_cases(run, lambda text: redactor.text(plain(text)))),
-        host=redactor.text(one_line(run.host.name)) if run.host else "",
+        properties={
+            name: redactor.redact_text(one_line(text)) for name, text in _run_properties(run)
+        },
+        cases=tuple(
+            _make_run_cases(run, lambda text: redactor.redact_text(strip_control_codes(text)))
+        ),
+        host=redactor.redact_text(one_line(run.host.name)) if run.host else "",
     )
 
 
-def _cases(run: Run, clean: Clean) -> Iterator[Case]:
+def _make_run_cases(run: Run, clean: Clean) -> Iterator[ReportCase]:
     red = False
     for verdict in run.verdicts:
         kind = kind_of_case(verdict.outcome, verdict.severity)
         red = red or kind in ("failure", "error")
-        yield _case(verdict, run, kind, clean)
-    if run.plan.partial or (run.exit_code is not ExitCode.HELD and not red):
-        yield _whole_run(run, clean)
+        yield _make_verdict_case(verdict, run, kind, clean)
+    if run.plan.is_partial or (run.exit_code is not ExitCode.HELD and not red):
+        yield _make_whole_run_case(run, clean)
 
 
 def kind_of_case(outcome: Outcome, severity: Severity) -> str:
@@ -65,53 +75,53 @@ def kind_of_case(outcome: Outcome, severity: Severity) -> str:
             return "error"
 
 
-def _case(verdict: Verdict, run: Run, kind: str, clean: Clean) -> Case:
+def _make_verdict_case(verdict: Verdict, run: Run, kind: str, clean: Clean) -> ReportCase:
     execution = verdict.observation.execution
-    reason = one_line(clean(verdict.why))
+    reason = one_line(clean(verdict.best_reason))
     advisory = "Advisory, missed: " if kind == "skipped" else ""
-    return Case(
+    return ReportCase(
         name=clean(verdict.name),
-        classname=f"{run.plan.group}.{_group(verdict)}",
+        classname=f"{run.plan.group}.{_case_group(verdict)}",
         kind=kind,
         message=f"{advisory}{reason or 'It gave no reason.'}",
-        body=body(verdict, run, clean) if kind else "",
+        body=format_verdict_body(verdict, run, clean) if kind else "",
         stdout=clean(verdict.reason),
         seconds=execution.seconds if execution else None,
     )
 
 
-def _group(verdict: Verdict) -> str:
-    return "guard" if verdict.kind is Kind.GUARD else verdict.severity.value
+def _case_group(verdict: Verdict) -> str:
+    return "guard" if verdict.kind is VerdictKind.GUARD else verdict.severity.value
 
 
-def _whole_run(run: Run, clean: Clean) -> Case:
-    left_out = ", ".join(not_looked_at(run.plan))
+def _make_whole_run_case(run: Run, clean: Clean) -> ReportCase:
+    left_out = ", ".join(unselected_capabilities(run.plan))
     parts = (
-        headline(run),
+        format_headline(run),
         f"Not looked at, as asked: {left_out}" if left_out else "",
         f"What to do: {run.remedy}" if run.remedy else "",
         f"What was seen of it:\n{run.evidence}" if run.evidence else "",
     )
-    return Case(
-        name=WHOLE_RUN,
+    return ReportCase(
+        name=WHOLE_RUN_CASE,
         classname=f"{run.plan.group}.run",
         kind="error",
-        message=one_line(clean(headline(run))),
+        message=one_line(clean(format_headline(run))),
         body=clean("\n\n".join(part for part in parts if part)),
     )
 
 
-def _properties(run: Run) -> Iterator[tuple[str, str]]:
+def _run_properties(run: Run) -> Iterator[tuple[str, str]]:
     contract, tier, image, host = run.plan.contract, run.plan.tier, run.image, run.host
-    yield "headline", headline(run)
+    yield "headline", format_headline(run)
     yield "exit_code", str(int(run.exit_code))
     yield "contract.origin", contract.origin
     yield "contract.version", str(contract.version)
     yield "contract.sha256", contract.sha256
     yield "contract.capabilities", str(len(contract.capabilities))
     yield "guards", str(len(run.plan.guards))
-    yield "partial", str(run.plan.partial).lower()
-    yield "not_looked_at", " ".join(not_looked_at(run.plan))
+    yield "partial", str(run.plan.is_partial).lower()
+    yield "not_looked_at", " ".join(unselected_capabilities(run.plan))
     yield "image.reference", image.reference if image else "none"
     yield "image.digest", image.digest if image else "none"
     yield "image.source_commit", (image.source_commit if image else "") or "unknown"
@@ -130,11 +140,11 @@ def _properties(run: Run) -> Iterator[tuple[str, str]]:
         yield "problem", run.problem
 
 
-def _opening(run: Run) -> str:
-    return opening(run.plan, host=place(run.host), run_id=run.id)
+def _format_opening(run: Run) -> str:
+    return run_opening(run.plan, host=describe_host(run.host), run_id=run.id)
 
 
 def _suite_scope(run: Run) -> str:
     """Name the suite alike in every run under one contract, for those who draw trends."""
     contract = run.plan.contract
-    return f"contract {contract.origin} v{contract.version}, {scope(run.plan)}"
+    return f"contract {contract.origin} v{contract.version}, {describe_scope(run.plan)}"

@@ -12,13 +12,13 @@ from junit_xml import TestCase, TestSuite, to_xml_report_string
 
 from hardgate.errors import HardgateError
 
-KINDS = ("failure", "error", "skipped")
+CASE_KINDS = ("failure", "error", "skipped")
 Counts = tuple[int, int, int, int]
 """Cases, failures, errors, skipped."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class ReportCase:
     """One case. Its texts are clean already, and its message is one line."""
 
     name: str
@@ -47,7 +47,7 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Suite:
+class ReportSuite:
     """Cases that belong together: all of one report, or all of one host."""
 
     name: str
@@ -56,7 +56,7 @@ class Suite:
     id: str
     timestamp: str
     properties: dict[str, str]
-    cases: Sequence[Case]
+    cases: Sequence[ReportCase]
     host: str = ""
     """The machine that it is about, by its name in the inventory."""
 
@@ -76,20 +76,20 @@ class Suite:
         )
 
 
-def write_suites(suites: Sequence[Suite], *, title: str) -> bytes:
+def write_suites(suites: Sequence[ReportSuite], *, title: str) -> bytes:
     """Write a report, and read it again: what it counts must be what was judged.
 
     `title` is the outcome, for the file's first line.
     """
     written = [suite.to_junit() for suite in suites]
     root = ET.fromstring(to_xml_report_string(written, prettyprint=False))  # noqa: S314 - ours
-    _mend(root, name=title)
-    content = _to_bytes(root)
-    _verify(content, [_count(case.kind for case in suite.cases) for suite in suites])
+    _repair_xml(root, name=title)
+    content = _encode_xml(root)
+    _verify_counts(content, [_count_kinds(case.kind for case in suite.cases) for suite in suites])
     return content
 
 
-def _mend(root: ET.Element, *, name: str) -> None:
+def _repair_xml(root: ET.Element, *, name: str) -> None:
     """Take out what the schema forbids; put the outcome first."""
     for element in root.iter():
         element.attrib.pop("disabled", None)
@@ -100,20 +100,20 @@ def _mend(root: ET.Element, *, name: str) -> None:
     root.attrib.update({"name": name, **rest})
 
 
-def _to_bytes(root: ET.Element) -> bytes:
+def _encode_xml(root: ET.Element) -> bytes:
     """Keep the outcome on the file's first line: there is no line end after the declaration."""
     ET.indent(root)
     text = ET.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>{text}\n'.encode()
 
 
-def _verify(content: bytes, judged: Sequence[Counts]) -> None:
+def _verify_counts(content: bytes, judged: Sequence[Counts]) -> None:
     root = ET.fromstring(content)  # noqa: S314 - our own words
-    told, declared = [], []
+    shown, declared = [], []
     for suite in root.iter("testsuite"):
-        told.append(
-            _count(
-                next((child.tag for child in case if child.tag in KINDS), "")
+        shown.append(
+            _count_kinds(
+                next((child.tag for child in case if child.tag in CASE_KINDS), "")
                 for case in suite.iter("testcase")
             )
         )
@@ -123,15 +123,15 @@ def _verify(content: bytes, judged: Sequence[Counts]) -> None:
     # Some readers look at the sums alone.
     whole = tuple(int(root.get(name, -1)) for name in ("tests", "failures", "errors"))
     sums = tuple(sum(counts[at] for counts in judged) for at in range(len(whole)))
-    if not told == declared == list(judged) or whole != sums:
+    if not shown == declared == list(judged) or whole != sums:
         raise HardgateError(
-            f"The JUnit report would count {declared} and show {told} cases, failures, errors "
+            f"The JUnit report would count {declared} and show {shown} cases, failures, errors "
             f"and skipped, where {list(judged)} were judged.",
             "This is an error in hardgate; the JSON beside it tells the truth. Please report it.",
         )
 
 
-def _count(kinds: Iterator[str]) -> Counts:
+def _count_kinds(kinds: Iterator[str]) -> Counts:
     listed = list(kinds)
-    failures, errors, skipped = (listed.count(kind) for kind in KINDS)
+    failures, errors, skipped = (listed.count(kind) for kind in CASE_KINDS)
     return len(listed), failures, errors, skipped

@@ -6,10 +6,10 @@ from typing import TextIO
 from hardgate.redaction import Redactor
 from hardgate.secret_patterns import LONGEST_KEY, find_open_key
 
-PATIENCE = 2 * LONGEST_KEY
+HOLD_BACK_CHARS = 2 * LONGEST_KEY
 """Characters that are held back at most: more than any secret, less than anybody's memory."""
 
-REACH = 4096
+NAME_REACH_CHARS = 4096
 """Characters that a name and its secret stand within, where one line never ends."""
 
 
@@ -32,9 +32,9 @@ class RedactingStream:
         """Take any piece of the log; bytes are decoded as UTF-8, with replacement."""
         self._held += self._decoder.decode(chunk) if isinstance(chunk, bytes) else chunk
         if len(self._held) >= self._look_again_at and "\n" in self._held:
-            self._let_go(self._settled())
-        if len(self._held) > PATIENCE:
-            self._let_go(self._overdue())
+            self._write_redacted(self._find_settled_end())
+        if len(self._held) > HOLD_BACK_CHARS:
+            self._write_redacted(self._find_break())
         return len(chunk)
 
     def flush(self) -> None:
@@ -47,7 +47,7 @@ class RedactingStream:
             return
         try:
             self._held += self._decoder.decode(b"", final=True)
-            self._let_go(len(self._held))
+            self._write_redacted(len(self._held))
         finally:
             self._sink.close()
 
@@ -59,32 +59,34 @@ class RedactingStream:
         """Close it, whatever happened."""
         self.close()
 
-    def _let_go(self, end: int) -> None:
-        self._sink.write(self.redactor.text(self._held[:end]))
+    def _write_redacted(self, end: int) -> None:
+        self._sink.write(self.redactor.redact_text(self._held[:end]))
         self._held = self._held[end:]
         # Twice as long each time, or a key without end would be read anew with each line of it.
         self._look_again_at = 0 if end else 2 * len(self._held)
 
-    def _settled(self) -> int:
+    def _find_settled_end(self) -> int:
         """Say up to where nothing that comes can change what is a secret; a line's start."""
         held = self._held
-        end = _line_start(held, min(self.redactor.pending(held), find_open_key(held)))
-        while (start := _line_start(held, self._cuts(end))) < end:
+        end = _find_line_start(
+            held, min(self.redactor.find_pending_start(held), find_open_key(held))
+        )
+        while (start := _find_line_start(held, self._move_before_secret(end))) < end:
             end = start
         return end
 
-    def _overdue(self) -> int:
+    def _find_break(self) -> int:
         """Say where to break what has no end: away from its own end, and from every secret."""
-        kept = min(len(self._held) - REACH, self.redactor.pending(self._held))
-        return self._cuts(kept) or len(self._held)
+        kept = min(len(self._held) - NAME_REACH_CHARS, self.redactor.find_pending_start(self._held))
+        return self._move_before_secret(kept) or len(self._held)
 
-    def _cuts(self, position: int) -> int:
+    def _move_before_secret(self, position: int) -> int:
         """Say where the secret that `position` is inside of begins; `position` itself if none."""
-        for start, stop in self.redactor.spans(self._held):
+        for start, stop in self.redactor.find_spans(self._held):
             if start < position < stop:
                 return start
         return position
 
 
-def _line_start(text: str, position: int) -> int:
+def _find_line_start(text: str, position: int) -> int:
     return text.rfind("\n", 0, position) + 1

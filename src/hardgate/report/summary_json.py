@@ -10,55 +10,57 @@ from pathlib import Path
 from typing import Any
 
 from hardgate import __version__
-from hardgate.diagnosis.root_cause import Cause, root_causes
+from hardgate.diagnosis.root_cause import RootCause, group_root_causes
 from hardgate.model.run import Host, Image, Run
 from hardgate.model.tier import Tier
 from hardgate.model.verdict import Reason, Verdict
 from hardgate.redaction import Redactor
 from hardgate.report.atomic_write import replace_file
-from hardgate.report.headline import colour_word, headline, not_looked_at
+from hardgate.report.headline import exit_code_word, format_headline, unselected_capabilities
 
-SCHEMA_VERSION = 1
-SCHEMA = Path(__file__).with_name("summary.schema.json")
+SUMMARY_SCHEMA_VERSION = 1
+SUMMARY_SCHEMA_FILE = Path(__file__).with_name("summary.schema.json")
 
 
 def write_summary(run: Run, path: Path, redactor: Redactor) -> None:
     """Write the summary to `path`, whole or not at all."""
-    text = json.dumps(redactor.value(summary(run)), indent=2, ensure_ascii=False, default=str)
+    text = json.dumps(
+        redactor.redact_value(summarize_run(run)), indent=2, ensure_ascii=False, default=str
+    )
     replace_file(path, (text + "\n").encode("utf-8", "replace"))
 
 
-def summary(run: Run) -> dict[str, Any]:
+def summarize_run(run: Run) -> dict[str, Any]:
     """Tell the run as JSON values, the outcome first. Secrets are still in it."""
     return {
-        "headline": headline(run),
-        "outcome": colour_word(run.exit_code).lower(),
+        "headline": format_headline(run),
+        "outcome": exit_code_word(run.exit_code).lower(),
         "exit_code": int(run.exit_code),
-        "contract": _contract(run),
-        "partial": run.plan.partial,
-        "not_looked_at": list(not_looked_at(run.plan)),
+        "contract": _contract_json(run),
+        "partial": run.plan.is_partial,
+        "not_looked_at": list(unselected_capabilities(run.plan)),
         "problem": run.problem,
         "remedy": run.remedy,
         "evidence": run.evidence,
-        "causes": [_cause(cause) for cause in root_causes(run.verdicts)],
+        "causes": [_cause_json(cause) for cause in group_root_causes(run.verdicts)],
         "notices": list(run.notices),
         "adaptations": list(run.host.adaptations) if run.host else [],
-        "image": _image(run.image),
+        "image": _image_json(run.image),
         "subject": run.plan.contract.subject.value,
-        "tier": _tier(run.plan.tier),
-        "host": _host(run.host),
+        "tier": _tier_json(run.plan.tier),
+        "host": _host_json(run.host),
         "id": run.id,
         "started_at": run.started_at,
         "seconds": round(run.seconds, 3),
         "steps": {name: round(seconds, 3) for name, seconds in run.steps.items()},
         "kept": list(run.kept),
-        "verdicts": [_verdict(verdict, run) for verdict in run.verdicts],
+        "verdicts": [_verdict_json(verdict, run) for verdict in run.verdicts],
         "hardgate": __version__,
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": SUMMARY_SCHEMA_VERSION,
     }
 
 
-def _contract(run: Run) -> dict[str, Any]:
+def _contract_json(run: Run) -> dict[str, Any]:
     contract = run.plan.contract
     return {
         "origin": contract.origin,
@@ -69,7 +71,7 @@ def _contract(run: Run) -> dict[str, Any]:
     }
 
 
-def _image(image: Image | None) -> dict[str, str] | None:
+def _image_json(image: Image | None) -> dict[str, str] | None:
     if image is None:
         return None
     return {
@@ -79,11 +81,11 @@ def _image(image: Image | None) -> dict[str, str] | None:
     }
 
 
-def _tier(tier: Tier | None) -> dict[str, Any] | None:
+def _tier_json(tier: Tier | None) -> dict[str, Any] | None:
     return {"number": tier.number, "name": tier.name} if tier else None
 
 
-def _host(host: Host | None) -> dict[str, str] | None:
+def _host_json(host: Host | None) -> dict[str, str] | None:
     if host is None:
         return None
     return {
@@ -94,7 +96,7 @@ def _host(host: Host | None) -> dict[str, str] | None:
     }
 
 
-def _cause(cause: Cause) -> dict[str, Any]:
+def _cause_json(cause: RootCause) -> dict[str, Any]:
     return {
         "sentence": cause.sentence,
         "remedy": cause.remedy,
@@ -105,7 +107,7 @@ def _cause(cause: Cause) -> dict[str, Any]:
     }
 
 
-def _verdict(verdict: Verdict, run: Run) -> dict[str, Any]:
+def _verdict_json(verdict: Verdict, run: Run) -> dict[str, Any]:
     execution = verdict.observation.execution
     return {
         "name": verdict.name,
@@ -114,7 +116,7 @@ def _verdict(verdict: Verdict, run: Run) -> dict[str, Any]:
         "outcome": verdict.outcome.value,
         "reason": verdict.reason,
         "hint": verdict.hint,
-        **_promise(verdict.name, run),
+        **_promise_json(verdict.name, run),
         "seconds": round(execution.seconds, 3) if execution else None,
         "exit_status": execution.exit_status if execution else None,
         "timed_out": bool(execution and execution.timed_out),
@@ -122,11 +124,11 @@ def _verdict(verdict: Verdict, run: Run) -> dict[str, Any]:
         "stderr": execution.stderr if execution else "",
         "truncated": bool(execution and execution.truncated),
         "facts": dict(verdict.observation.facts),
-        "diagnosis": _diagnosis(verdict),
+        "diagnosis": _diagnosis_json(verdict),
     }
 
 
-def _promise(name: str, run: Run) -> dict[str, str]:
+def _promise_json(name: str, run: Run) -> dict[str, str]:
     for capability in run.plan.capabilities:
         if capability.name == name:
             return {"description": capability.description, "source": capability.source}
@@ -134,26 +136,26 @@ def _promise(name: str, run: Run) -> dict[str, str]:
     return {"description": guards.get(name, ""), "source": ""}
 
 
-def _diagnosis(verdict: Verdict) -> dict[str, Any] | None:
-    diagnosis, seen = verdict.diagnosis, verdict.observation
+def _diagnosis_json(verdict: Verdict) -> dict[str, Any] | None:
+    diagnosis, observation = verdict.diagnosis, verdict.observation
     if diagnosis is None:
         return None
     return {
-        "reason": _reason(diagnosis.reason),
+        "reason": _reason_json(diagnosis.reason),
         "looked_twice": diagnosis.looked_twice,
         "trace": diagnosis.trace,
         "exit_status": diagnosis.exit_status,
         "flaky": diagnosis.flaky,
         "note": diagnosis.note,
-        "discarded": [asdict(one) for one in seen.discarded],
-        "commands": [asdict(one) for one in seen.commands],
-        "failures": [asdict(one) for one in seen.failures],
-        "exchanges": [asdict(one) for one in seen.exchanges],
-        "surroundings": dict(seen.surroundings),
+        "discarded": [asdict(entry) for entry in observation.discarded],
+        "commands": [asdict(one) for one in observation.commands],
+        "failures": [asdict(one) for one in observation.failures],
+        "exchanges": [asdict(one) for one in observation.exchanges],
+        "surroundings": dict(observation.surroundings),
     }
 
 
-def _reason(reason: Reason | None) -> dict[str, Any] | None:
+def _reason_json(reason: Reason | None) -> dict[str, Any] | None:
     if reason is None:
         return None
     return {

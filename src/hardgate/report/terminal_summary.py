@@ -5,25 +5,37 @@ from enum import Enum
 from itertools import groupby
 from pathlib import Path
 
-from hardgate.diagnosis.root_cause import Cause
+from hardgate.diagnosis.root_cause import RootCause
 from hardgate.errors import ExitCode
 from hardgate.model.contract import Severity
 from hardgate.model.run import Run
-from hardgate.model.verdict import Kind, Outcome, Verdict
-from hardgate.report.details import Clean, causes_of, ending, quoted, sections
-from hardgate.report.headline import colour_word, count, headline, names, not_looked_at
-from hardgate.text.plain import duration, one_line, tail
+from hardgate.model.verdict import Outcome, Verdict, VerdictKind
+from hardgate.report.details import (
+    Clean,
+    describe_ending,
+    find_run_causes,
+    join_quotes,
+    list_sections,
+)
+from hardgate.report.headline import (
+    exit_code_word,
+    format_count,
+    format_headline,
+    join_verdict_names,
+    unselected_capabilities,
+)
+from hardgate.text.plain import format_duration, keep_tail, one_line
 
-EXCERPT = 8
+EXCERPT_LINES = 8
 """Lines of each stream under a miss; all of them with `-v`."""
 
-QUOTES = 4
+MAX_QUOTE_LINES = 4
 """Lines of evidence under a cause."""
 
-LOG_EXCERPT = 20
+LOG_EXCERPT_LINES = 20
 """Lines of evidence of a problem of the whole run."""
 
-EVERYTHING = 1_000_000
+UNLIMITED = 1_000_000
 
 
 class Tone(Enum):
@@ -36,19 +48,21 @@ class Tone(Enum):
     FAINT = "faint"
 
 
-Line = tuple[Tone, str]
+StyledLine = tuple[Tone, str]
 
 
-def closing(
+def format_run_summary(
     run: Run, clean: Clean, *, marks: Callable[[Verdict], str], verbosity: int, reports: Path | None
-) -> Iterator[Line]:
+) -> Iterator[StyledLine]:
     """Yield the block; with `verbosity` below 0 only what broke and the last line."""
     if verbosity >= 0:
-        yield from _circumstances(run, clean)
-    yield from _problem(run, clean)
-    yield from _causes(run, clean, marks, lines=EVERYTHING if verbosity > 0 else EXCERPT)
-    yield from _untold(run, clean, marks)
-    if left_out := not_looked_at(run.plan):
+        yield from _format_circumstances(run, clean)
+    yield from _format_problem(run, clean)
+    yield from _format_causes(
+        run, clean, marks, lines=UNLIMITED if verbosity > 0 else EXCERPT_LINES
+    )
+    yield from _format_errors(run, clean, marks)
+    if left_out := unselected_capabilities(run.plan):
         yield Tone.UNSURE, clean(f"Not looked at, as asked: {', '.join(left_out)}")
     for notice in run.notices:
         yield Tone.UNSURE, f"Notice: {one_line(clean(notice))}"
@@ -56,93 +70,100 @@ def closing(
         yield Tone.PLAIN, f"Kept: {one_line(clean(line))}"
     if reports and verbosity >= 0:
         yield Tone.PLAIN, f"Reports: {reports}"
-    yield tone_of(run), clean(headline(run))
+    yield tone_of_run(run), clean(format_headline(run))
 
 
-def tone_of(run: Run) -> Tone:
+def tone_of_run(run: Run) -> Tone:
     """Say how the headline is meant."""
-    return tone_of_code(run.exit_code)
+    return tone_of_exit_code(run.exit_code)
 
 
-def tone_of_code(code: ExitCode) -> Tone:
+def tone_of_exit_code(code: ExitCode) -> Tone:
     """Say how a line is meant that tells of an exit code."""
-    return {"GREEN": Tone.GOOD, "RED": Tone.BAD}.get(colour_word(code), Tone.UNSURE)
+    return {"GREEN": Tone.GOOD, "RED": Tone.BAD}.get(exit_code_word(code), Tone.UNSURE)
 
 
-def gutter(text: str, lines: int) -> Iterator[Line]:
+def quote_output(text: str, lines: int) -> Iterator[StyledLine]:
     """Quote what an image wrote; no line of it can pass for ours, or for a CI's command."""
-    for line in tail(text, lines, characters=EVERYTHING).split("\n"):
+    for line in keep_tail(text, lines, characters=UNLIMITED).split("\n"):
         yield Tone.FAINT, f"    | {line}"
 
 
-def _problem(run: Run, clean: Clean) -> Iterator[Line]:
+def _format_problem(run: Run, clean: Clean) -> Iterator[StyledLine]:
     if not run.problem:
         return
     yield Tone.BAD, f"Problem: {one_line(clean(run.problem))}"
     if run.evidence:
-        yield from gutter(clean(run.evidence), LOG_EXCERPT)
+        yield from quote_output(clean(run.evidence), LOG_EXCERPT_LINES)
     if run.remedy:
         yield Tone.PLAIN, f"  to do: {one_line(clean(run.remedy))}"
 
 
-def _causes(run: Run, clean: Clean, marks: Callable[[Verdict], str], lines: int) -> Iterator[Line]:
+def _format_causes(
+    run: Run, clean: Clean, marks: Callable[[Verdict], str], lines: int
+) -> Iterator[StyledLine]:
     """Tell why, once for all that it breaks; then what was seen of what nobody can explain."""
-    causes = causes_of(run)
+    causes = find_run_causes(run)
     misses = sum(len(cause.verdicts) for cause in causes)
     if misses > len(causes):
-        yield Tone.PLAIN, f"{count(len(causes), 'cause')} of {misses} misses:"
+        yield Tone.PLAIN, f"{format_count(len(causes), 'cause')} of {misses} misses:"
     for cause in causes:
-        yield from _cause(cause, clean, marks(cause.verdicts[0]))
+        yield from _format_cause(cause, clean, marks(cause.verdicts[0]))
         for verdict in cause.verdicts:
-            yield from _evidence(verdict, clean, lines, alone=len(cause.verdicts) == 1)
+            yield from _format_evidence(verdict, clean, lines, alone=len(cause.verdicts) == 1)
 
 
-def _cause(cause: Cause, clean: Clean, mark: str) -> Iterator[Line]:
+def _format_cause(cause: RootCause, clean: Clean, mark: str) -> Iterator[StyledLine]:
     tone = Tone.UNSURE if cause.severity is Severity.ADVISORY else Tone.BAD
-    how = ending(cause.verdicts[0]) if len(cause.verdicts) == 1 else ""
-    yield tone, f"{mark} {', '.join(map(title, cause.verdicts))}" + (f"  {how}" if how else "")
+    how = describe_ending(cause.verdicts[0]) if len(cause.verdicts) == 1 else ""
+    yield (
+        tone,
+        f"{mark} {', '.join(map(verdict_title, cause.verdicts))}" + (f"  {how}" if how else ""),
+    )
     yield Tone.PLAIN, f"    why:   {one_line(clean(cause.sentence)) or 'It gave no reason.'}"
     if cause.remedy:
         yield Tone.PLAIN, f"    to do: {one_line(clean(cause.remedy))}"
     if cause.reason and not cause.reason.general:
         yield Tone.FAINT, "    seen:"
-        for line in quoted(cause.reason.quotes, clean).split("\n")[:QUOTES]:
+        for line in join_quotes(cause.reason.quotes, clean).split("\n")[:MAX_QUOTE_LINES]:
             yield Tone.FAINT, f"    | {line}"
 
 
-def _evidence(verdict: Verdict, clean: Clean, lines: int, *, alone: bool) -> Iterator[Line]:
+def _format_evidence(
+    verdict: Verdict, clean: Clean, lines: int, *, alone: bool
+) -> Iterator[StyledLine]:
     """Show what was seen of a miss: all of it with `-v`, else where its cause is not known."""
     diagnosis = verdict.diagnosis
     reason = diagnosis.reason if diagnosis else None
-    if reason and not reason.general and lines != EVERYTHING:
+    if reason and not reason.general and lines != UNLIMITED:
         return
     if not alone:
-        yield Tone.FAINT, f"    {verdict.name}  {ending(verdict)}"
-    for name, text in sections(verdict, clean):
-        if one_line(text) == one_line(clean(verdict.why)):
+        yield Tone.FAINT, f"    {verdict.name}  {describe_ending(verdict)}"
+    for name, text in list_sections(verdict, clean):
+        if one_line(text) == one_line(clean(verdict.best_reason)):
             continue
         yield Tone.FAINT, f"    {name}:"
-        yield from gutter(text, lines)
+        yield from quote_output(text, lines)
     if diagnosis and diagnosis.note:
         yield Tone.FAINT, f"    note:  {one_line(clean(diagnosis.note))}"
 
 
-def title(verdict: Verdict) -> str:
+def verdict_title(verdict: Verdict) -> str:
     """Name a verdict with what it is, where it is not a hard capability."""
-    if verdict.kind is Kind.GUARD:
+    if verdict.kind is VerdictKind.GUARD:
         return f"{verdict.name} (guard)"
     return verdict.name + (" (advisory)" if verdict.severity is Severity.ADVISORY else "")
 
 
-def _untold(run: Run, clean: Clean, marks: Callable[[Verdict], str]) -> Iterator[Line]:
+def _format_errors(run: Run, clean: Clean, marks: Callable[[Verdict], str]) -> Iterator[StyledLine]:
     """Tell those together that nobody could tell of for one and the same reason."""
-    untold = [verdict for verdict in run.verdicts if verdict.outcome is Outcome.ERROR]
+    errors = [verdict for verdict in run.verdicts if verdict.outcome is Outcome.ERROR]
     for reason, group in groupby(
-        sorted(untold, key=lambda one: one.reason), lambda one: one.reason
+        sorted(errors, key=lambda one: one.reason), lambda verdict: verdict.reason
     ):
         verdicts = list(group)
-        who = title(verdicts[0]) if len(verdicts) == 1 else names(verdicts)
-        number = f"{count(len(verdicts), 'verdict')} unknown: " if len(verdicts) > 1 else ""
+        who = verdict_title(verdicts[0]) if len(verdicts) == 1 else join_verdict_names(verdicts)
+        number = f"{format_count(len(verdicts), 'verdict')} unknown: " if len(verdicts) > 1 else ""
         yield Tone.UNSURE, f"{marks(verdicts[0])} {number}{who}"
         if reason not in run.problem:
             yield Tone.PLAIN, f"    why:   {one_line(clean(reason))}"
@@ -150,7 +171,7 @@ def _untold(run: Run, clean: Clean, marks: Callable[[Verdict], str]) -> Iterator
             yield Tone.PLAIN, f"    to do: {one_line(clean(verdicts[0].hint))}"
 
 
-def _circumstances(run: Run, clean: Clean) -> Iterator[Line]:
+def _format_circumstances(run: Run, clean: Clean) -> Iterator[StyledLine]:
     for adaptation in run.host.adaptations if run.host else ():
         yield Tone.PLAIN, f"Adapted: {one_line(clean(adaptation))}"
     if run.image:
@@ -158,8 +179,8 @@ def _circumstances(run: Run, clean: Clean) -> Iterator[Line]:
         yield Tone.FAINT, clean(f"Image: {run.image.reference} {run.image.digest}{commit}")
     if run.host:
         host = run.host
-        told = {"engine": host.engine, "kernel": host.kernel}
-        seen = [f"{what} {word}" for what, word in told.items() if word]
-        yield Tone.FAINT, f"Host: {', '.join([host.name or host.kind, *seen])}"
-    steps = ", ".join(f"{name} {duration(seconds)}" for name, seconds in run.steps.items())
-    yield Tone.FAINT, f"Time: {duration(run.seconds)}" + (f" ({steps})" if steps else "")
+        versions = {"engine": host.engine, "kernel": host.kernel}
+        details = [f"{part} {version}" for part, version in versions.items() if version]
+        yield Tone.FAINT, f"Host: {', '.join([host.name or host.kind, *details])}"
+    steps = ", ".join(f"{name} {format_duration(seconds)}" for name, seconds in run.steps.items())
+    yield Tone.FAINT, f"Time: {format_duration(run.seconds)}" + (f" ({steps})" if steps else "")

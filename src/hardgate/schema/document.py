@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import yaml
 
 from hardgate.errors import ContractError
-from hardgate.text.printable import shown
+from hardgate.text.printable import make_printable
 
-MAX_BYTES = 256 * 1024
+MAX_DOCUMENT_BYTES = 256 * 1024
 MAX_DEPTH = 20
 MAX_VALUES = 20_000
 """Far above what 256 KiB of sensible text hold; PyYAML needs seconds for what lies beyond."""
@@ -38,7 +38,7 @@ class Refusal(Exception):  # noqa: N818 - it becomes a ContractError once the fi
 
 
 @contextmanager
-def naming(title: str) -> Iterator[None]:
+def translate_refusals(title: str) -> Iterator[None]:
     """Turn a Refusal inside into a ContractError that names the file."""
     try:
         yield
@@ -72,7 +72,7 @@ class Table:
     line: int
     entries: tuple[tuple[Scalar, "Node"], ...]
 
-    def get(self, name: str) -> "Node | None":
+    def get_value(self, name: str) -> "Node | None":
         """Find a value by its key."""
         return next((value for key, value in self.entries if key.text == name), None)
 
@@ -85,20 +85,25 @@ class Document:
     """The one document of a file."""
 
     root: Node
-    marked: bool
+    has_byte_order_mark: bool
     """It began with a byte order mark, which is no part of it."""
 
 
 def read_document(data: bytes) -> Document:
     """Read a file's bytes; raises Refusal."""
-    text = _decode(data)
-    marked = text.startswith(BYTE_ORDER_MARK)
-    return Document(root=_build(_compose(text.removeprefix(BYTE_ORDER_MARK))), marked=marked)
+    text = _decode_text(data)
+    has_byte_order_mark = text.startswith(BYTE_ORDER_MARK)
+    return Document(
+        root=_build_node(_compose_yaml(text.removeprefix(BYTE_ORDER_MARK))),
+        has_byte_order_mark=has_byte_order_mark,
+    )
 
 
-def _decode(data: bytes) -> str:
-    if len(data) > MAX_BYTES:
-        raise Refusal(1, f"it is larger than {MAX_BYTES // 1024} KiB", "Split it, or shorten it.")
+def _decode_text(data: bytes) -> str:
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise Refusal(
+            1, f"it is larger than {MAX_DOCUMENT_BYTES // 1024} KiB", "Split it, or shorten it."
+        )
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -112,7 +117,7 @@ def _decode(data: bytes) -> str:
     return text
 
 
-def _compose(text: str) -> yaml.Node:
+def _compose_yaml(text: str) -> yaml.Node:
     try:
         composer = _Composer(text)
         composer.get_event()  # type: ignore[no-untyped-call]
@@ -121,7 +126,7 @@ def _compose(text: str) -> yaml.Node:
         if node is None:
             raise Refusal(1, "it holds nothing", "Is it the right file?")
         if not composer.check_event(yaml.StreamEndEvent):
-            line = _line(composer.peek_event())  # type: ignore[no-untyped-call]
+            line = _event_line(composer.peek_event())  # type: ignore[no-untyped-call]
             raise Refusal(line, "a second document begins here", "Keep one document in one file.")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -148,9 +153,13 @@ class _Composer(yaml.SafeLoader):
         self.depth += 1
         self.values += 1
         if self.depth > MAX_DEPTH:
-            raise Refusal(_line(event), f"it is nested deeper than {MAX_DEPTH}", "Flatten it.")
+            raise Refusal(
+                _event_line(event), f"it is nested deeper than {MAX_DEPTH}", "Flatten it."
+            )
         if self.values > MAX_VALUES:
-            raise Refusal(_line(event), f"it holds more than {MAX_VALUES} values", "Split it.")
+            raise Refusal(
+                _event_line(event), f"it holds more than {MAX_VALUES} values", "Split it."
+            )
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -160,47 +169,52 @@ def _refuse_reference(event: yaml.Event) -> None:
     anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
     if anchor:
         raise Refusal(
-            _line(event),
-            f"the anchor or alias '{shown(anchor)}' makes one text stand for another",
+            _event_line(event),
+            f"the anchor or alias '{make_printable(anchor)}' makes one text stand for another",
             "Write the text out; one that begins with '&' or '*' wants quotes.",
         )
     if tag:
         raise Refusal(
-            _line(event),
-            f"the tag '{shown(tag.replace(STANDARD_TAG, '!!'))}' changes what a value is",
+            _event_line(event),
+            f"the tag '{make_printable(tag.replace(STANDARD_TAG, '!!'))}' changes what a value is",
             "Leave it out; a text that begins with '!' wants quotes.",
         )
 
 
-def _line(event: yaml.Event) -> int:
+def _event_line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 1
 
 
-def _build(node: yaml.Node) -> Node:
+def _build_node(node: yaml.Node) -> Node:
     line = node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         return Table(line=line, entries=tuple(_build_entries(node)))
     if isinstance(node, yaml.SequenceNode):
-        return Listing(line=line, items=tuple(_build(item) for item in node.value))
-    return Scalar(line=line, text=_text(node.value, line), tag=node.tag.removeprefix(STANDARD_TAG))
+        return Listing(line=line, items=tuple(_build_node(item) for item in node.value))
+    return Scalar(
+        line=line, text=_decode_scalar(node.value, line), tag=node.tag.removeprefix(STANDARD_TAG)
+    )
 
 
 def _build_entries(node: yaml.MappingNode) -> Iterator[tuple[Scalar, Node]]:
-    seen: dict[str, int] = {}
+    key_lines: dict[str, int] = {}
     for key_node, value in node.value:
-        key = _build(key_node)
+        key = _build_node(key_node)
         if not isinstance(key, Scalar):
             raise Refusal(key.line, "a key is a list or a mapping", "Use a word as the key.")
         if key.tag == "merge":
             raise Refusal(key.line, "'<<' merges another mapping", "Write its fields out.")
-        if key.text in seen:
-            problem = f"the key '{shown(key.text)}' stands here again, after line {seen[key.text]}"
+        if key.text in key_lines:
+            problem = (
+                f"the key '{make_printable(key.text)}' stands here again, after "
+                f"line {key_lines[key.text]}"
+            )
             raise Refusal(key.line, problem, "Keep one of the two.")
-        seen[key.text] = key.line
-        yield key, _build(value)
+        key_lines[key.text] = key.line
+        yield key, _build_node(value)
 
 
-def _text(value: str, line: int) -> str:
+def _decode_scalar(value: str, line: int) -> str:
     if "\0" in value:
         problem = "an escape in here makes a NUL, which no program can be given"
         raise Refusal(line, problem, "Leave it out; a shell script has 'printf' to write one.")

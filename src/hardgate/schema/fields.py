@@ -7,8 +7,8 @@ from typing import Any
 from hardgate.schema.document import Node, Refusal, Scalar, Table
 from hardgate.schema.lists import read_listing
 from hardgate.schema.types import Shape
-from hardgate.text.printable import shown
-from hardgate.text.typo import guess
+from hardgate.text.printable import make_printable
+from hardgate.text.typo import suggest_choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Field:
     required: bool = True
     extra: bool = False
     """Our own, beyond the schema: a foreign field of that name is skipped, with a warning."""
-    skipped: Any = None
+    fallback: Any = None
     """The value of an extra field that cannot be read: the careful one."""
 
 
@@ -56,16 +56,16 @@ def read_table(node: Node, fields: Sequence[Field], *, subject: str) -> Reading:
     values: dict[str, Any] = {}
     remarks: list[Remark] = []
     for field in fields:
-        value = node.get(field.name)
+        value = node.get_value(field.name)
         if value is not None:
             values[field.name] = _read_field(field, value, subject, remarks)
         elif field.required:
-            raise _missing(field, node, fields, subject)
-    remarks += _unknown(node, fields, subject)
+            raise _describe_missing(field, node, fields, subject)
+    remarks += _warn_unknown_fields(node, fields, subject)
     return Reading(values=values, remarks=tuple(remarks))
 
 
-def read_strictly(node: Node, fields: Sequence[Field], *, subject: str) -> Reading:
+def read_table_strictly(node: Node, fields: Sequence[Field], *, subject: str) -> Reading:
     """Read a mapping of our own: a field that nobody knows is a setting that nobody gives."""
     reading = read_table(node, fields, subject=subject)
     for remark in reading.remarks:
@@ -82,37 +82,37 @@ def _read_field(field: Field, node: Node, subject: str, remarks: list[Remark]) -
         remedy = field.remedy or refusal.remedy
         if not field.extra:
             raise Refusal(refusal.line, problem, remedy) from None
-        taken = f"taken as '{field.skipped}'".lower() if field.skipped is not None else "skipped"
+        taken = f"taken as '{field.fallback}'".lower() if field.fallback is not None else "skipped"
         remarks.append(Remark(line=refusal.line, text=f"{problem}; it is {taken}. {remedy}"))
-        return field.skipped
+        return field.fallback
 
 
-def _missing(field: Field, table: Table, fields: Sequence[Field], subject: str) -> Refusal:
+def _describe_missing(field: Field, table: Table, fields: Sequence[Field], subject: str) -> Refusal:
     known = {known.name for known in fields}
     for key, _ in table.entries:
-        if key.text not in known and guess(key.text, [field.name]):
-            remedy = f"Did you mean it by '{shown(key.text)}' in line {key.line}?"
+        if key.text not in known and suggest_choice(key.text, [field.name]):
+            remedy = f"Did you mean it by '{make_printable(key.text)}' in line {key.line}?"
             return Refusal(table.line, f"{subject} has no '{field.name}'", remedy)
     remedy = field.absent or f"Add '{field.name}': {field.about}."
     return Refusal(table.line, f"{subject} has no '{field.name}'", remedy)
 
 
-def _unknown(table: Table, fields: Sequence[Field], subject: str) -> list[Remark]:
+def _warn_unknown_fields(table: Table, fields: Sequence[Field], subject: str) -> list[Remark]:
     known = {field.name for field in fields}
     absent = known - {key.text for key, _ in table.entries}
     return [
-        Remark(line=key.line, text=_unknown_sentence(key, absent, subject))
+        Remark(line=key.line, text=_describe_unknown(key, absent, subject))
         for key, _ in table.entries
         if key.text not in known
     ]
 
 
-def _unknown_sentence(key: Scalar, absent: Iterable[str], subject: str) -> str:
-    meant = guess(key.text, absent) or "It is skipped."
-    return f"{subject} has a field '{shown(key.text)}', which is not known here. {meant}"
+def _describe_unknown(key: Scalar, absent: Iterable[str], subject: str) -> str:
+    meant = suggest_choice(key.text, absent) or "It is skipped."
+    return f"{subject} has a field '{make_printable(key.text)}', which is not known here. {meant}"
 
 
-def table_schema(fields: Sequence[Field]) -> dict[str, Any]:
+def make_table_schema(fields: Sequence[Field]) -> dict[str, Any]:
     """Describe a mapping as JSON Schema; fields that nobody knows are allowed."""
     return {
         "type": "object",
@@ -126,19 +126,19 @@ def table_schema(fields: Sequence[Field]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tables:
+class TableList:
     """The shape of a list of mappings, each read by who asked for it."""
 
     fields: tuple[Field, ...]
-    wanted: str
+    noun: str
 
     def read(self, node: Node) -> tuple[Node, ...]:
         """Refuse an empty list."""
-        listing = read_listing(node, self.wanted)
+        listing = read_listing(node, self.noun)
         if not listing.items:
-            raise Refusal(node.line, "is empty", f"Write a list of {self.wanted}.")
+            raise Refusal(node.line, "is empty", f"Write a list of {self.noun}.")
         return listing.items
 
     def schema(self) -> dict[str, Any]:
         """Each with its own fields."""
-        return {"type": "array", "minItems": 1, "items": table_schema(self.fields)}
+        return {"type": "array", "minItems": 1, "items": make_table_schema(self.fields)}

@@ -6,21 +6,21 @@ from typing import Any
 from hardgate.schema.document import Listing, Node, Refusal, Scalar, Table
 from hardgate.schema.source import is_web_url
 from hardgate.schema.types import read_string
-from hardgate.text.printable import shown
-from hardgate.text.typo import guess
+from hardgate.text.printable import make_printable
+from hardgate.text.typo import suggest_choice
 
-MAX_URL = 2048
+MAX_URL_CHARS = 2048
 
 
-def read_listing(node: Node, wanted: str) -> Listing:
+def read_listing(node: Node, noun: str) -> Listing:
     """Take a list; `wanted` says of what."""
     if isinstance(node, Listing):
         return node
     what = "mapping" if isinstance(node, Table) else "single value"
     if isinstance(node, Scalar) and node.tag == "null":
-        raise Refusal(node.line, "is empty", f"Write a list of {wanted}.")
+        raise Refusal(node.line, "is empty", f"Write a list of {noun}.")
     raise Refusal(
-        node.line, f"is a {what}, not a list of {wanted}", "Begin each with '- ' on its own line."
+        node.line, f"is a {what}, not a list of {noun}", "Begin each with '- ' on its own line."
     )
 
 
@@ -30,7 +30,7 @@ class Urls:
 
     def read(self, node: Node) -> tuple[str, ...]:
         """Refuse what could not stand in a list that is separated by spaces."""
-        return tuple(_url(item) for item in read_listing(node, "URLs").items)
+        return tuple(_read_url(item) for item in read_listing(node, "URLs").items)
 
     def schema(self) -> dict[str, Any]:
         """As far as a pattern can say it."""
@@ -38,10 +38,10 @@ class Urls:
         return {"type": "array", "items": item}
 
 
-def _url(node: Node) -> str:
+def _read_url(node: Node) -> str:
     text = read_string(node, "a URL")
-    if not text.isprintable() or " " in text or len(text) > MAX_URL:
-        remedy = f"Use printable characters without white space, at most {MAX_URL}."
+    if not text.isprintable() or " " in text or len(text) > MAX_URL_CHARS:
+        remedy = f"Use printable characters without white space, at most {MAX_URL_CHARS}."
         raise Refusal(node.line, "holds a URL that cannot be used", remedy)
     if "@" in text.partition("://")[2].partition("/")[0]:
         raise Refusal(
@@ -52,31 +52,35 @@ def _url(node: Node) -> str:
     if not is_web_url(text):
         raise Refusal(
             node.line,
-            f"holds '{shown(text)}', which is no http or https URL",
+            f"holds '{make_printable(text)}', which is no http or https URL",
             "Write it out, such as 'https://example.org/'.",
         )
     return text
 
 
 @dataclass(frozen=True, kw_only=True)
-class Words:
+class Choices:
     """A list of words out of a few; it may be empty."""
 
     known: tuple[str, ...]
-    wanted: str
+    noun: str
 
     def read(self, node: Node) -> tuple[str, ...]:
         """Refuse a word that is not known, and one that comes twice; guess a typo."""
-        words: list[str] = []
-        for item in read_listing(node, self.wanted).items:
-            word = read_string(item)
-            if word not in self.known:
-                remedy = guess(word, self.known) or f"Use some of {', '.join(self.known)}."
-                raise Refusal(item.line, f"holds '{shown(word)}', which is not known", remedy)
-            if word in words:
-                raise Refusal(item.line, f"holds '{word}' twice", "Leave one of them out.")
-            words.append(word)
-        return tuple(words)
+        choices: list[str] = []
+        for item in read_listing(node, self.noun).items:
+            choice = read_string(item)
+            if choice not in self.known:
+                remedy = (
+                    suggest_choice(choice, self.known) or f"Use some of {', '.join(self.known)}."
+                )
+                raise Refusal(
+                    item.line, f"holds '{make_printable(choice)}', which is not known", remedy
+                )
+            if choice in choices:
+                raise Refusal(item.line, f"holds '{choice}' twice", "Leave one of them out.")
+            choices.append(choice)
+        return tuple(choices)
 
     def schema(self) -> dict[str, Any]:
         """Each once."""
@@ -90,7 +94,7 @@ class Paths:
     def read(self, node: Node) -> tuple[str, ...]:
         """Refuse a relative one."""
         return tuple(
-            _path(read_string(item), item.line) for item in read_listing(node, "paths").items
+            _check_path(read_string(item), item.line) for item in read_listing(node, "paths").items
         )
 
     def schema(self) -> dict[str, Any]:
@@ -104,23 +108,23 @@ class Pairs:
 
     def read(self, node: Node) -> tuple[tuple[str, str], ...]:
         """Split each at its only colon."""
-        return tuple(_pair(item) for item in read_listing(node, "pairs").items)
+        return tuple(_read_pair(item) for item in read_listing(node, "pairs").items)
 
     def schema(self) -> dict[str, Any]:
         """One colon each."""
         return {"type": "array", "items": {"type": "string", "pattern": "^/[^:]*:[^:]+$"}}
 
 
-def _pair(node: Node) -> tuple[str, str]:
+def _read_pair(node: Node) -> tuple[str, str]:
     first, colon, second = read_string(node).partition(":")
     if not colon or not second or ":" in second:
         raise Refusal(node.line, "holds no pair", "Write '/path:more', with one colon.")
-    return _path(first, node.line), second
+    return _check_path(first, node.line), second
 
 
-def _path(text: str, line: int) -> str:
+def _check_path(text: str, line: int) -> str:
     if not text.startswith("/"):
         raise Refusal(
-            line, f"holds '{shown(text)}', which is no absolute path", "Begin it with '/'."
+            line, f"holds '{make_printable(text)}', which is no absolute path", "Begin it with '/'."
         )
     return text

@@ -9,8 +9,8 @@ import requests
 import urllib3
 
 from hardgate.errors import ContractError
-from hardgate.schema.document import MAX_BYTES
-from hardgate.text.typo import guess
+from hardgate.schema.document import MAX_DOCUMENT_BYTES
+from hardgate.text.typo import suggest_choice
 
 FETCH_SECONDS = 30.0
 """For the whole answer, however slowly it drips."""
@@ -23,16 +23,16 @@ def read_origin(origin: str, *, noun: str, sha256: str | None = None) -> bytes:
 
     At most one byte more than `MAX_BYTES` is read: the reader of the document refuses that.
     """
-    title = f"{noun} '{plain_origin(origin)}'"
+    title = f"{noun} '{strip_credentials(origin)}'"
     pin = None if sha256 is None else read_pin(sha256)
     scheme = urlsplit(origin).scheme if "://" in origin else ""
     if not scheme:
         data = _read_file(Path(origin), title)
     else:
         _refuse_url(origin, title, pin)
-        data = _fetch(origin, title)
+        data = _fetch_url(origin, title)
     actual = hashlib.sha256(data).hexdigest()
-    if pin and pin != actual and len(data) <= MAX_BYTES:
+    if pin and pin != actual and len(data) <= MAX_DOCUMENT_BYTES:
         raise ContractError(
             f"{title} has the sha256 {actual}, and {pin} was asked for.",
             "See what changed in it; then pin the hash of what you have read.",
@@ -60,7 +60,7 @@ def is_web_url(text: str) -> bool:
         return False
 
 
-def plain_origin(origin: str) -> str:
+def strip_credentials(origin: str) -> str:
     """Leave out what may hold a secret: a URL's query and fragment, its user and password."""
     if "://" not in origin:
         return origin
@@ -78,9 +78,9 @@ def _read_file(path: Path, title: str) -> bytes:
                 f"{title} is no regular file.", "Write it to a file first, and name that."
             )
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(MAX_DOCUMENT_BYTES + 1)
     except FileNotFoundError:
-        meant = guess(path.name, _names(path.parent))
+        meant = suggest_choice(path.name, _list_folder(path.parent))
         raise ContractError(
             f"{title} does not exist.", meant or f"You are in '{Path.cwd()}'."
         ) from None
@@ -90,7 +90,7 @@ def _read_file(path: Path, title: str) -> bytes:
         ) from None
 
 
-def _names(folder: Path) -> list[str]:
+def _list_folder(folder: Path) -> list[str]:
     try:
         return [path.name for path in folder.iterdir()]
     except OSError:
@@ -111,32 +111,32 @@ def _refuse_url(url: str, title: str, pin: str | None) -> None:
         )
 
 
-def _fetch(url: str, title: str) -> bytes:
+def _fetch_url(url: str, title: str) -> bytes:
     """Fetch in a thread: a server that drips a byte now and then defeats a socket's timeout."""
-    answer: list[bytes | Exception] = []
-    thread = threading.Thread(target=_fetch_into, args=(url, answer), daemon=True)
+    outcome: list[bytes | Exception] = []
+    thread = threading.Thread(target=_fetch_in_thread, args=(url, outcome), daemon=True)
     thread.start()
     thread.join(FETCH_SECONDS)
-    if not answer:
+    if not outcome:
         problem = f"{title} did not come within {FETCH_SECONDS:.0f} s."
         raise ContractError(problem, "Fetch it to a file by hand.")
-    if isinstance(answer[0], Exception):
+    if isinstance(outcome[0], Exception):
         raise ContractError(
-            f"{title} could not be fetched ({type(answer[0]).__name__}).",
+            f"{title} could not be fetched ({type(outcome[0]).__name__}).",
             "Fetch it to a file by hand, and name that.",
-            evidence=str(answer[0]).replace(urlsplit(url).query or url, "…"),
+            evidence=str(outcome[0]).replace(urlsplit(url).query or url, "…"),
         )
-    return answer[0]
+    return outcome[0]
 
 
-def _fetch_into(url: str, answer: list[bytes | Exception]) -> None:
+def _fetch_in_thread(url: str, outcome: list[bytes | Exception]) -> None:
     try:
-        answer.append(_get(url))
+        outcome.append(_download_bounded(url))
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        answer.append(error)
+        outcome.append(error)
 
 
-def _get(url: str) -> bytes:
+def _download_bounded(url: str) -> bytes:
     """Follow redirects by hand: the library would read the body of each, whatever its size."""
     # No compression: what is read is what is bounded and hashed.
     headers = {"Accept-Encoding": "identity"}
@@ -146,6 +146,6 @@ def _get(url: str) -> bytes:
         ) as response:
             if not response.is_redirect:
                 response.raise_for_status()
-                return bytes(response.raw.read(MAX_BYTES + 1, decode_content=False))
+                return bytes(response.raw.read(MAX_DOCUMENT_BYTES + 1, decode_content=False))
             url = urljoin(url, response.headers["Location"])
     raise requests.TooManyRedirects(f"more than {MAX_REDIRECTS} redirects")

@@ -2,13 +2,13 @@
 
 import re
 
-_COMMANDS = re.compile(
+_ESCAPE_SEQUENCES = re.compile(
     r"\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)?"  # a title, a link
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # a colour, a move
     r"|\x1b[ -/]*[0-~]?"
 )
 _LINE_ENDS = re.compile(r"\r\n?|\x85|\u2028|\u2029")
-_FORBIDDEN = re.compile(
+_FORBIDDEN_CHARACTERS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
     "\u202a-\u202e\u2066-\u2069"  # these show a line in another order than it is written
     "\ufdd0-\ufdef\ufffe\uffff]"
@@ -16,18 +16,18 @@ _FORBIDDEN = re.compile(
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def plain(text: str) -> str:
+def strip_control_codes(text: str) -> str:
     """Keep what a person reads; a lone surrogate becomes the replacement character."""
-    text = _LINE_ENDS.sub("\n", _COMMANDS.sub("", text))
-    return _SURROGATES.sub("\ufffd", _FORBIDDEN.sub("", text))
+    text = _LINE_ENDS.sub("\n", _ESCAPE_SEQUENCES.sub("", text))
+    return _SURROGATES.sub("\ufffd", _FORBIDDEN_CHARACTERS.sub("", text))
 
 
 def one_line(text: str) -> str:
     """Fold all white space, so that nothing can pass for a line of the report's own."""
-    return " ".join(plain(text).split())
+    return " ".join(strip_control_codes(text).split())
 
 
-def tail(text: str, lines: int, *, characters: int = 16_384) -> str:
+def keep_tail(text: str, lines: int, *, characters: int = 16_384) -> str:
     """Keep the end, and say how much is missing."""
     kept = text.strip("\n")[-characters:].split("\n")[-lines:]
     end = "\n".join(kept)
@@ -35,7 +35,7 @@ def tail(text: str, lines: int, *, characters: int = 16_384) -> str:
     return f"[{missing} characters before this]\n{end}" if missing else end
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Say a time as a person would."""
     if seconds < 10:  # noqa: PLR2004 - hundredths tell something below, and nothing above
         return f"{seconds:.2f} s"

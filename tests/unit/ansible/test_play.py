@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.ansible.environment import environment_of
-from hardgate.ansible.play import failure_of, unsafe
+from hardgate.ansible.environment import build_ansible_environment
+from hardgate.ansible.play import make_task_error, mark_unsafe
 from hardgate.errors import PlaybookError
 
 
@@ -24,11 +24,11 @@ from hardgate.errors import PlaybookError
     ],
 )
 def test_every_text_is_marked_and_nothing_else(value: object, marked: object) -> None:
-    assert unsafe(value) == marked
+    assert mark_unsafe(value) == marked
 
 
 def test_a_failed_task_is_told_by_its_name_and_its_words() -> None:
-    error = failure_of(
+    error = make_task_error(
         {
             "task": "Install it",
             "task_action": "ansible.builtin.command",
@@ -41,14 +41,14 @@ def test_a_failed_task_is_told_by_its_name_and_its_words() -> None:
 
 @pytest.mark.parametrize("action", ["fail", "ansible.builtin.fail", "ansible.builtin.assert"])
 def test_a_message_written_for_the_reader_stands_alone(action: str) -> None:
-    error = failure_of(
+    error = make_task_error(
         {"task": "x", "task_action": action, "res": {"msg": "It is wrong.\nline 1\nline 2"}}
     )
     assert (error.problem, error.evidence) == ("It is wrong.", "line 1\nline 2")
 
 
 def test_of_a_loop_the_item_that_failed_is_told() -> None:
-    error = failure_of(
+    error = make_task_error(
         {
             "task": "Each",
             "task_action": "command",
@@ -70,7 +70,7 @@ def test_the_callers_own_ansible_settings_stay_outside(tmp_path: Path) -> None:
         "LANGUAGE": "de",
         "LC_ALL": "POSIX",
     }
-    environment = environment_of(caller, tmp_path, callback={})
+    environment = build_ansible_environment(caller, tmp_path, callback={})
     assert not {"ANSIBLE_STRATEGY", "AWX_LIB_DIRECTORY", "LANGUAGE"} & set(environment)
     assert environment["HOME"] == "/home/x"
     assert environment["LC_ALL"].endswith("UTF-8")
@@ -78,7 +78,7 @@ def test_the_callers_own_ansible_settings_stay_outside(tmp_path: Path) -> None:
 
 
 def test_the_programs_beside_the_interpreter_come_first(tmp_path: Path) -> None:
-    environment = environment_of({"PATH": "/usr/bin"}, tmp_path, callback={})
+    environment = build_ansible_environment({"PATH": "/usr/bin"}, tmp_path, callback={})
     folders = environment["PATH"].split(os.pathsep)
     assert folders[0] == str(Path(sys.executable).parent)
     assert folders[-1] == "/usr/bin"
@@ -90,4 +90,4 @@ def test_an_environment_without_ansible_is_refused(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
     with pytest.raises(PlaybookError, match="no 'ansible-playbook' beside"):
-        environment_of({"PATH": ""}, tmp_path, callback={})
+        build_ansible_environment({"PATH": ""}, tmp_path, callback={})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hardgate.ansible.task_result import ERROR, answer, take_step
+from hardgate.ansible.task_result import ERROR_KEY, answer_task, perform_step
 from hardgate.errors import HostError
 
 STEPS = {"make": lambda values: {"made": values["name"]}, "see": lambda _: {}}
@@ -11,7 +11,7 @@ CHANGING = frozenset({"make"})
 
 
 def take(**values: str) -> Mapping[str, Any]:
-    return answer(lambda: take_step(values, STEPS, changing=CHANGING))
+    return answer_task(lambda: perform_step(values, STEPS, changing=CHANGING))
 
 
 def test_a_step_says_what_it_gave_and_whether_it_changed_anything() -> None:
@@ -20,17 +20,17 @@ def test_a_step_says_what_it_gave_and_whether_it_changed_anything() -> None:
 
 
 def test_what_only_looks_changes_nothing() -> None:
-    assert answer(lambda: {"seen": 1}) == {"changed": False, "seen": 1}
+    assert answer_task(lambda: {"seen": 1}) == {"changed": False, "seen": 1}
 
 
 def test_an_error_keeps_its_remedy_and_its_evidence() -> None:
     def break_off() -> Mapping[str, Any]:
         raise HostError("It is gone.", "Make another.", evidence="exit 9")
 
-    told = answer(break_off)
+    told = answer_task(break_off)
     assert told["failed"] is True
     assert told["msg"] == "It is gone. Make another."
-    assert told[ERROR] == {
+    assert told[ERROR_KEY] == {
         "problem": "It is gone.",
         "remedy": "Make another.",
         "evidence": "exit 9",

@@ -20,7 +20,7 @@ import pytest
 from hardgate.model.contract import Capability, Subject, load_contract
 from hardgate.model.contract_fields import ProbeUser
 from hardgate.model.plan import make_host_plan
-from hardgate.remote.host_probes import probe_variables
+from hardgate.remote.host_probes import pick_probe_variables
 from hardgate.resources import CONTRACTS
 
 LOADED = {
@@ -68,7 +68,7 @@ def test_every_variable_that_a_contract_names_is_used(name: str) -> None:
     text = "".join(capability.probe for capability in contract.capabilities)
     assert all(variable in text for variable in contract.variables)
     given = dict.fromkeys(contract.variables, "")
-    assert list(probe_variables(make_host_plan(contract), given)) == list(contract.variables)
+    assert list(pick_probe_variables(make_host_plan(contract), given)) == list(contract.variables)
 
 
 def test_what_the_runners_user_promises_is_looked_at_as_that_user() -> None:

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from hardgate.diagnosis.analysis.failed_probe import Miss
+from hardgate.diagnosis.analysis.failed_probe import FailedProbe
 from hardgate.diagnosis.reason import find_reason
 from hardgate.model.observation import (
-    Discarded,
-    Exchange,
+    DiscardedOutput,
     Execution,
-    Failure,
+    FailedCall,
+    HttpExchange,
     Observation,
     TracedCommand,
 )
@@ -41,7 +41,7 @@ def miss(
     others: tuple[Observation, ...] = (),
     timed_out: bool = False,
     **surroundings: Any,
-) -> Miss:
+) -> FailedProbe:
     """A silent miss, looked at twice; commands and what they wrote by their command lines."""
     observation = Observation(
         name="x",
@@ -52,29 +52,31 @@ def miss(
             for line, ended in ran
         ),
         discarded=tuple(
-            Discarded(
+            DiscardedOutput(
                 program=line.split()[0] if line else "sh", command=line, fd=2, text=f"{text}\n"
             )
             for line, text in discarded
         ),
         failures=tuple(
-            Failure(program=program, call=call, target=target, errno=errno)
+            FailedCall(program=program, call=call, target=target, errno=errno)
             for program, call, target, errno in failures
         ),
         exchanges=tuple(
-            Exchange(program=program, request=request, answer=answer)
+            HttpExchange(program=program, request=request, answer=answer)
             for program, request, answer in exchanges
         ),
         surroundings=surroundings,
     )
-    return Miss(observation=observation, script=script, others={one.name: one for one in others})
+    return FailedProbe(
+        observation=observation, script=script, other_observations={one.name: one for one in others}
+    )
 
 
-def spoken(text: str, *, script: str = "", **surroundings: Any) -> Miss:
+def spoken(text: str, *, script: str = "", **surroundings: Any) -> FailedProbe:
     """A miss that says why."""
     execution = Execution(exit_status=1, stderr=text)
     observation = Observation(name="x", execution=execution, surroundings=surroundings)
-    return Miss(observation=observation, script=script)
+    return FailedProbe(observation=observation, script=script)
 
 
 def missing(program: str, line: str) -> dict[str, Any]:
@@ -107,7 +109,7 @@ LIST_PEERS = (
 )
 SOCKET = "/var/run/docker.sock"
 
-CASES: dict[str, tuple[Miss, str]] = {
+CASES: dict[str, tuple[FailedProbe, str]] = {
     "a folder that is not in the image": (
         miss(
             "+ touch /agent-home/.x\n",

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from hardgate.diagnosis.root_cause import root_causes
+from hardgate.diagnosis.root_cause import group_root_causes
 from hardgate.model.verdict import Diagnosis, Outcome, Reason, Verdict
-from hardgate.report.headline import headline
-from hardgate.report.summary_json import summary
+from hardgate.report.headline import format_headline
+from hardgate.report.summary_json import summarize_run
 from tests.unit import runs
 from tests.unit.report.test_console import tell
 
@@ -27,7 +27,7 @@ def missed(name: str, why: Reason | None) -> Verdict:
 
 
 def names(*verdicts: Verdict) -> list[list[str]]:
-    return [[one.name for one in cause.verdicts] for cause in root_causes(verdicts)]
+    return [[one.name for one in cause.verdicts] for cause in group_root_causes(verdicts)]
 
 
 def test_one_cause_of_one_subject_is_told_once() -> None:
@@ -55,7 +55,7 @@ def test_a_guard_and_a_capability_share_a_cause() -> None:
         diagnosis=Diagnosis(reason=reason("runtime_as_root", "uid 0"), looked_twice=False),
     )
     token = missed("token", reason("runtime_as_root", "uid 0", quotes=3))
-    (cause,) = root_causes([guard, token])
+    (cause,) = group_root_causes([guard, token])
     assert [one.name for one in cause.verdicts] == [guard.name, "token"]
     assert cause.reason is not None
     assert len(cause.reason.quotes) == 3
@@ -69,12 +69,12 @@ def test_what_costs_most_comes_first() -> None:
 
 
 def test_a_pass_and_an_error_have_no_cause() -> None:
-    assert root_causes([runs.passed("a"), runs.unknown("b", "nobody looked")]) == ()
+    assert group_root_causes([runs.passed("a"), runs.unknown("b", "nobody looked")]) == ()
 
 
 def test_the_remedy_of_the_contract_stands_in() -> None:
     silent = replace(missed("a", replace(reason("comparison"), remedy="")), hint="Read the hint.")
-    assert root_causes([silent])[0].remedy == "Read the hint."
+    assert group_root_causes([silent])[0].remedy == "Read the hint."
 
 
 def shared() -> tuple[Verdict, ...]:
@@ -97,12 +97,12 @@ def test_the_trace_is_shown_with_v() -> None:
 
 
 def test_the_last_line_counts_causes_first() -> None:
-    told = headline(runs.red(verdicts=shared()))
+    told = format_headline(runs.red(verdicts=shared()))
     assert told.startswith("HARDGATE RED: 1 cause: 3 of 10 capabilities did not hold: ")
 
 
 def test_the_summary_tells_causes_and_their_evidence() -> None:
-    told = summary(runs.red(verdicts=shared()))
+    told = summarize_run(runs.red(verdicts=shared()))
     assert [cause["verdicts"] for cause in told["causes"]] == [list(runs.NAMES[:3])]
     assert told["causes"][0]["quotes"] == ["path_owner /x 0"]
     assert told["verdicts"][0]["diagnosis"]["reason"]["cause"] == "path_owner"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hardgate.diagnosis.analysis.failed_probe import Miss
-from hardgate.diagnosis.reason import FINDERS, WHOLE, find_reason
+from hardgate.diagnosis.analysis.failed_probe import FailedProbe
+from hardgate.diagnosis.reason import PROBE_FINDERS, STEP_FINDERS, find_reason
 from hardgate.model.observation import Observation
 
 RECORDED: dict[str, Any] = json.loads(
@@ -23,11 +23,13 @@ CASES = [
 ]
 
 
-def miss(scenario: str, case: dict[str, Any]) -> Miss:
+def miss(scenario: str, case: dict[str, Any]) -> FailedProbe:
     facts = RECORDED[scenario]["facts"]
     others = {name: Observation(name=name, facts=seen) for name, seen in facts.items()}
-    return Miss(
-        observation=Observation.from_json(case["observation"]), script=case["script"], others=others
+    return FailedProbe(
+        observation=Observation.from_json(case["observation"]),
+        script=case["script"],
+        other_observations=others,
     )
 
 
@@ -41,10 +43,10 @@ def test_the_cause_is_found_on_evidence(scenario: str, case: dict[str, Any]) -> 
 @pytest.mark.parametrize(("scenario", "case"), CASES)
 def test_no_finder_stumbles_over_real_evidence(scenario: str, case: dict[str, Any]) -> None:
     seen = miss(scenario, case)
-    for look in WHOLE:
+    for look in PROBE_FINDERS:
         list(look(seen))
     for step in seen.steps:
-        for find in FINDERS:
+        for find in STEP_FINDERS:
             list(find(seen, step))
 
 
@@ -100,7 +102,9 @@ def named_without_facts(scenario: str, case: dict[str, Any]) -> str:
     """Name the cause that is found in what strace saw; empty for a general one."""
     del scenario  # Its guards saw nothing, either.
     bare = Observation.from_json({**case["observation"], "surroundings": {}})
-    reason = find_reason(Miss(observation=bare, script=case["script"], others={}))
+    reason = find_reason(
+        FailedProbe(observation=bare, script=case["script"], other_observations={})
+    )
     return "" if reason is None or reason.general else reason.cause
 
 

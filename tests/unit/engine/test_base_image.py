@@ -7,7 +7,7 @@ from typing import Self, cast
 import pytest
 
 from hardgate.engine import base_image
-from hardgate.engine.base_image import dockerfile, ensure_base, machine_authorities
+from hardgate.engine.base_image import ensure_base, read_machine_authorities, render_base_dockerfile
 from hardgate.engine.client import Engine
 
 CERTIFICATE = b"-----BEGIN CERTIFICATE-----\n"
@@ -19,7 +19,7 @@ class Cached:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def client(self) -> Self:
+    def open_client(self) -> Self:
         return self
 
     def inspect_image(self, name: str) -> dict[str, str]:
@@ -34,10 +34,10 @@ def tag_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str],
     def tag(content: str) -> str:
         if content:
             (tmp_path / "one.crt").write_bytes(CERTIFICATE + content.encode())
-        authorities = machine_authorities([tmp_path])
-        monkeypatch.setattr(base_image, "machine_authorities", lambda: authorities)
+        authorities = read_machine_authorities([tmp_path])
+        monkeypatch.setattr(base_image, "read_machine_authorities", lambda: authorities)
         engine = Cached()
-        given = ensure_base(cast("Engine", engine), say=print)
+        given = ensure_base(cast("Engine", engine), report_progress=print)
         assert engine.asked == [given]
         return given
 
@@ -47,7 +47,7 @@ def tag_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str],
 def test_a_machine_without_authorities_of_its_own_has_the_plain_tag(
     tag_with: Callable[[str], str], tmp_path: Path
 ) -> None:
-    assert machine_authorities([tmp_path / "nowhere"]) == {}
+    assert read_machine_authorities([tmp_path / "nowhere"]) == {}
     assert tag_with("") == "hardgate/base:trixie"
 
 
@@ -66,16 +66,16 @@ def test_authorities_are_read_wherever_a_distribution_keeps_them(tmp_path: Path)
     (debian / "readme.txt").write_bytes(b"no certificate")
     (debian / "binary.crt").write_bytes(b"\x30\x82")
     (fedora / "root.pem").write_bytes(CERTIFICATE)
-    assert list(machine_authorities([debian, fedora])) == ["of us-root.crt", "root.crt"]
+    assert list(read_machine_authorities([debian, fedora])) == ["of us-root.crt", "root.crt"]
 
 
 def test_a_base_without_authorities_only_gets_its_labels() -> None:
-    assert dockerfile("debian:trixie-slim", {"hardgate.base": "x"}, {}) == (
+    assert render_base_dockerfile("debian:trixie-slim", {"hardgate.base": "x"}, {}) == (
         'FROM debian:trixie-slim\nLABEL hardgate.base="x"\n'
     )
 
 
 def test_authorities_are_copied_by_name_whatever_they_are_called() -> None:
-    text = dockerfile("a", {}, {"my own.crt": b"", 'a"b.crt': b""})
+    text = render_base_dockerfile("a", {}, {"my own.crt": b"", 'a"b.crt': b""})
     assert 'COPY ["my own.crt", "a\\"b.crt", "/usr/local/share/ca-certificates/"]' in text
     assert "\nRUN update-ca-certificates\n" in text

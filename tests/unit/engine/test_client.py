@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from hardgate.engine.client import Engine, connect, find_engine, refuse_unfit
+from hardgate.engine.client import Engine, connect_engine, find_engine, refuse_unfit_engine
 from hardgate.errors import EngineError, ExitCode
 
 RECORDED = json.loads((Path(__file__).parents[1] / "recorded" / "engines.json").read_text())
@@ -19,16 +19,18 @@ FIT = RECORDED["debian_13"]
 
 
 def engine(info: dict[str, object], version: dict[str, object]) -> Engine:
-    return Engine(url="unix:///e", how="DOCKER_HOST", info=info, version=version, environment={})
+    return Engine(
+        url="unix:///e", found_by="DOCKER_HOST", info=info, version=version, environment={}
+    )
 
 
 @pytest.mark.parametrize("name", ["debian_12", "debian_13"])
 def test_debians_engines_are_fit_and_would_not_be_if_they_were_rootless(name: str) -> None:
     fit = engine(**RECORDED[name])
-    refuse_unfit(fit)
+    refuse_unfit_engine(fit)
     options = [*fit.info["SecurityOptions"], "name=rootless"]
     with pytest.raises(EngineError, match="is rootless"):
-        refuse_unfit(replace(fit, info={**fit.info, "SecurityOptions": options}))
+        refuse_unfit_engine(replace(fit, info={**fit.info, "SecurityOptions": options}))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def test_an_engine_that_says_it_is_unfit_is_refused_with_a_remedy(
     name: str, problem: str, remedy: str
 ) -> None:
     with pytest.raises(EngineError, match=problem) as caught:
-        refuse_unfit(engine(**RECORDED[name]))
+        refuse_unfit_engine(engine(**RECORDED[name]))
     assert remedy in caught.value.remedy
     assert caught.value.problem.startswith("The engine at 'unix:///e' (DOCKER_HOST) ")
     assert caught.value.exit_code is ExitCode.UNKNOWN
@@ -61,7 +63,7 @@ def test_what_differs_from_a_fit_engine_is_named(
     info: dict[str, object], version: dict[str, object], problem: str
 ) -> None:
     with pytest.raises(EngineError, match=problem):
-        refuse_unfit(engine({**FIT["info"], **info}, {**FIT["version"], **version}))
+        refuse_unfit_engine(engine({**FIT["info"], **info}, {**FIT["version"], **version}))
 
 
 def test_an_engine_that_was_named_and_is_dead_is_told_by_its_address(tmp_path: Path) -> None:
@@ -129,7 +131,7 @@ def test_an_engines_own_authority_counts_whatever_else_the_machine_trusts(
     monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "others.pem"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with connect(url) as reached:
+    with connect_engine(url) as reached:
         assert reached.api_version == FIT["version"]["ApiVersion"]
 
 
@@ -139,7 +141,7 @@ def test_certificates_that_are_not_there_are_told(
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
     with pytest.raises(EngineError, match="No engine answers") as caught:
-        connect("tcp://127.0.0.1:1")
+        connect_engine("tcp://127.0.0.1:1")
     assert "CA certificate" in caught.value.problem
 
 
@@ -148,7 +150,7 @@ def test_a_silence_is_bounded_even_where_the_sdk_would_wait_for_ever(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with connect(serve(server)) as client:
-        client.silence = 0.3
+    with connect_engine(serve(server)) as client:
+        client.silence_seconds = 0.3
         with pytest.raises(OSError, match="timed out"):
             client.pull("debian", "trixie-slim")

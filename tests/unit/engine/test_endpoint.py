@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.engine.endpoint import DEFAULT_SOCKET, endpoint_at, locate
+from hardgate.engine.endpoint import DEFAULT_SOCKET, locate_endpoint, make_endpoint
 from hardgate.errors import EngineError
 
 
@@ -47,22 +47,25 @@ def make_context(
 def test_the_host_counts_before_the_context_and_both_before_the_settings(
     home: Path, environ: dict[str, str], url: str, how: str
 ) -> None:
-    endpoint = locate({"HOME": str(home), **environ})
-    assert (endpoint.url, endpoint.how) == (url, how)
+    endpoint = locate_endpoint({"HOME": str(home), **environ})
+    assert (endpoint.url, endpoint.found_by) == (url, how)
     assert endpoint.is_named == (how != "default socket")
 
 
 def test_a_user_without_settings_has_the_default_socket(tmp_path: Path) -> None:
-    assert locate({"HOME": str(tmp_path)}).environment == {"DOCKER_HOST": DEFAULT_SOCKET}
+    assert locate_endpoint({"HOME": str(tmp_path)}).environment == {"DOCKER_HOST": DEFAULT_SOCKET}
 
 
 def test_a_context_is_found_where_there_is_no_config_file(home: Path) -> None:
     (home / ".docker" / "config.json").unlink()
-    assert locate({"HOME": str(home), "DOCKER_CONTEXT": "desk"}).url == "unix:///run/desk.sock"
+    assert (
+        locate_endpoint({"HOME": str(home), "DOCKER_CONTEXT": "desk"}).url
+        == "unix:///run/desk.sock"
+    )
 
 
 def test_a_contexts_certificates_lead_the_docker_command_too(home: Path) -> None:
-    endpoint = locate({"HOME": str(home)})
+    endpoint = locate_endpoint({"HOME": str(home)})
     key = hashlib.sha256(b"remote").hexdigest()
     assert endpoint.environment == {
         "DOCKER_HOST": "tcp://10.0.0.7:2376",
@@ -85,7 +88,7 @@ def test_a_contexts_certificates_lead_the_docker_command_too(home: Path) -> None
 def test_tls_is_for_addresses_on_a_network(
     url: str, environ: dict[str, str], certificates: str | None, verified: bool
 ) -> None:
-    endpoint = endpoint_at(url, {"HOME": "/home/a", **environ})
+    endpoint = make_endpoint(url, {"HOME": "/home/a", **environ})
     assert endpoint.certificates == (Path(certificates) if certificates else None)
     if certificates:
         assert endpoint.verified is verified
@@ -93,7 +96,7 @@ def test_tls_is_for_addresses_on_a_network(
 
 def test_a_context_that_does_not_exist_is_told_by_name(home: Path) -> None:
     with pytest.raises(EngineError, match="no Docker context 'gone'"):
-        locate({"HOME": str(home), "DOCKER_CONTEXT": "gone"})
+        locate_endpoint({"HOME": str(home), "DOCKER_CONTEXT": "gone"})
 
 
 @pytest.mark.parametrize(
@@ -104,5 +107,5 @@ def test_settings_that_cannot_be_read_are_an_error_and_not_silence(
 ) -> None:
     (home / ".docker" / "config.json").write_text(text, encoding="latin-1")
     with pytest.raises(EngineError, match=words) as caught:
-        locate({"HOME": str(home)})
+        locate_endpoint({"HOME": str(home)})
     assert str(home / ".docker" / "config.json") in caught.value.problem

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hardgate.engine.proxy import proxy_environment
+from hardgate.engine.proxy import read_proxy_environment
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ from hardgate.engine.proxy import proxy_environment
 def test_a_proxy_is_given_under_both_spellings(
     environ: dict[str, str], expected: dict[str, str]
 ) -> None:
-    assert proxy_environment(environ) == expected
+    assert read_proxy_environment(environ) == expected

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from hardgate.cli.main import main
-from hardgate.cli.parser import Parser
-from hardgate.cli.prove import add_prove_options, read_prove
+from hardgate.cli.parser import CommandParser
+from hardgate.cli.prove import add_prove_options, read_prove_request
 from hardgate.errors import ExitCode, UsageError
-from hardgate.forge.prove import ProveRequest, prove
-from hardgate.forge.repository_url import Address
-from hardgate.forge.token import TokenError, read_token
-from hardgate.pipeline.session_result import find_answers
+from hardgate.forge.prove import ProveRequest, prove_workflow
+from hardgate.forge.repository_url import RepositoryAddress
+from hardgate.forge.token import TokenError, read_forge_token
+from hardgate.pipeline.session_result import find_session_results
 from hardgate.report.console import Console
 from tests.unit.forge_server import (
     COMMIT,
@@ -35,10 +35,14 @@ def proved(scene: Scene, out: Path, **changes: Any) -> tuple[ExitCode, str]:
     """Prove against a scene, and give the exit code and what was said."""
     stream = io.StringIO()
     with serve(scene) as base:
-        settings: dict[str, Any] = {"taken_seconds": 0.3, "seconds": 5, "pause": 0.01} | changes
-        address = Address.parse(f"{base}/o/r")
+        settings: dict[str, Any] = {
+            "taken_seconds": 0.3,
+            "seconds": 5,
+            "poll_seconds": 0.01,
+        } | changes
+        address = RepositoryAddress.from_url(f"{base}/o/r")
         request = ProveRequest(address=address, token=TOKEN, out=out, **settings)
-        code = prove(request, Console(stream, environ={}))
+        code = prove_workflow(request, Console(stream, environ={}))
     return code, stream.getvalue()
 
 
@@ -239,9 +243,11 @@ def test_a_forge_that_is_out_of_reach_for_a_moment_is_waited_for(tmp_path: Path)
 def test_nobody_at_the_address_is_unknown(tmp_path: Path) -> None:
     with serve(Scene(kind="gitea")) as base:
         pass
-    request = ProveRequest(address=Address.parse(f"{base}/o/r"), token=TOKEN, out=tmp_path)
+    request = ProveRequest(
+        address=RepositoryAddress.from_url(f"{base}/o/r"), token=TOKEN, out=tmp_path
+    )
     stream = io.StringIO()
-    assert prove(request, Console(stream, environ={})) == ExitCode.UNKNOWN
+    assert prove_workflow(request, Console(stream, environ={})) == ExitCode.UNKNOWN
     assert "cannot be reached" in stream.getvalue()
     assert answer(tmp_path)["exit_code"] == 3
 
@@ -346,9 +352,9 @@ def test_the_command_without_a_token_is_unknown_and_asks_nobody(
 
 def read(tmp_path: Path, *words: str, environ: dict[str, str]) -> ProveRequest:
     """Read words as the command does."""
-    parser = Parser("prove", "a test")
+    parser = CommandParser("prove", "a test")
     add_prove_options(parser)
-    return read_prove(parser.read(["--out", str(tmp_path), *words]), environ)
+    return read_prove_request(parser.parse_argv(["--out", str(tmp_path), *words]), environ)
 
 
 def test_without_a_token_nobody_can_tell(tmp_path: Path) -> None:
@@ -372,7 +378,7 @@ def test_what_can_be_no_token_is_refused_before_it_is_sent(tmp_path: Path, text:
     file = tmp_path / "token"
     file.write_text(text)
     with pytest.raises(TokenError, match="holds"):
-        read_token({}, file)
+        read_forge_token({}, file)
 
 
 def test_a_token_is_not_shown_with_its_request(tmp_path: Path) -> None:
@@ -391,8 +397,8 @@ def test_a_token_is_not_shown_with_its_request(tmp_path: Path) -> None:
     ],
 )
 def test_an_address_is_read_as_a_browser_shows_it(text: str, base: str, path: str) -> None:
-    address = Address.parse(text)
-    assert (address.base, address.path) == (base, path)
+    address = RepositoryAddress.from_url(text)
+    assert (address.base, address.api_path) == (base, path)
 
 
 @pytest.mark.parametrize(
@@ -404,7 +410,7 @@ def test_an_address_is_read_as_a_browser_shows_it(text: str, base: str, path: st
     ],
 )
 def test_a_token_that_others_can_read_on_the_way_is_known(text: str, readable: bool) -> None:
-    assert Address.parse(text).readable is readable
+    assert RepositoryAddress.from_url(text).is_unencrypted is readable
 
 
 @pytest.mark.parametrize(
@@ -417,7 +423,7 @@ def test_a_token_that_others_can_read_on_the_way_is_known(text: str, readable: b
 )
 def test_what_is_no_address_is_refused_without_its_password(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        Address.parse(text)
+        RepositoryAddress.from_url(text)
     assert "word" not in str(caught.value).replace("password", "")
 
 
@@ -425,4 +431,4 @@ def test_answers_of_other_machines_are_not_this_ones(tmp_path: Path) -> None:
     for place in ("t4/1", "prove/1/fetched/0-answers-t4/t4/1", "runner/1/host/t4", "fleet/1/h/t4"):
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "answer.json").write_bytes(answer_file("t4"))
-    assert len(list(find_answers("t4", tmp_path))) == 1
+    assert len(list(find_session_results("t4", tmp_path))) == 1

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hardgate.host.restart import judge_end, judge_import, judge_restart
+from hardgate.host.restart import judge_import, judge_restart, judge_stop
 from tests.unit.runs import CONTRACT, TIER
 
 AGENT = {"init": 7, "processes": [{"pid": 7, "ppid": 1, "uid": 1000, "command": "python3"}]}
@@ -27,7 +27,7 @@ LATE = {"ready": False, "seconds": 60.0, "missing": "Nothing listens on its port
 def test_a_stop_is_clean_when_it_ends_by_itself(
     facts: dict[str, Any], held: bool | None, words: str
 ) -> None:
-    answer, reason = judge_end(facts, TIER, CONTRACT)
+    answer, reason = judge_stop(facts, TIER, CONTRACT)
     assert answer is held
     assert words in reason
 

@@ -9,9 +9,15 @@ import pytest
 
 from hardgate.cli.main import main
 from hardgate.model.contract import Capability, Contract, Severity
-from hardgate.model.contract_diff import Change, Effect, demands, differences, unified
+from hardgate.model.contract_diff import (
+    ContractChange,
+    Effect,
+    diff_contracts,
+    diff_probes,
+    pick_demands,
+)
 from hardgate.model.contract_fields import ProbeUser, Subject
-from hardgate.report.contract_diff import exit_code, lines, told
+from hardgate.report.contract_diff import diff_exit_code, diff_to_json, format_diff
 from hardgate.resources import CONTRACTS
 from tests.unit import runs
 
@@ -37,7 +43,7 @@ def without(name: str) -> Contract:
 
 
 def told_of(before: Contract, after: Contract) -> list[tuple[str, str, Effect]]:
-    return [(one.capability, one.field, one.effect) for one in differences(before, after)]
+    return [(one.capability, one.field, one.effect) for one in diff_contracts(before, after)]
 
 
 TIMED = changed(NAME, timeout=30.0)
@@ -79,11 +85,13 @@ def test_each_difference_says_what_it_does_to_a_green_image(
     before: Contract, after: Contract, field: str, effect: Effect
 ) -> None:
     assert [(one, kind) for _, one, kind in told_of(before, after)] == [(field, effect)]
-    assert bool(exit_code(differences(before, after))) is (effect in {Effect.RED, Effect.TOLD})
+    assert bool(diff_exit_code(diff_contracts(before, after))) is (
+        effect in {Effect.RED, Effect.TOLD}
+    )
 
 
 def test_a_contract_does_not_differ_from_itself() -> None:
-    assert differences(A, A) == ()
+    assert diff_contracts(A, A) == ()
 
 
 def test_no_field_of_a_capability_is_overlooked() -> None:
@@ -103,7 +111,7 @@ def test_no_field_of_a_capability_is_overlooked() -> None:
     decided = {field.name for field in fields(Capability)} - {"line"}
     assert other.keys() == decided
     for name, value in other.items():
-        assert differences(A, changed(NAME, **{name: value})), name
+        assert diff_contracts(A, changed(NAME, **{name: value})), name
 
 
 def test_no_field_of_a_contract_is_overlooked() -> None:
@@ -116,14 +124,14 @@ def test_no_field_of_a_contract_is_overlooked() -> None:
     }
     assert other.keys() == {field.name for field in fields(Contract)} - identity
     for name, value in other.items():
-        assert differences(A, replace(A, **{name: value})), name
+        assert diff_contracts(A, replace(A, **{name: value})), name
 
 
 def test_order_and_place_are_no_difference() -> None:
     moved = tuple(replace(one, line=one.line + 7) for one in reversed(A.capabilities))
-    assert differences(A, replace(A, origin="elsewhere", capabilities=moved)) == ()
+    assert diff_contracts(A, replace(A, origin="elsewhere", capabilities=moved)) == ()
     one, other = (replace(A, variables=names) for names in (("a", "b"), ("b", "a")))
-    assert differences(one, other) == ()
+    assert diff_contracts(one, other) == ()
 
 
 def test_what_may_turn_an_image_red_is_told_first() -> None:
@@ -139,7 +147,7 @@ def test_one_capability_may_be_both_lighter_and_heavier() -> None:
 
 
 def patch(before: str, after: str) -> list[str]:
-    return unified(before, after, "x").splitlines()
+    return diff_probes(before, after, "x").splitlines()
 
 
 def test_a_probe_is_laid_beside_its_former_self() -> None:
@@ -170,14 +178,14 @@ def test_no_difference_hides_in_what_does_not_show(before: str, after: str, line
 
 
 def test_a_new_probe_is_shown_whole_and_a_gone_one_not_at_all() -> None:
-    (new,) = differences(without(NAME), A)
-    (gone,) = differences(A, without(NAME))
+    (new,) = diff_contracts(without(NAME), A)
+    (gone,) = diff_contracts(A, without(NAME))
     assert "+exit 0" in new.patch
     assert gone.patch == ""
 
 
 def text(before: Contract, after: Contract) -> str:
-    return "\n".join(lines(before, after, differences(before, after)))
+    return "\n".join(format_diff(before, after, diff_contracts(before, after)))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +216,7 @@ def test_each_change_is_a_line_under_what_it_does() -> None:
 
 def test_programs_are_told_the_same() -> None:
     after = changed(NAME, probe="no", severity=Severity.ADVISORY)
-    answer = json.loads(json.dumps(told(A, after, differences(A, after))))
+    answer = json.loads(json.dumps(diff_to_json(A, after, diff_contracts(A, after))))
     assert (answer["demands_more"], answer["exit_code"]) == (True, 1)
     assert [one["field"] for one in answer["changes"]] == ["probe", "severity"]
     assert answer["changes"][0]["patch"].startswith("--- A")
@@ -216,8 +224,8 @@ def test_programs_are_told_the_same() -> None:
 
 
 def test_demands_are_what_is_asked_for_beyond() -> None:
-    changes: tuple[Change, ...] = differences(A, changed(NAME, hint="x", probe="no"))
-    assert [one.field for one in demands(changes)] == ["probe"]
+    changes: tuple[ContractChange, ...] = diff_contracts(A, changed(NAME, hint="x", probe="no"))
+    assert [one.field for one in pick_demands(changes)] == ["probe"]
 
 
 T4 = CONTRACTS / "t4.yaml"

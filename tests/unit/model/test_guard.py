@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hardgate.model.contract import Contract
-from hardgate.model.guard import GUARDS, Answer
+from hardgate.model.guard import GUARDS, GuardResult
 from hardgate.model.tier import load_tiers
 from hardgate.resources import CONTRACTS
 
@@ -17,7 +17,7 @@ BY_NAME = {guard.name: guard for guard in GUARDS}
 RECORDED = Path(__file__).parents[1] / "recorded"
 
 
-def ask(name: str, facts: dict[str, Any], tier: int = 4) -> Answer:
+def ask(name: str, facts: dict[str, Any], tier: int = 4) -> GuardResult:
     return BY_NAME[name].judge(facts, TIERS[tier], CONTRACT)
 
 
@@ -76,7 +76,7 @@ def test_settings_are_judged_without_a_word_on_further_volumes() -> None:
     ],
 )
 def test_a_workspace_is_ready_or_something_is_missing(
-    facts: dict[str, Any], answer: Answer
+    facts: dict[str, Any], answer: GuardResult
 ) -> None:
     assert ask("workspace_became_ready", facts) == answer
 

@@ -45,7 +45,7 @@ def test_a_plan_has_what_is_asked_for_in_the_contracts_order(
 ) -> None:
     plan = make_plan(ABC, TIERS[4], only)
     assert [capability.name for capability in plan.capabilities] == names
-    assert plan.partial is partial
+    assert plan.is_partial is partial
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def host_contract(origin: str = "contracts/runner-host.yaml") -> Contract:
 
 def test_a_host_is_planned_without_a_tier_and_without_guards() -> None:
     plan = make_host_plan(host_contract(), ["egress"])
-    assert (plan.tier, plan.guards, plan.partial) == (None, (), True)
+    assert (plan.tier, plan.guards, plan.is_partial) == (None, (), True)
     assert [one.name for one in plan.capabilities] == ["egress"]
 
 

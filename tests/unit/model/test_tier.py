@@ -130,7 +130,7 @@ def test_an_engine_is_asked_for_no_more_cpus_than_it_has_and_it_is_told(
     number: int, cpus: int, told: str, asked: int | None
 ) -> None:
     tier = TIERS[number]
-    assert tier.adaptation(cpus) == told
+    assert tier.describe_adaptation(cpus) == told
     assert tier.container_settings(cpus)["nano_cpus"] == (asked and asked * 10**9)
 
 
@@ -146,7 +146,7 @@ RECORDINGS = (
 
 @pytest.mark.parametrize(("name", "number"), RECORDINGS)
 def test_what_an_engine_started_under_a_tier_differs_in_nothing(name: str, number: int) -> None:
-    assert TIERS[number].differences(recorded(name), cpus=CPUS) == ()
+    assert TIERS[number].list_differences(recorded(name), cpus=CPUS) == ()
 
 
 @pytest.mark.parametrize(("name", "number"), RECORDINGS)
@@ -155,7 +155,7 @@ def test_what_an_engine_started_under_a_tier_differs_from_every_other(
 ) -> None:
     for other in TIERS.values():
         if other.number != number:
-            assert other.differences(recorded(name), cpus=CPUS)
+            assert other.list_differences(recorded(name), cpus=CPUS)
 
 
 Change = Callable[[dict[str, Any]], None]
@@ -244,7 +244,7 @@ def network(name: str) -> Change:
 def test_every_difference_is_told_in_a_sentence(number: int, change: Change, sentence: str) -> None:
     inspect = recorded(f"engine_26_tier_{number}")
     change(inspect)
-    differences = TIERS[number].differences(inspect, cpus=CPUS)
+    differences = TIERS[number].list_differences(inspect, cpus=CPUS)
     assert len(differences) == 1
     assert sentence in differences[0]
     assert differences[0].endswith(".")
@@ -272,11 +272,11 @@ def test_every_difference_is_told_in_a_sentence(number: int, change: Change, sen
 def test_what_an_engine_fills_in_by_itself_is_no_difference(change: Change) -> None:
     inspect = recorded("engine_26_tier_2")
     change(inspect)
-    assert TIERS[2].differences(inspect, cpus=CPUS) == ()
+    assert TIERS[2].list_differences(inspect, cpus=CPUS) == ()
 
 
 def test_a_container_with_more_than_its_tier_differs_in_all_of_it() -> None:
-    told = " ".join(TIERS[2].differences(recorded("engine_26_beyond"), cpus=CPUS))
+    told = " ".join(TIERS[2].list_differences(recorded("engine_26_beyond"), cpus=CPUS))
     for word in ("CapAdd", "Devices", "Init", "IpcMode", "PortBindings", "SecurityOpt", "'/t'"):
         assert word in told
     assert "MaskedPaths" in told
@@ -284,18 +284,18 @@ def test_a_container_with_more_than_its_tier_differs_in_all_of_it() -> None:
 
 def test_volumes_that_the_caller_asked_for_must_be_there_and_are_no_difference() -> None:
     inspect = recorded("engine_26_tier_4")
-    assert TIERS[4].differences(inspect, cpus=CPUS, extra_volumes=["/agent-home"]) == (
+    assert TIERS[4].list_differences(inspect, cpus=CPUS, extra_volumes=["/agent-home"]) == (
         "It lacks the volume at '/agent-home'.",
     )
     mount("/agent-home", Type="volume")(inspect)
     asked = ["/configs", "/workspace", "/agent-home"]
-    assert TIERS[4].differences(inspect, cpus=CPUS, extra_volumes=asked) == ()
+    assert TIERS[4].list_differences(inspect, cpus=CPUS, extra_volumes=asked) == ()
 
 
 @pytest.mark.parametrize("inspect", [{}, {"HostConfig": None, "Mounts": None, "Config": None}])
 def test_an_empty_answer_differs_in_everything(inspect: dict[str, Any]) -> None:
     before = copy.deepcopy(inspect)
-    assert len(TIERS[4].differences(inspect, cpus=CPUS)) == 9
+    assert len(TIERS[4].list_differences(inspect, cpus=CPUS)) == 9
     assert inspect == before
 
 
@@ -306,7 +306,7 @@ def test_limits_are_compared_apart_from_the_rest() -> None:
     tier = TIERS[4]
     limits = tier.limit_differences(inspect, cpus=CPUS)
     assert limits == ("Memory (bytes) is unlimited; tier 4 says 4294967296.",)
-    assert len(tier.differences(inspect, cpus=CPUS)) == 2
+    assert len(tier.list_differences(inspect, cpus=CPUS)) == 2
 
 
 GOOD = """\

@@ -12,7 +12,7 @@ from hardgate.model.guard import Guard
 from hardgate.model.observation import Execution, Observation
 from hardgate.model.plan import Plan
 from hardgate.model.tier import Tier
-from hardgate.model.verdict import Kind, Outcome, Verdict, exit_code, judge
+from hardgate.model.verdict import Outcome, Verdict, VerdictKind, exit_code_of_verdicts, judge_plan
 
 TIER = Tier(number=2, name="standard", network="bridge", volumes=())
 
@@ -45,15 +45,15 @@ def ran(exit_status: int | None = 0, **more: Any) -> Observation:
 
 
 def judge_a(*observations: Observation) -> Verdict:
-    return next(verdict for verdict in judge(PLAN, observations) if verdict.name == "a")
+    return next(verdict for verdict in judge_plan(PLAN, observations) if verdict.name == "a")
 
 
 def judge_guard(facts: dict[str, Any]) -> Verdict:
-    return judge(PLAN, [Observation(name="door_is_shut", facts=facts)])[0]
+    return judge_plan(PLAN, [Observation(name="door_is_shut", facts=facts)])[0]
 
 
 def test_every_planned_name_gets_one_verdict_in_the_plans_order() -> None:
-    verdicts = judge(PLAN, [])
+    verdicts = judge_plan(PLAN, [])
     assert [verdict.name for verdict in verdicts] == ["door_is_shut", "a", "b"]
     assert {verdict.outcome for verdict in verdicts} == {Outcome.ERROR}
     assert {verdict.reason for verdict in verdicts} == {
@@ -65,14 +65,14 @@ def test_every_planned_name_gets_one_verdict_in_the_plans_order() -> None:
         Severity.ADVISORY,
     ]
     assert [verdict.kind for verdict in verdicts] == [
-        Kind.GUARD,
-        Kind.CAPABILITY,
-        Kind.CAPABILITY,
+        VerdictKind.GUARD,
+        VerdictKind.CAPABILITY,
+        VerdictKind.CAPABILITY,
     ]
 
 
 def test_what_never_came_is_explained_where_that_is_known() -> None:
-    verdicts = judge(PLAN, [ran(0)], "The host is gone.")
+    verdicts = judge_plan(PLAN, [ran(0)], "The host is gone.")
     assert [verdict.reason for verdict in verdicts] == [
         "The host is gone.",
         "",
@@ -81,7 +81,7 @@ def test_what_never_came_is_explained_where_that_is_known() -> None:
 
 
 def test_what_nobody_planned_owes_no_verdict() -> None:
-    assert len(judge(PLAN, [Observation(name="other"), ran(0)])) == 3
+    assert len(judge_plan(PLAN, [Observation(name="other"), ran(0)])) == 3
 
 
 @pytest.mark.parametrize("statuses", [(0, 0), (0, 1), (1, 0)])
@@ -148,7 +148,7 @@ def test_a_second_look_is_evidence_and_changes_no_verdict(again: int | None, fla
 @pytest.mark.parametrize("status", [0, None])
 def test_only_a_failure_has_a_diagnosis(status: int | None) -> None:
     observation = replace(ran(status), rerun=Execution(exit_status=0))
-    verdicts = judge(PLAN, [observation])
+    verdicts = judge_plan(PLAN, [observation])
     assert attach_diagnoses(PLAN, verdicts, [observation]) == verdicts
 
 
@@ -179,7 +179,7 @@ def test_a_guard_that_could_not_look_is_an_error_whatever_its_facts() -> None:
     observation = Observation(
         name="door_is_shut", facts={"shut": True, "why": ""}, problem="No light."
     )
-    verdict = judge(PLAN, [observation])[0]
+    verdict = judge_plan(PLAN, [observation])[0]
     assert (verdict.outcome, verdict.reason) == (Outcome.ERROR, "No light.")
 
 
@@ -191,7 +191,7 @@ def verdicts(words: str) -> list[Verdict]:
         made.append(
             Verdict(
                 name=word,
-                kind=Kind.GUARD if what == "guard" else Kind.CAPABILITY,
+                kind=VerdictKind.GUARD if what == "guard" else VerdictKind.CAPABILITY,
                 severity=Severity.ADVISORY if what == "advisory" else Severity.HARD,
                 outcome=Outcome(outcome),
                 reason="",
@@ -234,13 +234,13 @@ HELD, BROKEN, UNKNOWN = ExitCode.HELD, ExitCode.BROKEN, ExitCode.UNKNOWN
 def test_the_exit_code_says_what_was_proven(
     words: str, code: ExitCode, partial_code: ExitCode
 ) -> None:
-    assert exit_code(verdicts(words)) is code
-    assert exit_code(verdicts(words), partial=True) is partial_code
+    assert exit_code_of_verdicts(verdicts(words)) is code
+    assert exit_code_of_verdicts(verdicts(words), partial=True) is partial_code
 
 
 def test_every_outcome_of_a_hard_promise_has_its_code() -> None:
     for outcome in Outcome:
-        code = exit_code(verdicts(f"guard:pass hard:{outcome.value}"))
+        code = exit_code_of_verdicts(verdicts(f"guard:pass hard:{outcome.value}"))
         assert (
             code
             is {

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.pipeline.adapter_tests import Case, judge, read_cases
-from hardgate.pipeline.check import exit_code
-from hardgate.process import Finished
+from hardgate.pipeline.adapter_tests import PytestCase, judge_pytest_run, read_pytest_cases
+from hardgate.pipeline.check import exit_code_for_checks
+from hardgate.process import CommandResult
 
 
-def ended(status: int | None) -> Finished:
+def ended(status: int | None) -> CommandResult:
     """Make a pytest that ended."""
-    return Finished(
+    return CommandResult(
         argv=("pytest",),
         status=status,
         signal=None if status is not None else 9,
@@ -23,9 +23,9 @@ def ended(status: int | None) -> Finished:
     )
 
 
-def cases(*outcomes: str) -> list[Case]:
+def cases(*outcomes: str) -> list[PytestCase]:
     """Make cases of these outcomes."""
-    return [Case(name=f"t{n}", outcome=one, words="x") for n, one in enumerate(outcomes)]
+    return [PytestCase(name=f"t{n}", outcome=one, details="x") for n, one in enumerate(outcomes)]
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,11 @@ def cases(*outcomes: str) -> list[Case]:
     ],
 )
 def test_only_executed_tests_count(status: int | None, outcomes: list[str], code: int) -> None:
-    assert exit_code(judge(ended(status), cases(*outcomes))) == code
+    assert exit_code_for_checks(judge_pytest_run(ended(status), cases(*outcomes))) == code
 
 
 @pytest.mark.parametrize("text", ["", "<testsuites>", "not xml"])
 def test_a_report_that_cannot_be_read_holds_no_case(tmp_path: Path, text: str) -> None:
     (tmp_path / "junit.xml").write_text(text)
-    assert read_cases(tmp_path / "junit.xml") == []
-    assert read_cases(tmp_path / "nowhere.xml") == []
+    assert read_pytest_cases(tmp_path / "junit.xml") == []
+    assert read_pytest_cases(tmp_path / "nowhere.xml") == []

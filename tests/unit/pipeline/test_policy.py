@@ -10,7 +10,7 @@ import pytest
 
 from hardgate.errors import UsageError
 from hardgate.pipeline.policy import Policy, read_policy, refuse_direct
-from hardgate.pipeline.trust import Trust, judge
+from hardgate.pipeline.trust import Trust, judge_trust
 
 ACTIONS = {"GITHUB_ACTIONS": "true", "CI": "true"}
 GITLAB = {"GITLAB_CI": "true", "CI_PROJECT_ID": "1", "CI_MERGE_REQUEST_PROJECT_ID": "1"}
@@ -55,7 +55,7 @@ UNTRUSTED = Trust(trusted=False, reason="a fork")
     ],
 )
 def test_what_the_forge_does_not_say_is_untrusted(environ: dict[str, str], trusted: bool) -> None:
-    assert judge(environ).trusted is trusted
+    assert judge_trust(environ).trusted is trusted
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,14 @@ def test_a_pull_request_is_as_trusted_as_its_head(
     file = tmp_path / "event.json"
     file.write_text(json.dumps(event))
     environ = ACTIONS | {"GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": str(file)}
-    assert judge(environ).trusted is trusted
+    assert judge_trust(environ).trusted is trusted
 
 
 def test_a_cleared_environment_does_not_hide_the_forge_above() -> None:
-    code = "from hardgate.pipeline.trust import trust_here; print(trust_here(runner=False).trusted)"
+    code = (
+        "from hardgate.pipeline.trust import determine_trust; "
+        "print(determine_trust(runner=False).trusted)"
+    )
     inner = f"env -u CI -u GITHUB_ACTIONS {sys.executable} -c '{code}'; true"
     ended = subprocess.run(
         ["/bin/sh", "-c", inner],
@@ -109,7 +112,7 @@ def test_a_machine_without_a_policy_allows_nothing(tmp_path: Path) -> None:
 def test_a_policy_is_read(tmp_path: Path) -> None:
     file = write(tmp_path, "direct_for_untrusted: true\nuntrusted_may_miss: [t4]\n")
     told = read_policy(file, owner=os.getuid())
-    assert told == Policy(direct_for_untrusted=True, untrusted_may_miss=("t4",), there=True)
+    assert told == Policy(direct_for_untrusted=True, untrusted_may_miss=("t4",), exists=True)
 
 
 @pytest.mark.parametrize("mode", [0o664, 0o646])

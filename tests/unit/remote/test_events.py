@@ -9,10 +9,10 @@ import pytest
 
 from hardgate.ansible.inventory import Inventory
 from hardgate.errors import HardgateError
-from hardgate.remote.fleet.events import ANSWER, BEGUN, Hearing
+from hardgate.remote.fleet.events import GATE_RESULT_KEY, IMAGE_NUMBER_KEY, FleetEventHandler
 from hardgate.remote.fleet.request import FleetRequest
-from hardgate.remote.fleet.status import Standing, State
-from hardgate.report.folder import folder_of
+from hardgate.remote.fleet.status import ImageState, ImageStatus
+from hardgate.report.folder import make_folder_name
 from tests.unit import fleets, runs
 
 HOSTS = ("alpha", "beta")
@@ -20,12 +20,12 @@ APP = fleets.image("app:1", hosts=HOSTS)
 OLD = fleets.image("old:1", fleets.older(), HOSTS)
 REQUEST = FleetRequest(
     inventory=Inventory(path=Path("/")),
-    wanted=fleets.WANTED,
+    contract=fleets.WANTED,
     images=(APP, OLD),
     hosts=HOSTS,
     host_kind="nested",
     user="root",
-    words=(),
+    gate_arguments=(),
     out=None,
 )
 Event = dict[str, Any]
@@ -36,15 +36,17 @@ def ok(host: str, result: Mapping[str, Any]) -> Event:
 
 
 def begin(host: str, number: int) -> Event:
-    return ok(host, {"msg": {BEGUN: number}})
+    return ok(host, {"msg": {IMAGE_NUMBER_KEY: number}})
 
 
 def answer(host: str, summary: Any, code: Any = 0) -> Event:
-    return ok(host, {ANSWER: {"exit_code": code, "summary": summary}})
+    return ok(host, {GATE_RESULT_KEY: {"exit_code": code, "summary": summary}})
 
 
 def garbled(host: str) -> Event:
-    return ok(host, {ANSWER: {"exit_code": 3, "summary": None, "said": ["pip broke", "exit 1"]}})
+    return ok(
+        host, {GATE_RESULT_KEY: {"exit_code": 3, "summary": None, "said": ["pip broke", "exit 1"]}}
+    )
 
 
 def failed(host: str, message: str = "It broke", **data: Any) -> Event:
@@ -58,12 +60,12 @@ def unreachable(host: str) -> Event:
     return {"event": "runner_on_unreachable", "event_data": data}
 
 
-def hear(*events: Event, otherwise: HardgateError | None = None) -> dict[str, Standing]:
+def hear(*events: Event, otherwise: HardgateError | None = None) -> dict[str, ImageStatus]:
     """Hear events, and give the standings by `image host`."""
-    hearing = Hearing(REQUEST, lambda _: None)
+    hearing = FleetEventHandler(REQUEST, lambda _: None)
     for event in events:
-        hearing.hear(event)
-    standings = hearing.standings(otherwise)
+        hearing.handle_event(event)
+    standings = hearing.collect_statuses(otherwise)
     return {f"{one.image.reference} {one.host}": one for one in standings}
 
 
@@ -83,12 +85,12 @@ def test_answers_belong_to_the_image_that_their_host_turned_to() -> None:
         answer("beta", GREEN),
     )
     assert {name: one.state for name, one in standings.items()} == {
-        "app:1 alpha": State.GREEN,
-        "app:1 beta": State.GREEN,
-        "old:1 alpha": State.STALE,
-        "old:1 beta": State.STALE,
+        "app:1 alpha": ImageState.GREEN,
+        "app:1 beta": ImageState.GREEN,
+        "old:1 alpha": ImageState.STALE,
+        "old:1 beta": ImageState.STALE,
     }
-    assert standings["app:1 alpha"].reports == f"alpha/{folder_of('app:1')}"
+    assert standings["app:1 alpha"].reports == f"alpha/{make_folder_name('app:1')}"
 
 
 @pytest.mark.parametrize("events", [(), (begin("alpha", 0), begin("beta", 1))])
@@ -96,7 +98,7 @@ def test_a_silence_is_an_error_for_each_image_on_each_host(events: tuple[Event, 
     standings = hear(*events)
     assert len(standings) == 4
     for one in standings.values():
-        assert one.state is State.UNKNOWN
+        assert one.state is ImageState.UNKNOWN
         assert one.error is not None
         assert one.error.problem == "Nothing was heard of it."
 
@@ -108,7 +110,7 @@ def test_a_silence_has_the_plays_own_reason_where_that_is_known() -> None:
 
 def test_a_host_that_cannot_be_reached_is_an_error_of_its_own() -> None:
     standings = hear(begin("alpha", 0), answer("alpha", GREEN), unreachable("beta"))
-    assert standings["app:1 alpha"].state is State.GREEN
+    assert standings["app:1 alpha"].state is ImageState.GREEN
     for name in ("app:1 beta", "old:1 beta"):
         error = standings[name].error
         assert error is not None
@@ -120,8 +122,8 @@ def test_a_host_that_cannot_be_reached_is_an_error_of_its_own() -> None:
 
 def test_a_host_that_is_lost_in_the_middle_keeps_what_it_answered() -> None:
     standings = hear(begin("alpha", 0), answer("alpha", GREEN), unreachable("alpha"))
-    assert standings["app:1 alpha"].state is State.GREEN
-    assert standings["old:1 alpha"].state is State.UNKNOWN
+    assert standings["app:1 alpha"].state is ImageState.GREEN
+    assert standings["old:1 alpha"].state is ImageState.UNKNOWN
 
 
 def test_a_task_that_fails_is_the_error_of_its_image_alone() -> None:
@@ -151,10 +153,10 @@ def test_a_failure_that_the_role_expects_is_none() -> None:
 
 
 def test_what_fails_after_an_answer_is_said_and_changes_no_verdict() -> None:
-    hearing = Hearing(REQUEST, lambda _: None)
+    hearing = FleetEventHandler(REQUEST, lambda _: None)
     for event in (begin("alpha", 0), answer("alpha", GREEN), failed("alpha")):
-        hearing.hear(event)
-    assert hearing.standings()[0].state is State.GREEN
+        hearing.handle_event(event)
+    assert hearing.collect_statuses()[0].state is ImageState.GREEN
     (remark,) = hearing.remarks
     assert remark.startswith("After the gate of 'app:1' on 'alpha' had answered: Task 'Run it'")
 
@@ -165,10 +167,10 @@ def test_what_fails_after_an_answer_is_said_and_changes_no_verdict() -> None:
 )
 def test_an_answer_that_cannot_be_trusted_is_an_error(summary: Any, code: int) -> None:
     one = hear(begin("alpha", 0), answer("alpha", summary, code))["app:1 alpha"]
-    assert one.state is State.UNKNOWN
-    assert one.said is None
-    assert one.trouble is not None
-    assert one.trouble.remedy
+    assert one.state is ImageState.UNKNOWN
+    assert one.gate_summary is None
+    assert one.summary_error is not None
+    assert one.summary_error.remedy
     assert one.reports
 
 
@@ -179,37 +181,37 @@ def test_an_answer_without_a_summary_shows_what_was_said_last() -> None:
 
 
 def test_a_gates_answer_may_be_a_fact() -> None:
-    fact = ok("alpha", {"ansible_facts": {ANSWER: {"exit_code": 0, "summary": GREEN}}})
-    assert hear(begin("alpha", 0), fact)["app:1 alpha"].state is State.GREEN
+    fact = ok("alpha", {"ansible_facts": {GATE_RESULT_KEY: {"exit_code": 0, "summary": GREEN}}})
+    assert hear(begin("alpha", 0), fact)["app:1 alpha"].state is ImageState.GREEN
 
 
 def test_an_answer_from_nowhere_is_nobodys() -> None:
     standings = hear(answer("alpha", GREEN), answer("delta", GREEN), begin("delta", 0))
-    assert {one.state for one in standings.values()} == {State.UNKNOWN}
+    assert {one.state for one in standings.values()} == {ImageState.UNKNOWN}
 
 
 def test_each_standing_is_told_as_it_is_known() -> None:
-    told: list[Standing] = []
-    hearing = Hearing(REQUEST, told.append)
-    hearing.hear(begin("alpha", 0))
+    told: list[ImageStatus] = []
+    hearing = FleetEventHandler(REQUEST, told.append)
+    hearing.handle_event(begin("alpha", 0))
     assert told == []
-    hearing.hear(answer("alpha", GREEN))
-    assert [(one.host, one.state) for one in told] == [("alpha", State.GREEN)]
+    hearing.handle_event(answer("alpha", GREEN))
+    assert [(one.host, one.state) for one in told] == [("alpha", ImageState.GREEN)]
 
 
 def test_hosts_that_no_image_is_for_are_idle() -> None:
-    assert REQUEST.idle == ()
-    assert replace(REQUEST, images=(replace(APP, hosts=("beta",)),)).idle == ("alpha",)
+    assert REQUEST.unused_hosts == ()
+    assert replace(REQUEST, images=(replace(APP, hosts=("beta",)),)).unused_hosts == ("alpha",)
 
 
 @pytest.mark.parametrize("name", ["alpha", "node-1.example.org", "a_b"])
 def test_a_plain_name_is_its_own_folder(name: str) -> None:
-    assert folder_of(name) == name
+    assert make_folder_name(name) == name
 
 
 def test_no_name_leaves_the_folder_and_no_two_share_one() -> None:
     names = ["../x", "..", "a/b", "a:b", "a-b", "/", "", ".", "a/b:1", "a:b/1", "x" * 300, "ü"]
-    folders = [folder_of(name) for name in names]
+    folders = [make_folder_name(name) for name in names]
     assert len(set(folders)) == len(names)
     for folder in folders:
         assert "/" not in folder

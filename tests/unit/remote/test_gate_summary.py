@@ -9,8 +9,8 @@ import pytest
 
 from hardgate.errors import ExitCode
 from hardgate.model.run import Run
-from hardgate.model.verdict import Kind
-from hardgate.remote.gate_summary import SummaryError, read_said
+from hardgate.model.verdict import VerdictKind
+from hardgate.remote.gate_summary import SummaryError, read_gate_summary
 from tests.unit import fleets, runs
 
 IMAGE = fleets.image("app:1")
@@ -27,22 +27,22 @@ def told(run: Run) -> Told:
     [("green", 0), ("red", 1), ("build failed", 3), ("partial", 3), ("interrupted", 130)],
 )
 def test_every_summary_of_a_gate_is_taken_at_its_word(name: str, code: int) -> None:
-    said = read_said(told(runs.ALL[name]()), code, ASKED)
+    said = read_gate_summary(told(runs.ALL[name]()), code, ASKED)
     assert said.exit_code == ExitCode(code)
     assert said.headline.endswith(f"(exit {code})")
 
 
 def test_a_verdicts_reason_is_the_one_that_the_evidence_gave() -> None:
-    said = read_said(told(runs.red()), 1, ASKED)
-    miss = said.outcomes(Kind.CAPABILITY)["agent_home_writable"]
+    said = read_gate_summary(told(runs.red()), 1, ASKED)
+    miss = said.verdicts_by_name(VerdictKind.CAPABILITY)["agent_home_writable"]
     assert miss.reason.startswith("mkdir: cannot create directory")
     assert miss.remedy.startswith("Make /agent-home")
 
 
 def test_notices_and_what_was_left_out_come_along() -> None:
-    said = read_said(told(runs.partial(notices=("By the beacon.",))), 3, ASKED)
+    said = read_gate_summary(told(runs.partial(notices=("By the beacon.",))), 3, ASKED)
     assert said.notices == ("By the beacon.",)
-    assert len(said.left_out) == 8
+    assert len(said.skipped_capabilities) == 8
 
 
 Change = Callable[[Told], object]
@@ -116,7 +116,7 @@ def drop(key: str) -> Change:
 )
 def test_a_green_that_cannot_be_so_is_an_error(change: Change, wanted: str) -> None:
     with pytest.raises(SummaryError) as raised:
-        read_said(garbled(change), 0, ASKED)
+        read_gate_summary(garbled(change), 0, ASKED)
     assert wanted in raised.value.problem
     assert raised.value.remedy
 
@@ -124,33 +124,33 @@ def test_a_green_that_cannot_be_so_is_an_error(change: Change, wanted: str) -> N
 @pytest.mark.parametrize("summary", [None, {}, "", [], 0])
 def test_no_summary_is_an_error_whatever_the_process_says(summary: Any) -> None:
     with pytest.raises(SummaryError, match="It left no summary, and exited 0"):
-        read_said(summary, 0, ASKED)
+        read_gate_summary(summary, 0, ASKED)
 
 
 @pytest.mark.parametrize("summary", ["green", [1], 7])
 def test_what_is_no_mapping_is_an_error(summary: Any) -> None:
     with pytest.raises(SummaryError, match="no mapping"):
-        read_said(summary, 0, ASKED)
+        read_gate_summary(summary, 0, ASKED)
 
 
 @pytest.mark.parametrize("status", [1, 3, None, "0", False, 255])
 def test_a_summary_that_the_process_does_not_agree_with_is_an_error(status: Any) -> None:
     with pytest.raises(SummaryError, match="and its process exited"):
-        read_said(told(runs.green()), status, ASKED)
+        read_gate_summary(told(runs.green()), status, ASKED)
 
 
 def test_a_red_without_a_miss_is_an_error() -> None:
     summary = garbled(put("exit_code", value=1)) | {"outcome": "red"}
     with pytest.raises(SummaryError, match="its verdicts come to 0"):
-        read_said(summary, 1, ASKED)
+        read_gate_summary(summary, 1, ASKED)
 
 
 def test_an_advisory_miss_lets_a_green_be() -> None:
-    said = read_said(garbled(put("verdicts", -1, "outcome", value="fail")), 0, ASKED)
+    said = read_gate_summary(garbled(put("verdicts", -1, "outcome", value="fail")), 0, ASKED)
     assert said.exit_code is ExitCode.HELD
 
 
 def test_another_plan_is_asked_for_other_verdicts() -> None:
     asked = replace(ASKED, plan=fleets.image("app:1", fleets.older()).plan)
     with pytest.raises(SummaryError, match="another contract"):
-        read_said(told(runs.green()), 0, asked)
+        read_gate_summary(told(runs.green()), 0, asked)

@@ -16,7 +16,7 @@ from hardgate.model.run import Run
 from hardgate.model.verdict import Outcome
 from hardgate.redaction import MASK, Redactor
 from hardgate.report.console import Console
-from hardgate.report.headline import colour_word, headline, opening, place
+from hardgate.report.headline import describe_host, exit_code_word, format_headline, run_opening
 from tests.unit import runs
 
 REDACTOR = Redactor().with_values([runs.TOKEN])
@@ -32,10 +32,10 @@ class Terminal(io.StringIO):
 def tell(run: Run, *, verbosity: int = 0, stream: TextIO | None = None) -> str:
     stream = stream or io.StringIO()
     console = Console(stream, verbosity=verbosity, redactor=REDACTOR, environ={})
-    console.first_line(run.plan, host=place(run.host or runs.HOST), run_id=run.id)
+    console.print_opening(run.plan, host=describe_host(run.host or runs.HOST), run_id=run.id)
     for verdict in run.verdicts:
-        console.verdict(verdict)
-    console.close(run, reports=Path("reports/t4/3f9c2e7a"))
+        console.print_verdict(verdict)
+    console.print_run(run, reports=Path("reports/t4/3f9c2e7a"))
     stream.seek(0)
     return stream.read()
 
@@ -69,16 +69,16 @@ def test_the_last_line_says_what_the_run_is_worth(name: str, verbosity: int) -> 
 def test_the_words_of_the_last_line_come_from_the_exit_code(
     make: Callable[..., Run], code: ExitCode
 ) -> None:
-    line = headline(make(exit_code=code))
-    words = [word for word in map(colour_word, ExitCode) if word in line]
-    assert words == [colour_word(code)]
-    assert line.startswith(f"HARDGATE {colour_word(code)}: ")
+    line = format_headline(make(exit_code=code))
+    words = [word for word in map(exit_code_word, ExitCode) if word in line]
+    assert words == [exit_code_word(code)]
+    assert line.startswith(f"HARDGATE {exit_code_word(code)}: ")
     assert line.endswith(f" (exit {int(code)})")
 
 
 def test_an_advisory_miss_is_named_in_the_green_line() -> None:
     verdicts = (*runs.green().verdicts[:-1], runs.failed("privileged_flag_observable", "no"))
-    assert headline(runs.green(verdicts=verdicts)) == (
+    assert format_headline(runs.green(verdicts=verdicts)) == (
         "HARDGATE GREEN: 9 of 10 capabilities and 7 of 7 guards held; "
         "advisory only and missed: privileged_flag_observable (exit 0)"
     )
@@ -86,11 +86,11 @@ def test_an_advisory_miss_is_named_in_the_green_line() -> None:
 
 def test_an_advisory_capability_that_nobody_could_tell_of_is_named_too() -> None:
     verdicts = (*runs.green().verdicts[:-1], runs.unknown("privileged_flag_observable", "no"))
-    assert "not told: privileged_flag_observable" in headline(runs.green(verdicts=verdicts))
+    assert "not told: privileged_flag_observable" in format_headline(runs.green(verdicts=verdicts))
 
 
 def test_a_miss_before_an_interruption_is_named() -> None:
-    line = headline(runs.red(exit_code=ExitCode.TERMINATED))
+    line = format_headline(runs.red(exit_code=ExitCode.TERMINATED))
     assert "TERMINATED" in line
     assert "did not hold: workload_runs_as_agent_uid" in line
 
@@ -103,7 +103,7 @@ def test_the_first_line_says_by_what_is_judged_and_where() -> None:
 
 
 def test_the_first_line_of_a_partial_run_says_so() -> None:
-    assert "PARTIAL, 2 of 10 capabilities" in opening(
+    assert "PARTIAL, 2 of 10 capabilities" in run_opening(
         runs.partial().plan, host="direct host", run_id="1"
     )
 
@@ -192,7 +192,7 @@ def test_any_encoding_is_good_enough(encoding: str) -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding, write_through=True)
     console = Console(stream, redactor=REDACTOR, environ={})
-    console.verdict(runs.failed("agent_uid_1000", "→ ü \ud800 \U0001f600"))
+    console.print_verdict(runs.failed("agent_uid_1000", "→ ü \ud800 \U0001f600"))
     with console.step("Größe"):
         pass
     told = raw.getvalue().decode(encoding)
@@ -206,7 +206,7 @@ def test_a_reader_that_goes_away_does_not_stop_the_gate() -> None:
     stream = open(writing, "w", buffering=1)  # noqa: PTH123, SIM115 - a descriptor, not a path
     console = Console(stream, redactor=REDACTOR, environ={})
     with console.step("Build the image"):
-        console.close(runs.green())
+        console.print_run(runs.green())
     with pytest.raises(BrokenPipeError):
         stream.close()
 
@@ -215,8 +215,8 @@ def test_a_step_is_one_line_with_a_mark_and_a_time() -> None:
     stream = io.StringIO()
     console = Console(stream, environ={})
     with console.step("Build the image") as step:
-        step.tell("Step 1/12 : FROM base")
-        step.remark("sha256:9f8e")
+        step.show_progress("Step 1/12 : FROM base")
+        step.set_outcome("sha256:9f8e")
     assert re.fullmatch(r"✓ Build the image  0\.0\d s  sha256:9f8e\n", stream.getvalue())
     assert list(console.steps) == ["Build the image"]
 
@@ -234,7 +234,7 @@ def test_a_step_that_fails_ends_with_a_cross_also_in_quiet() -> None:
 def test_verbose_prints_what_a_step_tells() -> None:
     stream = io.StringIO()
     with Console(stream, verbosity=1, redactor=REDACTOR, environ={}).step("Build") as step:
-        step.tell(f"Step 1/12 : ENV TOKEN={runs.TOKEN}")
+        step.show_progress(f"Step 1/12 : ENV TOKEN={runs.TOKEN}")
     assert stream.getvalue().startswith(f"    | Step 1/12 : ENV TOKEN={MASK}\n")
 
 
@@ -247,8 +247,8 @@ def test_steps_that_overlap_share_one_live_line_and_never_garble() -> None:
         barrier.wait(5)
         for _ in range(25):
             with console.step(name) as step:
-                step.tell("busy")
-                console.verdict(runs.passed(f"by_{name}"))
+                step.show_progress("busy")
+                console.print_verdict(runs.passed(f"by_{name}"))
 
     threads = [threading.Thread(target=work, args=(f"step{n}",)) for n in range(4)]
     for thread in threads:
@@ -277,7 +277,7 @@ def test_steps_that_overlap_share_one_live_line_and_never_garble() -> None:
 def test_colour_is_for_terminals_that_want_it(
     stream: TextIO, environ: dict[str, str], color: bool | None, expected: bool
 ) -> None:
-    Console(stream, color=color, environ=environ).verdict(runs.passed("agent_uid_1000"))
+    Console(stream, color=color, environ=environ).print_verdict(runs.passed("agent_uid_1000"))
     stream.seek(0)
     assert ("\x1b[32m" in stream.read()) is expected
 

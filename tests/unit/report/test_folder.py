@@ -11,15 +11,15 @@ import pytest
 
 from hardgate.errors import ExitCode, HardgateError, UsageError
 from hardgate.redaction import MASK, Redactor
-from hardgate.report.folder import Folder, open_folder
+from hardgate.report.folder import ReportFolder, open_report_folder
 from tests.unit import runs
 
 KNOWING = Redactor().with_values([runs.TOKEN])
 
 
-def write(base: Path, run_id: str = "3f9c2e7a") -> Folder:
-    folder = open_folder(None, run_id, base=base)
-    folder.write(runs.green(id=run_id), KNOWING)
+def write(base: Path, run_id: str = "3f9c2e7a") -> ReportFolder:
+    folder = open_report_folder(None, run_id, base=base)
+    folder.write_reports(runs.green(id=run_id), KNOWING)
     return folder
 
 
@@ -33,63 +33,67 @@ def test_the_default_is_a_folder_for_each_run_with_latest_beside_it(tmp_path: Pa
 
 
 def test_another_tier_has_another_folder(tmp_path: Path) -> None:
-    assert open_folder(None, "run", session="t2", base=tmp_path).path == tmp_path / "t2" / "run"
+    assert (
+        open_report_folder(None, "run", session="t2", base=tmp_path).path == tmp_path / "t2" / "run"
+    )
 
 
 def test_a_folder_of_the_callers_gets_no_latest_and_keeps_what_is_in_it(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "theirs.txt").write_text("theirs")
-    open_folder(out, "run").write(runs.green(), KNOWING)
+    open_report_folder(out, "run").write_reports(runs.green(), KNOWING)
     assert sorted(one.name for one in out.iterdir()) == ["junit.xml", "summary.json", "theirs.txt"]
     assert sorted(one.name for one in tmp_path.iterdir()) == ["out"]
 
 
 def test_an_old_verdict_is_not_taken_for_this_runs(tmp_path: Path) -> None:
-    open_folder(tmp_path, "old").write(runs.green(), KNOWING)
-    open_folder(tmp_path, "new")
+    open_report_folder(tmp_path, "old").write_reports(runs.green(), KNOWING)
+    open_report_folder(tmp_path, "new")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_in_its_place_is_refused_as_misuse(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(UsageError, match=r"'.*file': it is a file\. Name a folder") as caught:
-        open_folder(tmp_path / "file", "run")
+        open_report_folder(tmp_path / "file", "run")
     assert caught.value.exit_code is ExitCode.MISUSED
     with pytest.raises(UsageError, match="Not a directory"):
-        open_folder(tmp_path / "file" / "below", "run")
+        open_report_folder(tmp_path / "file" / "below", "run")
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_at_once() -> None:
     with pytest.raises(HardgateError, match=r"'/proc/.*': .*\. Name a folder that you may write"):
-        open_folder(Path("/proc/self/reports"), "run")
+        open_report_folder(Path("/proc/self/reports"), "run")
 
 
 def test_logs_are_redacted_as_they_stream_and_again_at_the_end(tmp_path: Path) -> None:
-    folder = open_folder(tmp_path, "run")
+    folder = open_report_folder(tmp_path, "run")
     with folder.open_log("build.log", KNOWING) as log:
         log.write(b"Step 1\npassword=hunter22\n")
     with folder.open_log("workspace.log", Redactor()) as log:
         log.write(f"the token is {runs.TOKEN}, known only later\n")
-    folder.write(runs.green(), KNOWING)
+    folder.write_reports(runs.green(), KNOWING)
     assert (tmp_path / "build.log").read_text() == f"Step 1\npassword={MASK}\n"
     assert (tmp_path / "workspace.log").read_text() == f"the token is {MASK}, known only later\n"
 
 
 def test_no_byte_of_the_folder_has_the_token(tmp_path: Path) -> None:
-    folder = open_folder(tmp_path, "run")
+    folder = open_report_folder(tmp_path, "run")
     with folder.open_log("build.log", KNOWING) as log:
         log.write(runs.TOKEN)
-    folder.write(runs.red(problem=runs.TOKEN, evidence=runs.TOKEN, kept=(runs.TOKEN,)), KNOWING)
+    folder.write_reports(
+        runs.red(problem=runs.TOKEN, evidence=runs.TOKEN, kept=(runs.TOKEN,)), KNOWING
+    )
     for path in tmp_path.iterdir():
         assert runs.TOKEN[:12].encode() not in path.read_bytes()
 
 
 def test_one_report_that_fails_does_not_keep_the_other_back(tmp_path: Path) -> None:
-    folder = open_folder(tmp_path, "run")
+    folder = open_report_folder(tmp_path, "run")
     (tmp_path / "junit.xml").mkdir()
     with pytest.raises(HardgateError, match=r"junit\.xml' could not be written"):
-        folder.write(runs.red(), KNOWING)
+        folder.write_reports(runs.red(), KNOWING)
     assert json.loads((tmp_path / "summary.json").read_text())["exit_code"] == 1
 
 
@@ -98,12 +102,12 @@ import resource, sys
 from pathlib import Path
 from hardgate.errors import HardgateError
 from hardgate.redaction import Redactor
-from hardgate.report.folder import open_folder
+from hardgate.report.folder import open_report_folder
 from tests.unit import runs
-folder = open_folder(Path(sys.argv[1]), "run")
+folder = open_report_folder(Path(sys.argv[1]), "run")
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 try:
-    folder.write(runs.green(), Redactor())
+    folder.write_reports(runs.green(), Redactor())
 except HardgateError as error:
     print(error)
 """

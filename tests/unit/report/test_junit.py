@@ -15,7 +15,7 @@ from hardgate.model.observation import Execution
 from hardgate.model.run import Run
 from hardgate.model.verdict import Outcome, Verdict
 from hardgate.redaction import MASK, Redactor
-from hardgate.report.junit import junit, write_junit
+from hardgate.report.junit import make_run_junit, write_junit
 from tests.unit import runs
 
 REDACTOR = Redactor().with_values([runs.TOKEN])
@@ -63,7 +63,7 @@ def violations(element: ET.Element) -> list[str]:
 
 
 def parse(run: Run) -> ET.Element:
-    return ET.fromstring(junit(run, REDACTOR))  # noqa: S314 - our own words
+    return ET.fromstring(make_run_junit(run, REDACTOR))  # noqa: S314 - our own words
 
 
 def case(run: Run, name: str) -> ET.Element:
@@ -92,7 +92,7 @@ def test_any_time_is_one_that_the_schema_allows(seconds: float) -> None:
 
 
 def test_junitparser_reads_the_same_numbers() -> None:
-    suites = JUnitXml.fromstring(junit(runs.red(), REDACTOR))
+    suites = JUnitXml.fromstring(make_run_junit(runs.red(), REDACTOR))
     (suite,) = suites
     assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (17, 4, 1, 1)
     kinds = {one.name: [type(part) for part in one.result] for one in suite}
@@ -189,7 +189,7 @@ def test_no_secret_is_left_and_neither_is_one_that_dirt_takes_apart() -> None:
     run = only(
         runs.failed("agent_uid_1000", f"got {torn}", stdout=torn, stderr=f"Bearer {runs.TOKEN}")
     )
-    text = junit(replace(run, notices=(runs.TOKEN,)), REDACTOR).decode()
+    text = make_run_junit(replace(run, notices=(runs.TOKEN,)), REDACTOR).decode()
     assert runs.TOKEN[:8] not in text
     assert text.count(MASK) == 5
 
@@ -203,7 +203,7 @@ def test_a_flood_keeps_its_end() -> None:
 
 
 def test_the_first_line_carries_outcome_hash_and_count() -> None:
-    first = junit(runs.red(), REDACTOR).decode().splitlines()[0]
+    first = make_run_junit(runs.red(), REDACTOR).decode().splitlines()[0]
     assert "HARDGATE RED" in first
     assert "(exit 1)" in first
     assert runs.CONTRACT.sha256 in first
@@ -253,7 +253,7 @@ def test_the_file_is_put_in_its_place_whole(tmp_path: Path) -> None:
     path = tmp_path / "junit.xml"
     path.write_text("old")
     write_junit(runs.green(), path, REDACTOR)
-    assert path.read_bytes() == junit(runs.green(), REDACTOR)
+    assert path.read_bytes() == make_run_junit(runs.green(), REDACTOR)
     assert list(tmp_path.iterdir()) == [path]
 
 

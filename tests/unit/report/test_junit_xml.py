@@ -9,18 +9,18 @@ from junitparser import JUnitXml
 
 from hardgate.errors import HardgateError
 from hardgate.redaction import Redactor
-from hardgate.report.junit import suite_of
-from hardgate.report.junit_xml import Case, Suite, write_suites
+from hardgate.report.junit import make_run_suite
+from hardgate.report.junit_xml import ReportCase, ReportSuite, write_suites
 from tests.unit import runs
 from tests.unit.report.test_junit import violations
 
 
-def suite(name: str, *kinds: str, host: str = "") -> Suite:
+def suite(name: str, *kinds: str, host: str = "") -> ReportSuite:
     cases = [
-        Case(name=f"{name}-{number}", classname=name, kind=kind, message="no", body="no")
+        ReportCase(name=f"{name}-{number}", classname=name, kind=kind, message="no", body="no")
         for number, kind in enumerate(kinds)
     ]
-    return Suite(name=name, id=name, timestamp="", properties={}, cases=cases, host=host)
+    return ReportSuite(name=name, id=name, timestamp="", properties={}, cases=cases, host=host)
 
 
 def test_each_suite_has_its_own_counts_and_the_file_their_sums() -> None:
@@ -42,7 +42,7 @@ def test_each_suite_has_its_own_counts_and_the_file_their_sums() -> None:
 
 
 def test_the_suites_of_a_host_say_which_host_it_is() -> None:
-    suites = [suite_of(runs.host(), Redactor()), suite("t4", "", host="build-1")]
+    suites = [make_run_suite(runs.host(), Redactor()), suite("t4", "", host="build-1")]
     parsed = list(JUnitXml.fromstring(write_suites(suites, title="build-1")))
     assert [one.hostname for one in parsed] == ["build-1", "build-1"]
     assert parsed[0].name == (
@@ -56,7 +56,7 @@ def test_suites_without_a_host_name_none() -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forgetful(Case):
+class Forgetful(ReportCase):
     """A case whose failure does not come through."""
 
     def to_junit(self) -> JunitCase:
@@ -65,6 +65,6 @@ class Forgetful(Case):
 
 def test_a_file_that_would_be_greener_than_what_was_judged_is_refused() -> None:
     lost = Forgetful(name="a", classname="b", kind="failure")
-    broken = Suite(name="x", id="x", timestamp="", properties={}, cases=[lost])
+    broken = ReportSuite(name="x", id="x", timestamp="", properties={}, cases=[lost])
     with pytest.raises(HardgateError, match=r"would count .* were judged"):
         write_suites([suite("fine", ""), broken], title="x")

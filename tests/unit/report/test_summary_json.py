@@ -8,11 +8,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from hardgate.redaction import MASK, Redactor
-from hardgate.report.headline import headline
-from hardgate.report.summary_json import SCHEMA, summary, write_summary
+from hardgate.report.headline import format_headline
+from hardgate.report.summary_json import SUMMARY_SCHEMA_FILE, summarize_run, write_summary
 from tests.unit import runs
 
-DOCUMENT = json.loads(SCHEMA.read_text())
+DOCUMENT = json.loads(SUMMARY_SCHEMA_FILE.read_text())
 
 
 def test_the_schema_is_a_schema() -> None:
@@ -21,7 +21,7 @@ def test_the_schema_is_a_schema() -> None:
 
 @pytest.mark.parametrize("name", runs.ALL)
 def test_every_summary_is_what_the_schema_says(name: str) -> None:
-    Draft202012Validator(DOCUMENT).validate(json.loads(json.dumps(summary(runs.ALL[name]()))))
+    Draft202012Validator(DOCUMENT).validate(json.loads(json.dumps(summarize_run(runs.ALL[name]()))))
 
 
 def objects(schema: dict[str, Any]) -> list[dict[str, Any]]:
@@ -37,7 +37,7 @@ def test_the_schema_requires_every_key_that_it_names() -> None:
 
 
 def test_the_summary_has_no_key_that_the_schema_does_not_name() -> None:
-    told = summary(runs.red())
+    told = summarize_run(runs.red())
     verdict = DOCUMENT["$defs"]["verdict"]["properties"]
     assert sorted(told) == sorted(DOCUMENT["properties"])
     for key in ("contract", "image", "tier", "host"):
@@ -49,14 +49,14 @@ def test_the_summary_has_no_key_that_the_schema_does_not_name() -> None:
 
 
 def test_the_outcome_comes_first() -> None:
-    told = summary(runs.red())
+    told = summarize_run(runs.red())
     assert list(told)[:3] == ["headline", "outcome", "exit_code"]
-    assert told["headline"] == headline(runs.red())
+    assert told["headline"] == format_headline(runs.red())
     assert (told["outcome"], told["exit_code"]) == ("red", 1)
 
 
 def test_a_partial_run_counts_all_of_its_contract() -> None:
-    told = summary(runs.partial())
+    told = summarize_run(runs.partial())
     assert told["partial"] is True
     assert told["contract"]["count"] == 10
     assert len(told["not_looked_at"]) == 8

@@ -24,7 +24,7 @@ spec.loader.exec_module(module)
 module.TRAP_SECONDS = 1.0
 module.become_subreaper()
 told = json.load(sys.stdin)
-print(json.dumps(module.observe_all(told["probes"], told["variables"])))
+print(json.dumps(module.observe_host_probes(told["probes"], told["variables"])))
 """
 """In a process of its own: what becomes a reaper here stays one."""
 
@@ -38,7 +38,7 @@ def probe(script: str, **changes: Any) -> dict[str, Any]:
     return {**usual, "script": script, **changes}
 
 
-def observe_all(*probes: dict[str, Any], **variables: str) -> list[dict[str, Any]]:
+def observe_host_probes(*probes: dict[str, Any], **variables: str) -> list[dict[str, Any]]:
     """Run probes as the module does."""
     ran = subprocess.run(
         [sys.executable, "-c", DRIVER, str(MODULE)],
@@ -54,7 +54,7 @@ def observe_all(*probes: dict[str, Any], **variables: str) -> list[dict[str, Any
 
 def observe(script: str, **changes: Any) -> dict[str, Any]:
     """Run one, and give its observation."""
-    (seen,) = observe_all(probe(script, **changes))
+    (seen,) = observe_host_probes(probe(script, **changes))
     return seen
 
 
@@ -72,7 +72,7 @@ def test_the_module_is_written_for_the_oldest_python_that_hosts_have() -> None:
 
 
 def test_a_probe_finds_a_clean_environment_and_what_is_its_own() -> None:
-    (seen,) = observe_all(probe("env; pwd; umask"), HARDGATE_DISK_MIB="5 {{ x }}")
+    (seen,) = observe_host_probes(probe("env; pwd; umask"), HARDGATE_DISK_MIB="5 {{ x }}")
     lines = seen["execution"]["stdout"].splitlines()
     user = pwd.getpwnam(SELF)
     assert sorted(lines) == sorted(
@@ -141,7 +141,7 @@ def test_a_flood_is_cut_and_not_waited_for() -> None:
 
 
 def test_all_probes_together_tell_no_more_than_a_connection_carries() -> None:
-    told = observe_all(*[probe("yes | head -c 200000")] * 20)
+    told = observe_host_probes(*[probe("yes | head -c 200000")] * 20)
     sizes = [len(one["execution"]["stdout"]) for one in told]
     assert (sizes[0], sizes[-1]) == (65536, 2048)
     assert sum(sizes) < 1024 * 1024 + 20 * 2048

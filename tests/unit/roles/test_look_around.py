@@ -33,27 +33,27 @@ def test_a_path_is_described(program: ModuleType, tmp_path: Path) -> None:
     file.chmod(0o640)
     (tmp_path / "link").symlink_to("file")
     (tmp_path / "empty").mkdir()
-    seen = program.look_at(str(file))
+    seen = program.describe_path(str(file))
     assert (seen["type"], seen["size"], seen["mode"], seen["uid"]) == (
         "file",
         5,
         "0640",
         os.getuid(),
     )
-    link = program.look_at(str(tmp_path / "link"))
+    link = program.describe_path(str(tmp_path / "link"))
     assert (link["link"], link["real"], link["type"]) == ("file", str(file), "file")
-    assert program.look_at(str(tmp_path / "empty"))["empty"] is True
-    assert program.look_at(str(tmp_path))["empty"] is False
+    assert program.describe_path(str(tmp_path / "empty"))["empty"] is True
+    assert program.describe_path(str(tmp_path))["empty"] is False
 
 
 def test_a_missing_path_is_described_by_what_there_is_of_it(
     program: ModuleType, tmp_path: Path
 ) -> None:
-    seen = program.look_at(str(tmp_path / "a" / "b"))
+    seen = program.describe_path(str(tmp_path / "a" / "b"))
     assert (seen["exists"], seen["errno"]) == (False, "ENOENT")
     assert seen["parent"]["path"] == str(tmp_path)
     (tmp_path / "dangling").symlink_to("/nowhere/at/all")
-    dangling = program.look_at(str(tmp_path / "dangling"))
+    dangling = program.describe_path(str(tmp_path / "dangling"))
     assert (dangling["exists"], dangling["link"]) == (False, "/nowhere/at/all")
 
 
@@ -65,13 +65,13 @@ def test_a_token_is_told_to_be_blank_and_never_told(
 ) -> None:
     if content is not None:
         (tmp_path / "token").write_text(content)
-    assert program.is_blank(str(tmp_path / "token")) is blank
+    assert program.is_blank_file(str(tmp_path / "token")) is blank
 
 
 def test_nothing_but_a_plain_file_is_read(program: ModuleType, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert program.read(str(tmp_path / "pipe")) == ""
-    assert program.read("/dev/zero") == ""
+    assert program.read_plain_file(str(tmp_path / "pipe")) == ""
+    assert program.read_plain_file("/dev/zero") == ""
     assert program.read_word(str(tmp_path)) is None
 
 
@@ -81,12 +81,12 @@ def test_a_path_is_on_the_last_mount_of_the_deepest_point(program: ModuleType) -
         {"point": "/configs", "fstype": "ext4"},
         {"point": "/configs", "fstype": "tmpfs"},
     ]
-    assert program.mount_of("/configs/.auth_token", mounted)["fstype"] == "tmpfs"
-    assert program.mount_of("/configs-2", mounted)["fstype"] == "overlay"
+    assert program.find_mount("/configs/.auth_token", mounted)["fstype"] == "tmpfs"
+    assert program.find_mount("/configs-2", mounted)["fstype"] == "overlay"
 
 
 def test_this_process_has_mounts_with_a_root_among_them(program: ModuleType) -> None:
-    assert any(one["point"] == "/" and one["fstype"] for one in program.mounts(os.getpid()))
+    assert any(one["point"] == "/" and one["fstype"] for one in program.read_mounts(os.getpid()))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_this_process_has_mounts_with_a_root_among_them(program: ModuleType) -> 
 def test_an_address_of_the_kernels_is_written_the_usual_way(
     program: ModuleType, text: str, address: str
 ) -> None:
-    assert program.readable(text) == address
+    assert program.format_address(text) == address
 
 
 def test_a_port_is_told_with_who_listens(program: ModuleType) -> None:
@@ -109,7 +109,7 @@ def test_a_port_is_told_with_who_listens(program: ModuleType) -> None:
         server.bind(("127.0.0.1", 0))
         server.listen()
         port = server.getsockname()[1]
-        (seen,) = [one for one in program.listening(os.getpid()) if one["port"] == port]
+        (seen,) = [one for one in program.list_listeners(os.getpid()) if one["port"] == port]
     assert (seen["address"], seen["pid"], seen["uid"]) == ("127.0.0.1", os.getpid(), os.getuid())
 
 
@@ -124,7 +124,7 @@ def test_a_command_is_found_with_its_kind(program: ModuleType, tmp_path: Path) -
 
 
 def test_the_namespaces_of_one_process_are_its_own(program: ModuleType) -> None:
-    seen = program.namespaces(os.getpid())
+    seen = program.read_namespaces(os.getpid())
     assert set(seen["workspace"]) == set(program.NAMESPACES)
     assert seen["workspace"]["pid"]
 

@@ -8,14 +8,14 @@ from types import ModuleType
 
 import pytest
 
-from hardgate.engine.ownership import Owner, Process
+from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.resources import ROLES
 
 NOW = int(time.time())
-ME = Process.current()
-GONE = Process(boot=ME.boot, namespace=ME.namespace, pid=4194000, started=1)
-ELSEWHERE = Process(boot="another", namespace=ME.namespace, pid=4194000, started=1)
-INSIDE = Process(boot=ME.boot, namespace="1", pid=4194000, started=1)
+ME = ProcessIdentity.of_current_process()
+GONE = ProcessIdentity(boot=ME.boot, namespace=ME.namespace, pid=4194000, started=1)
+ELSEWHERE = ProcessIdentity(boot="another", namespace=ME.namespace, pid=4194000, started=1)
+INSIDE = ProcessIdentity(boot=ME.boot, namespace="1", pid=4194000, started=1)
 
 
 def load(path: Path) -> ModuleType:
@@ -36,7 +36,7 @@ def leave_no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("deadline", [NOW - 60, NOW + 600], ids=["over", "ahead"])
 @pytest.mark.parametrize("keep", [True, False])
 def test_the_hosts_reaper_condemns_what_hardgates_own_does(
-    process: Process, deadline: int, keep: bool
+    process: ProcessIdentity, deadline: int, keep: bool
 ) -> None:
     owner = Owner(run="x", process=process, deadline=deadline, keep=keep)
     reap = load(ROLES / "runner" / "files" / "reap")
@@ -65,14 +65,16 @@ def test_the_engines_settings_are_merged_and_what_was_added_is_taken_back(
     theirs: dict[str, object], ours: dict[str, object], both: dict[str, object]
 ) -> None:
     settings = load(ROLES / "engine" / "files" / "merge_settings.py")
-    added = settings.missing(theirs, ours)
-    assert settings.joined(theirs, added) == both
-    assert settings.without(both, added) == theirs
+    added = settings.find_missing_settings(theirs, ours)
+    assert settings.join_settings(theirs, added) == both
+    assert settings.subtract_settings(both, added) == theirs
 
 
 def test_a_setting_that_was_changed_since_stays() -> None:
     settings = load(ROLES / "engine" / "files" / "merge_settings.py")
-    assert settings.without({"a": {"b": 9}, "c": 3}, {"a": {"b": 1}, "c": 3}) == {"a": {"b": 9}}
+    assert settings.subtract_settings({"a": {"b": 9}, "c": 3}, {"a": {"b": 1}, "c": 3}) == {
+        "a": {"b": 9}
+    }
 
 
 def test_another_log_driver_gets_no_options_of_ours(
@@ -81,7 +83,9 @@ def test_another_log_driver_gets_no_options_of_ours(
     settings = load(ROLES / "engine" / "files" / "merge_settings.py")
     file = tmp_path / "daemon.json"
     file.write_text('{"log-driver": "journald"}')
-    monkeypatch.setattr(settings, "FILE", file)
-    settings.merge(tmp_path / "record" / "settings", {"log-driver": "json-file", "log-opts": {}})
+    monkeypatch.setattr(settings, "SETTINGS_FILE", file)
+    settings.merge_settings(
+        tmp_path / "record" / "settings", {"log-driver": "json-file", "log-opts": {}}
+    )
     assert file.read_text() == '{"log-driver": "journald"}'
     assert not (tmp_path / "record").exists()

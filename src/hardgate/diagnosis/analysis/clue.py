@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clue:
+class Match:
     """One cause that the evidence speaks for."""
 
     cause: str

@@ -7,56 +7,60 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from hardgate.diagnosis.analysis.error_messages import told_failures
-from hardgate.diagnosis.analysis.step import SILENT_WORDS, Step
+from hardgate.diagnosis.analysis.error_messages import parse_error_messages
+from hardgate.diagnosis.analysis.step import NEUTRAL_BUILTINS, ProbeStep
 from hardgate.diagnosis.analysis.xtrace import (
-    Traced,
-    first_lines,
-    is_traced,
-    read_trace,
-    same_command,
+    XtraceLine,
+    is_same_command,
+    is_xtrace_line,
+    nonblank_lines,
+    parse_xtrace,
 )
-from hardgate.model.observation import Discarded, Failure, Observation
+from hardgate.model.observation import DiscardedOutput, FailedCall, Observation
 
-STDERR = 2
-SHELLS = frozenset({"sh", "dash", "bash", "ash", "busybox", "-c"})
+STDERR_FD = 2
+SHELL_NAMES = frozenset({"sh", "dash", "bash", "ash", "busybox", "-c"})
 
 
-def read_steps(observation: Observation) -> tuple[Step, ...]:
+def correlate_steps(observation: Observation) -> tuple[ProbeStep, ...]:
     """Give the probe's commands; one step of no text where nothing tells them apart."""
     rerun = observation.rerun
-    trace = read_trace(rerun.stderr if rerun else "") or tuple(
-        Traced(text=command.command) for command in observation.commands
+    trace = parse_xtrace(rerun.stderr if rerun else "") or tuple(
+        XtraceLine(text=command.command) for command in observation.commands
     )
     if not trace:
-        return (_with_told(_spoken(observation)),)
-    steps = _match([Step(text=one.text, said=one.said) for one in trace], observation)
-    steps = [_with_told(step) for step in _Laying(steps).lay(observation)]
+        return (_add_message_failures(_step_from_output(observation)),)
+    steps = _assign_programs(
+        [ProbeStep(text=line.text, output=line.output) for line in trace], observation
+    )
+    steps = [
+        _add_message_failures(step) for step in _StepCorrelator(steps).assign_evidence(observation)
+    ]
     last = steps[-1]
-    if not observation.commands and last.status is None and last.program not in SILENT_WORDS:
+    if not observation.commands and last.status is None and last.program not in NEUTRAL_BUILTINS:
         # Without strace the shell's own exit status is the last command's.
         steps[-1] = replace(last, status=rerun.exit_status if rerun else None)
     return tuple(replace(step, number=number) for number, step in enumerate(steps))
 
 
-def _spoken(observation: Observation) -> Step:
+def _step_from_output(observation: Observation) -> ProbeStep:
     """Make one step of all that was written, where no trace tells the steps apart."""
     runs = [run for run in (observation.execution, observation.rerun) if run]
     texts = [text for run in runs for text in (run.stdout, run.stderr)]
-    return Step(
+    return ProbeStep(
         text="",
         status=runs[-1].exit_status if runs else None,
-        said=first_lines([*texts, *(record.text for record in observation.discarded)]),
+        output=nonblank_lines([*texts, *(record.text for record in observation.discarded)]),
         failures=observation.failures,
     )
 
 
-def _with_told(step: Step) -> Step:
-    told = told_failures(step.said, known={failure.target for failure in step.failures})
-    return replace(step, failures=(*step.failures, *told)) if told else step
+def _add_message_failures(step: ProbeStep) -> ProbeStep:
+    parsed = parse_error_messages(step.output, known={failure.target for failure in step.failures})
+    return replace(step, failures=(*step.failures, *parsed)) if parsed else step
 
 
-def _match(steps: list[Step], observation: Observation) -> list[Step]:
+def _assign_programs(steps: list[ProbeStep], observation: Observation) -> list[ProbeStep]:
     """Lay the programs that were started beside the trace; their children belong to them."""
     taken: set[int] = set()
     current = -1
@@ -65,7 +69,7 @@ def _match(steps: list[Step], observation: Observation) -> list[Step]:
             (
                 index
                 for index, step in enumerate(steps)
-                if index not in taken and same_command(" ".join(step.words), command.command)
+                if index not in taken and is_same_command(" ".join(step.argv), command.command)
             ),
             None,
         )
@@ -74,106 +78,116 @@ def _match(steps: list[Step], observation: Observation) -> list[Step]:
             current = own
         if current >= 0:
             status = command.exit_status
-            steps[current] = _started(steps[current], command.command, status, own=own is not None)
+            steps[current] = _add_program(
+                steps[current], command.command, status, own=own is not None
+            )
     return steps
 
 
-def _started(step: Step, command: str, status: int | None, *, own: bool) -> Step:
+def _add_program(step: ProbeStep, command: str, status: int | None, *, own: bool) -> ProbeStep:
     failed = ((command, status),) if status else ()
     return replace(
         step,
         status=status if own and status is not None else step.status,
-        started=(*step.started, command),
-        ended=(*step.ended, *failed),
+        started_commands=(*step.started_commands, command),
+        failed_commands=(*step.failed_commands, *failed),
     )
 
 
-class _Laying:
+class _StepCorrelator:
     """Gives each step what its programs wrote, and which of their system calls failed."""
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[ProbeStep]) -> None:
         self._steps = steps
-        self._said: dict[int, list[str]] = {}
-        self._failed: dict[int, list[Failure]] = {}
-        self._untraced: list[Failure] = []
-        self._unsaid: list[str] = []
-        self._after = len(steps)
+        self._outputs: dict[int, list[str]] = {}
+        self._failures: dict[int, list[FailedCall]] = {}
+        self._untraced_failures: list[FailedCall] = []
+        self._unassigned_output: list[str] = []
+        self._insert_at = len(steps)
 
-    def lay(self, observation: Observation) -> Iterator[Step]:
+    def assign_evidence(self, observation: Observation) -> Iterator[ProbeStep]:
         """Yield the steps; what the shell failed at without tracing it is a step of its own.
 
         Such is a redirect that cannot be opened: the command that it belongs to never ran.
         """
         for failure in observation.failures:
-            self._take_failure(failure)
+            self._assign_failure(failure)
         for record in observation.discarded:
-            self._take_record(record)
+            self._assign_output(record)
         for index, step in enumerate(self._steps):
-            if index == self._after and self._untraced:
-                yield self._own_step()
+            if index == self._insert_at and self._untraced_failures:
+                yield self._untraced_step()
             yield replace(
                 step,
-                said=(*step.said, *self._said.get(index, ())),
-                failures=(*step.failures, *self._failed.get(index, ())),
+                output=(*step.output, *self._outputs.get(index, ())),
+                failures=(*step.failures, *self._failures.get(index, ())),
             )
-        if (self._untraced or self._unsaid) and self._after == len(self._steps):
-            yield self._own_step()
+        if (self._untraced_failures or self._unassigned_output) and self._insert_at == len(
+            self._steps
+        ):
+            yield self._untraced_step()
 
-    def _own_step(self) -> Step:
-        return Step(text="", said=tuple(self._unsaid), failures=tuple(self._untraced))
+    def _untraced_step(self) -> ProbeStep:
+        return ProbeStep(
+            text="", output=tuple(self._unassigned_output), failures=tuple(self._untraced_failures)
+        )
 
-    def _take_failure(self, failure: Failure) -> None:
-        index = self._find(failure.program, [failure.target])
+    def _assign_failure(self, failure: FailedCall) -> None:
+        index = self._find_by_program(failure.program, [failure.target])
         if index is None:
-            self._untraced.append(failure)
-            self._after = len(self._steps)
+            self._untraced_failures.append(failure)
+            self._insert_at = len(self._steps)
             return
-        if self._untraced:
+        if self._untraced_failures:
             # The failures are in order: this step came later than what was not traced.
-            self._after = min(self._after, index)
-        self._failed.setdefault(index, []).append(failure)
+            self._insert_at = min(self._insert_at, index)
+        self._failures.setdefault(index, []).append(failure)
 
-    def _take_record(self, record: Discarded) -> None:
-        lines = [line for line in first_lines([record.text]) if not is_traced(line)]
+    def _assign_output(self, record: DiscardedOutput) -> None:
+        lines = [line for line in nonblank_lines([record.text]) if not is_xtrace_line(line)]
         if not lines:
             return
-        index = self._started_as(record.command)
+        index = self._find_by_command(record.command)
         if index is None:
-            index = self._find(record.program, lines)
+            index = self._find_by_program(record.program, lines)
         if index is None:
             # What it printed is no sign of a failure; where it says why, that is on its stderr.
-            self._unsaid.extend(lines if record.fd == STDERR else ())
+            self._unassigned_output.extend(lines if record.fd == STDERR_FD else ())
         else:
-            self._said.setdefault(index, []).extend(lines)
+            self._outputs.setdefault(index, []).extend(lines)
 
-    def _started_as(self, command: str) -> int | None:
+    def _find_by_command(self, command: str) -> int | None:
         for index in reversed(range(len(self._steps)) if command else ()):
-            if any(same_command(command, started) for started in self._steps[index].started):
+            if any(
+                is_same_command(command, started) for started in self._steps[index].started_commands
+            ):
                 return index
         return None
 
-    def _find(self, program: str, told: Sequence[str]) -> int | None:
+    def _find_by_program(self, program: str, texts: Sequence[str]) -> int | None:
         """Find the last step that a program ran for; a shell's own is the one that it speaks of."""
         name = program.rpartition("/")[2]
-        if name and name not in SHELLS:
+        if name and name not in SHELL_NAMES:
             running = [i for i, step in enumerate(self._steps) if name in step.programs]
-            naming = [i for i in running if _names(self._steps[i], told)]
+            naming = [i for i in running if _mentions_step(self._steps[i], texts)]
             return max(naming or running, default=None)
-        own = (i for i, step in enumerate(self._steps) if not step.started and step.program)
-        naming = [i for i in own if _names(self._steps[i], told)]
+        own = (
+            i for i, step in enumerate(self._steps) if not step.started_commands and step.program
+        )
+        naming = [i for i in own if _mentions_step(self._steps[i], texts)]
         # A shell that a step started, behind sudo or nsenter, has steps of its own.
         started = [i for i, step in enumerate(self._steps) if name in step.programs]
         return max(naming or started, default=None)
 
 
-def _names(step: Step, told: Iterable[str]) -> bool:
+def _mentions_step(step: ProbeStep, lines: Iterable[str]) -> bool:
     """Tell whether lines, or a failed call's target, speak of a step's words."""
-    words = [word for word in step.words if len(word) > 1 and not word.startswith("-")]
+    arguments = [word for word in step.argv if len(word) > 1 and not word.startswith("-")]
     if step.program == "[[":
-        words.append("[[")
+        arguments.append("[[")
     return any(
         (word.startswith("/") and word in line)
         or re.search(rf"(?<![\w/.-]){re.escape(word)}(?![\w/.-])", line)
-        for line in told
-        for word in words
+        for line in lines
+        for word in arguments
     )

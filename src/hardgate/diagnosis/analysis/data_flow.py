@@ -6,8 +6,8 @@ Read by shape and not by a shell's grammar; what is not found feeds nothing.
 import re
 from collections.abc import Iterator, Sequence
 
-from hardgate.diagnosis.analysis.step import SILENT_WORDS, Step
-from hardgate.diagnosis.analysis.xtrace import read_assignment
+from hardgate.diagnosis.analysis.step import NEUTRAL_BUILTINS, ProbeStep
+from hardgate.diagnosis.analysis.xtrace import parse_assignment
 
 _TEST = re.compile(r"(?:\[\[?|\btest)\s.*?(?=\s\]\]?(?:\s|;|\)|\"|$)|;|&&|\|\||$)", re.MULTILINE)
 _STATEMENT = re.compile(r";|&&|\|\||\n|\bthen\b|\bdo\b|\{ ")
@@ -15,39 +15,51 @@ _SEPARATOR = re.compile(r"\|\|?|&&|;|\n")
 _PIPE = re.compile(r"(?<!\|)\|(?!\|)")
 
 
-def fed_by(step: Step, steps: Sequence[Step], script: str) -> tuple[Step, ...]:
+def find_input_steps(
+    step: ProbeStep, steps: Sequence[ProbeStep], script: str
+) -> tuple[ProbeStep, ...]:
     """Give the steps that a test or a reader read from, the nearest first."""
     if step.is_test:
-        return tuple(_of_test(step, steps, script))
-    return tuple(_of_pipe(step, steps, script))
+        return tuple(_find_test_inputs(step, steps, script))
+    return tuple(_find_pipe_inputs(step, steps, script))
 
 
-def _of_test(step: Step, steps: Sequence[Step], script: str) -> Iterator[Step]:
-    number = max((_commands_in(chunk) for chunk in _chunks(step, script)), default=1)
+def _find_test_inputs(
+    step: ProbeStep, steps: Sequence[ProbeStep], script: str
+) -> Iterator[ProbeStep]:
+    number = max(
+        (_count_substitutions(chunk) for chunk in _candidate_tests(step, script)), default=1
+    )
     if number:
-        yield from _commands_before(step.number, steps, number)
+        yield from _iter_previous_commands(step.number, steps, number)
     for before in reversed(steps[: step.number]) if not number else ():
-        name, value = read_assignment(before.text) or ("", None)
-        if not before.words and value is not None and _is_side(step, value):
-            yield from _commands_before(before.number, steps, _commands_of(name, script))
+        name, value = parse_assignment(before.text) or ("", None)
+        if not before.argv and value is not None and _is_compared_value(step, value):
+            yield from _iter_previous_commands(
+                before.number, steps, _count_assigned_commands(name, script)
+            )
 
 
-def _of_pipe(step: Step, steps: Sequence[Step], script: str) -> Iterator[Step]:
+def _find_pipe_inputs(
+    step: ProbeStep, steps: Sequence[ProbeStep], script: str
+) -> Iterator[ProbeStep]:
     """Give the other ends of a pipe; its parts are traced in no order."""
-    start = re.escape(" ".join(step.words[:2])).replace(r"\ ", r"\s+[\"']?")
+    start = re.escape(" ".join(step.argv[:2])).replace(r"\ ", r"\s+[\"']?")
     found = re.search(start, script.replace("|\n", "| "))
     if not found:
         return
     before = _STATEMENT.split(script.replace("|\n", "| ")[: found.start()])[-1]
     number = len(_PIPE.findall(before))
     after = steps[step.number + 1 : step.number + 2] if number else ()
-    yield from (one for one in after if not one.is_test and _feeds(one))
-    yield from _commands_before(step.number, steps, number)
+    yield from (
+        candidate for candidate in after if not candidate.is_test and _produces_output(candidate)
+    )
+    yield from _iter_previous_commands(step.number, steps, number)
 
 
-def _chunks(step: Step, script: str) -> Sequence[str]:
+def _candidate_tests(step: ProbeStep, script: str) -> Sequence[str]:
     """Give the tests of a script that a traced one may be: by its operator, and a side's word."""
-    compared, question = step.comparison, step.question
+    compared, question = step.comparison, step.unary_test
     operator = compared.operator if compared else question.operator if question else ""
     sides = (compared.left, compared.right) if compared else ()
     chunks = [found[0] for found in _TEST.finditer(script.replace("\\\n", " "))]
@@ -56,17 +68,17 @@ def _chunks(step: Step, script: str) -> Sequence[str]:
     return named or alike
 
 
-def _commands_in(chunk: str) -> int:
+def _count_substitutions(chunk: str) -> int:
     return chunk.count("$(") + chunk.count("`") // 2 + len(_PIPE.findall(chunk))
 
 
-def _commands_of(name: str, script: str) -> int:
+def _count_assigned_commands(name: str, script: str) -> int:
     """Count the commands that give a variable its value."""
     found = re.search(rf"\b{re.escape(name)}=(?:\"?\$\(|`)", script)
-    return len(_SEPARATOR.split(_inside(script[found.end() :]))) if found else 1
+    return len(_SEPARATOR.split(_cut_at_parenthesis(script[found.end() :]))) if found else 1
 
 
-def _inside(text: str) -> str:
+def _cut_at_parenthesis(text: str) -> str:
     """Cut a text off where the parenthesis that it stands in is closed."""
     depth = 1
     for index, character in enumerate(text):
@@ -76,21 +88,23 @@ def _inside(text: str) -> str:
     return text
 
 
-def _is_side(step: Step, value: str) -> bool:
-    compared, question = step.comparison, step.question
+def _is_compared_value(step: ProbeStep, value: str) -> bool:
+    compared, question = step.comparison, step.unary_test
     if compared:
         return value in {compared.left, compared.right}
     return bool(question) and value == question.operand if question else False
 
 
-def _commands_before(number: int, steps: Sequence[Step], wanted: int) -> Iterator[Step]:
+def _iter_previous_commands(
+    number: int, steps: Sequence[ProbeStep], count: int
+) -> Iterator[ProbeStep]:
     for before in reversed(steps[:number]):
-        if wanted <= 0 or before.is_test or before.program in {"exit", "trap", "set"}:
+        if count <= 0 or before.is_test or before.program in {"exit", "trap", "set"}:
             return
-        if _feeds(before):
-            wanted -= 1
+        if _produces_output(before):
+            count -= 1
             yield before
 
 
-def _feeds(step: Step) -> bool:
-    return bool(step.words) and step.program not in SILENT_WORDS
+def _produces_output(step: ProbeStep) -> bool:
+    return bool(step.argv) and step.program not in NEUTRAL_BUILTINS

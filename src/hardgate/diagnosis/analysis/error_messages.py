@@ -3,9 +3,9 @@
 import re
 from collections.abc import Collection, Iterable, Iterator
 
-from hardgate.model.observation import Failure
+from hardgate.model.observation import FailedCall
 
-WORDS_OF_ERRNO = {
+ERRNO_BY_MESSAGE = {
     "No such file or directory": "ENOENT",
     "Permission denied": "EACCES",
     "Operation not permitted": "EPERM",
@@ -18,44 +18,44 @@ WORDS_OF_ERRNO = {
     "Directory nonexistent": "ENOENT",
     "nonexistent directory": "ENOENT",
 }
-OPEN, SHUT = "‘'\"", "’'\""  # noqa: RUF001 - as programs quote
-_PATH = re.compile(
-    rf"^(?P<program>[\w./-]+): .*?[{OPEN}]?(?P<target>/[^‘’'\":,;]*?)[{SHUT}]?"  # noqa: RUF001
-    rf"(?: for [a-z]+)?: (?P<words>{'|'.join(WORDS_OF_ERRNO)})\.?$"
+OPENING_QUOTES, CLOSING_QUOTES = "‘'\"", "’'\""  # noqa: RUF001 - as programs quote
+_PATH_ERROR = re.compile(
+    rf"^(?P<program>[\w./-]+): .*?[{OPENING_QUOTES}]?(?P<target>/[^‘’'\":,;]*?)[{CLOSING_QUOTES}]?"  # noqa: RUF001
+    rf"(?: for [a-z]+)?: (?P<words>{'|'.join(ERRNO_BY_MESSAGE)})\.?$"
 )
 _LINE_NUMBER = re.compile(r"^(\S+): \d+: ")
-_REFUSED = re.compile(
+_CURL_REFUSED = re.compile(
     r"Failed to connect to (?P<host>\S+) port (?P<port>\d+)\b.*?: "
     r"(?:(?P<refused>Connection refused)|(?:Could not|Couldn't) connect to server)"
 )
-_LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def told_failures(lines: Iterable[str], known: Collection[str]) -> tuple[Failure, ...]:
+def parse_error_messages(lines: Iterable[str], known: Collection[str]) -> tuple[FailedCall, ...]:
     """Read what lines tell of, but for the targets that are known already."""
-    told = {
+    failures = {
         failure.target: failure
         for line in lines
-        for failure in (*_path(line), *_address(line))
+        for failure in (*_parse_path_error(line), *_parse_refused_connection(line))
         if failure.target not in known
     }
-    return tuple(told.values())
+    return tuple(failures.values())
 
 
-def _path(line: str) -> Iterator[Failure]:
-    found = _PATH.match(_LINE_NUMBER.sub(r"\1: ", line))
+def _parse_path_error(line: str) -> Iterator[FailedCall]:
+    found = _PATH_ERROR.match(_LINE_NUMBER.sub(r"\1: ", line))
     if found:
-        yield Failure(
+        yield FailedCall(
             program=found["program"].rpartition("/")[2],
             call="",
             target=found["target"],
-            errno=WORDS_OF_ERRNO[found["words"]],
+            errno=ERRNO_BY_MESSAGE[found["words"]],
         )
 
 
-def _address(line: str) -> Iterator[Failure]:
-    found = _REFUSED.search(line)
+def _parse_refused_connection(line: str) -> Iterator[FailedCall]:
+    found = _CURL_REFUSED.search(line)
     # To another machine curl 8 says the same where there is no way at all.
-    if found and (found["refused"] or found["host"] in _LOCAL):
+    if found and (found["refused"] or found["host"] in _LOCAL_HOSTS):
         target = f"{found['host']}:{found['port']}"
-        yield Failure(program="curl", call="connect", target=target, errno="ECONNREFUSED")
+        yield FailedCall(program="curl", call="connect", target=target, errno="ECONNREFUSED")

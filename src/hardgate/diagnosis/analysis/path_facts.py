@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = {
+FILE_TYPE_NAMES = {
     "directory": "a folder",
     "file": "a file",
     "socket": "a socket",
@@ -13,15 +13,15 @@ KINDS = {
     "block": "a block device",
     "character": "a device",
 }
-_RIGHTS = {"r": 4, "w": 2, "x": 1}
-_WORDS = {"readable": "r", "writable": "w", "executable": "x"}
-_APART = {"/configs/.auth_token": "token", "/var/run/docker.sock": "socket"}
+_PERMISSION_BITS = {"r": 4, "w": 2, "x": 1}
+_PERMISSION_LETTERS = {"readable": "r", "writable": "w", "executable": "x"}
+_SEPARATE_KEYS = {"/configs/.auth_token": "token", "/var/run/docker.sock": "socket"}
 """Paths that are looked at by themselves, wherever a probe is about them."""
-STICKY = 0o1000
+STICKY_BIT = 0o1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class PathFacts:
     """One path."""
 
     path: str
@@ -50,29 +50,31 @@ class Place:
     """What a script's first line names."""
 
     @property
-    def octal(self) -> str:
+    def octal_mode(self) -> str:
         """Its mode as people write it."""
         return "unknown" if self.mode is None else f"{self.mode:04o}"
 
     @property
-    def is_mount(self) -> bool:
+    def is_mount_point(self) -> bool:
         """Something is mounted right there."""
         return self.mount == self.path
 
-    def grants(self, uid: int, groups: Collection[int] | None, right: str) -> bool | None:
+    def grants_access(self, uid: int, groups: Collection[int] | None, right: str) -> bool | None:
         """Tell whether the agent has `r`, `w` or `x` there, by the kernel's word, else by the mode.
 
         None where nobody knows.
         """
         if right in self.allowed:
             return self.allowed[right]
-        return self.mode_grants(uid, groups, right)
+        return self.mode_grants_access(uid, groups, right)
 
-    def mode_grants(self, uid: int, groups: Collection[int] | None, right: str) -> bool | None:
+    def mode_grants_access(
+        self, uid: int, groups: Collection[int] | None, right: str
+    ) -> bool | None:
         """Tell it by owner and mode alone."""
         if self.mode is None or self.uid is None:
             return None
-        bit = _RIGHTS[right]
+        bit = _PERMISSION_BITS[right]
         as_owner, as_group, as_other = (bool(self.mode >> shift & bit) for shift in (6, 3, 0))
         if uid == 0:
             return True
@@ -82,7 +84,7 @@ class Place:
             return as_other if as_other == as_group else None
         return as_group if self.gid in groups else as_other
 
-    def told(self) -> str:
+    def as_evidence(self) -> str:
         """Quote what was seen."""
         if not self.exists:
             to = f" (a link to '{self.link}')" if self.link else ""
@@ -90,53 +92,59 @@ class Place:
         on = f", on '{self.mount}' ({self.file_system or 'unknown'})" if self.mount else ""
         group = "" if self.gid is None else f", gid {self.gid}"
         return (
-            f"seen from outside: '{self.path}' is {KINDS.get(self.kind, 'there')}, "
-            f"uid {self.uid}{group}, mode {self.octal}{on}"
+            f"seen from outside: '{self.path}' is {FILE_TYPE_NAMES.get(self.kind, 'there')}, "
+            f"uid {self.uid}{group}, mode {self.octal_mode}{on}"
         )
 
 
-def find_place(surroundings: Mapping[str, Any], path: str) -> Place | None:
+def find_path_facts(surroundings: Mapping[str, Any], path: str) -> PathFacts | None:
     """Find a path in what was seen from outside; None where nothing was seen of it.
 
     A path that is not there tells of the folders above it, too: which one is the last that is.
     """
-    told = surroundings.get("paths") or {}
-    for found in (told.get(path), surroundings.get(_APART.get(path, ""))):
+    path_table = surroundings.get("paths") or {}
+    for found in (path_table.get(path), surroundings.get(_SEPARATE_KEYS.get(path, ""))):
         if isinstance(found, Mapping) and "exists" in found:
-            return read_place(path, found)
-    for below, found in told.items():
+            return parse_path_facts(path, found)
+    for below, found in path_table.items():
         parent = found.get("parent") or {}
         if parent.get("path") and below.startswith(path.rstrip("/") + "/"):
-            return _above(path, found, parent)
+            return _parent_path_facts(path, found, parent)
     return None
 
 
-def _above(path: str, found: Mapping[str, Any], parent: Mapping[str, Any]) -> Place | None:
+def _parent_path_facts(
+    path: str, found: Mapping[str, Any], parent: Mapping[str, Any]
+) -> PathFacts | None:
     """Tell of a folder above a path that is not there."""
     image = found.get("image") or {}
-    kept = str((image.get("parent") or {}).get("path") or "")
-    seen: dict[str, Any] = {"mount": found.get("mount")}
+    image_parent = str((image.get("parent") or {}).get("path") or "")
+    known_facts: dict[str, Any] = {"mount": found.get("mount")}
     if image:
-        seen["in_image"] = bool(image.get("exists")) or (kept + "/").startswith(path + "/")
+        known_facts["in_image"] = bool(image.get("exists")) or (image_parent + "/").startswith(
+            path + "/"
+        )
     if parent["path"] == path:
-        return read_place(path, {**seen, **parent, "exists": True, "type": "directory"})
+        return parse_path_facts(
+            path, {**known_facts, **parent, "exists": True, "type": "directory"}
+        )
     if path.startswith(parent["path"].rstrip("/") + "/"):
         masked = {"masked_by": (found.get("mount") or {}).get("point")} if image else {}
-        return read_place(path, {**seen, **masked, "exists": False})
+        return parse_path_facts(path, {**known_facts, **masked, "exists": False})
     return None
 
 
-def read_place(path: str, fact: Mapping[str, Any]) -> Place:
+def parse_path_facts(path: str, fact: Mapping[str, Any]) -> PathFacts:
     """Read what stands under `paths` in the surroundings; what is missing there is not known."""
     mount = fact.get("mount") or {}
     options = mount.get("options") or ""
     masked = fact.get("masked_by") or ""
-    return Place(
+    return PathFacts(
         path=path,
         exists=bool(fact.get("exists")),
         uid=fact.get("uid"),
         gid=fact.get("gid"),
-        mode=_mode(fact.get("mode")),
+        mode=_parse_mode(fact.get("mode")),
         kind=str(fact.get("type") or ""),
         size=fact.get("size"),
         link=str(fact.get("link") or ""),
@@ -144,16 +152,18 @@ def read_place(path: str, fact: Mapping[str, Any]) -> Place:
         file_system=str(mount.get("fstype") or ""),
         options=frozenset(options.split(",") if isinstance(options, str) else options),
         in_image=fact.get("in_image"),
-        allowed={right: bool(fact[word]) for word, right in _WORDS.items() if word in fact},
+        allowed={
+            right: bool(fact[word]) for word, right in _PERMISSION_LETTERS.items() if word in fact
+        },
         interpreter=str(fact.get("interpreter") or ""),
         masked_by=str(masked.get("point", "")) if isinstance(masked, Mapping) else str(masked),
     )
 
 
-def _mode(told: Any) -> int | None:
-    if isinstance(told, int):
-        return told & 0o7777
+def _parse_mode(value: Any) -> int | None:
+    if isinstance(value, int):
+        return value & 0o7777
     try:
-        return int(str(told), 8) & 0o7777
+        return int(str(value), 8) & 0o7777
     except ValueError:
         return None

@@ -7,20 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hardgate.model.guard import workload_of
+from hardgate.model.guard import find_workload
 from hardgate.model.observation import Observation
 
-Seen = Mapping[str, Any]
+Surroundings = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listener:
+class ListeningSocket:
     """A port that somebody listens on."""
 
     host: str
     port: str
     program: str
-    is_workspaces: bool
+    in_workspace: bool
     """A process of the workspace does, and not one of the machine."""
 
     @property
@@ -28,13 +28,13 @@ class Listener:
         """Host and port."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    def told(self) -> str:
+    def as_evidence(self) -> str:
         """Quote it."""
         return f"seen from outside: '{self.program or 'somebody'}' listens on {self.address}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Process:
+class WorkspaceProcess:
     """A process of the workspace, as the host sees it."""
 
     pid: int
@@ -44,37 +44,41 @@ class Process:
     is_workload: bool
     """What the image's init left running."""
 
-    def told(self) -> str:
+    def as_evidence(self) -> str:
         """Quote it."""
         return f"seen from outside: process {self.pid} '{self.command}' runs as uid {self.uid}"
 
 
-def read_listeners(seen: Seen) -> tuple[Listener, ...]:
+def parse_listening_sockets(surroundings: Surroundings) -> tuple[ListeningSocket, ...]:
     """Read `listening`."""
     return tuple(
-        Listener(
-            host=str(one.get("address", "")),
-            port=str(one.get("port", "")),
-            program=str(one.get("program") or ""),
-            is_workspaces=bool(one.get("in_workspace")),
+        ListeningSocket(
+            host=str(entry.get("address", "")),
+            port=str(entry.get("port", "")),
+            program=str(entry.get("program") or ""),
+            in_workspace=bool(entry.get("in_workspace")),
         )
-        for one in seen.get("listening") or ()
+        for entry in surroundings.get("listening") or ()
     )
 
 
-def read_processes(seen: Seen, others: Iterable[Observation]) -> tuple[Process, ...]:
+def parse_processes(
+    surroundings: Surroundings, others: Iterable[Observation]
+) -> tuple[WorkspaceProcess, ...]:
     """Read what the guard of the workload saw, else `processes`."""
-    tables = [seen.get("processes"), *(other.facts for other in others)]
+    tables = [surroundings.get("processes"), *(other.facts for other in others)]
     for table in tables:
         if isinstance(table, Mapping) and table.get("processes") and "init" in table:
-            return _processes(table["processes"], table["init"])
+            return _build_processes(table["processes"], table["init"])
     return ()
 
 
-def _processes(listed: Sequence[Mapping[str, Any]], init: int) -> tuple[Process, ...]:
-    workload = {process["pid"] for process in workload_of(list(map(dict, listed)), init)}
+def _build_processes(
+    listed: Sequence[Mapping[str, Any]], init: int
+) -> tuple[WorkspaceProcess, ...]:
+    workload = {process["pid"] for process in find_workload(list(map(dict, listed)), init)}
     return tuple(
-        Process(
+        WorkspaceProcess(
             pid=process["pid"],
             uid=process["uid"],
             command=str(process["command"]),
@@ -85,7 +89,7 @@ def _processes(listed: Sequence[Mapping[str, Any]], init: int) -> tuple[Process,
     )
 
 
-def read_hex(value: Any) -> int | None:
+def parse_capability_mask(value: Any) -> int | None:
     """Read a set of capabilities; None where there is none."""
     try:
         return int(str(value), 16)
@@ -93,8 +97,8 @@ def read_hex(value: Any) -> int | None:
         return None
 
 
-def read_log(seen: Seen) -> tuple[str, ...]:
+def parse_log_tail(surroundings: Surroundings) -> tuple[str, ...]:
     """Read `log_tail`, lines that hold anything."""
-    tail = seen.get("log_tail") or ()
+    tail = surroundings.get("log_tail") or ()
     lines = tail.splitlines() if isinstance(tail, str) else tail
     return tuple(str(line).strip() for line in lines if str(line).strip())

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-FOLDER = Path(__file__).parents[1] / "rules"
-FILES = (
+RULES_FOLDER = Path(__file__).parents[1] / "rules"
+RULE_FILES = (
     "probe",
     "command",
     "sudo",
@@ -27,7 +27,7 @@ FILES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class CallPattern:
     """A system call that failed, as a rule looks for it."""
 
     call: str
@@ -35,7 +35,7 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class CauseRule:
     """One cause, what speaks for it, and the words for it."""
 
     id: str
@@ -51,7 +51,7 @@ class Rule:
     before it was seen."""
     said: tuple[re.Pattern[str], ...] = ()
     """Words that a command wrote; empty where code finds it (`hardgate.diagnosis.finders`)."""
-    failed: Call | None = None
+    failed: CallPattern | None = None
     otherwise: Mapping[str, str] = field(default_factory=dict)
     """What stands in a brace that the evidence does not fill."""
     subject: str = ""
@@ -61,27 +61,27 @@ class Rule:
 
 
 @cache
-def load_rules() -> Mapping[str, Rule]:
+def load_rules() -> Mapping[str, CauseRule]:
     """Read all rules, by id, in their order."""
-    rules: dict[str, Rule] = {}
-    for file in FILES:
-        entries = yaml.safe_load((FOLDER / f"{file}.yaml").read_text(encoding="utf-8"))
+    rules: dict[str, CauseRule] = {}
+    for file in RULE_FILES:
+        entries = yaml.safe_load((RULES_FOLDER / f"{file}.yaml").read_text(encoding="utf-8"))
         for entry in entries:
-            rules[entry["id"]] = _read(entry, order=len(rules), general=file == "last")
+            rules[entry["id"]] = _parse_rule(entry, order=len(rules), general=file == "last")
     return rules
 
 
-def _read(entry: Mapping[str, Any], *, order: int, general: bool) -> Rule:
+def _parse_rule(entry: Mapping[str, Any], *, order: int, general: bool) -> CauseRule:
     failed = entry.get("failed")
-    return Rule(
+    return CauseRule(
         id=entry["id"],
         order=order,
         about=entry["about"],
         because=entry["because"],
         remedy=entry.get("remedy", ""),
         concerns=re.compile(entry["concerns"]) if "concerns" in entry else None,
-        said=tuple(re.compile(pattern) for pattern in _listed(entry.get("said"))),
-        failed=Call(call=failed["call"], errno=frozenset(_listed(failed["errno"])))
+        said=tuple(re.compile(pattern) for pattern in _as_list(entry.get("said"))),
+        failed=CallPattern(call=failed["call"], errno=frozenset(_as_list(failed["errno"])))
         if failed
         else None,
         otherwise=entry.get("otherwise", {}),
@@ -90,7 +90,7 @@ def _read(entry: Mapping[str, Any], *, order: int, general: bool) -> Rule:
     )
 
 
-def _listed(value: Any) -> list[str]:
+def _as_list(value: Any) -> list[str]:
     if value is None:
         return []
     return list(value) if isinstance(value, list) else [value]

@@ -5,18 +5,18 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_TRACED = re.compile(r"^(\++) (?=\S|$)(.*)$")
+_XTRACE_LINE = re.compile(r"^(\++) (?=\S|$)(.*)$")
 _COMPARISON = re.compile(
     r"^(?:test|\[\[?) (?P<left>.*?) ?(?P<operator>==|!=|=~|=|-eq|-ne|-lt|-le|-gt|-ge) "
     r"?(?P<right>.*?)(?: \]\]?)?$"
 )
-_QUESTION = re.compile(
+_UNARY_TEST = re.compile(
     r"^(?:test|\[\[?) (?P<negated>! )?(?P<operator>-[a-zA-Z]) ?(?P<operand>.*?)(?: \]\]?)?$"
 )
 _ASSIGNMENT = re.compile(
     r"^(?:(?:export|readonly|local|declare) )?(?P<name>[A-Za-z_]\w*)=(?P<value>.*)$"
 )
-_NUMBERS = {
+_NUMERIC_OPERATORS = {
     "-eq": lambda left, right: left == right,
     "-ne": lambda left, right: left != right,
     "-lt": lambda left, right: left < right,
@@ -27,11 +27,11 @@ _NUMBERS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Traced:
+class XtraceLine:
     """One line of a trace, and what stood below it."""
 
     text: str
-    said: tuple[str, ...] = ()
+    output: tuple[str, ...] = ()
     """What others wrote on stderr before the next line of the trace."""
 
 
@@ -53,13 +53,13 @@ class Comparison:
         if self.operator == "!=":
             return self.left != self.right
         try:
-            return bool(_NUMBERS[self.operator](int(self.left), int(self.right)))
+            return bool(_NUMERIC_OPERATORS[self.operator](int(self.left), int(self.right)))
         except (KeyError, ValueError):
             return None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class UnaryTest:
     """`[ OPERATOR OPERAND ]`, such as `[ -d /host ]`."""
 
     operator: str
@@ -67,24 +67,24 @@ class Question:
     negated: bool
 
 
-def read_trace(text: str) -> tuple[Traced, ...]:
+def parse_xtrace(text: str) -> tuple[XtraceLine, ...]:
     """Read a trace. What stands before its first line belongs to nothing, and is left out."""
     lines: list[tuple[str, list[str]]] = []
     for line in text.splitlines():
-        traced = _TRACED.match(line)
+        traced = _XTRACE_LINE.match(line)
         if traced:
             lines.append((traced[2], []))
         elif lines and line.strip():
             lines[-1][1].append(line.rstrip())
-    return tuple(Traced(text=text, said=tuple(said)) for text, said in lines)
+    return tuple(XtraceLine(text=text, output=tuple(output)) for text, output in lines)
 
 
-def is_traced(line: str) -> bool:
+def is_xtrace_line(line: str) -> bool:
     """Tell a line of a trace from what a program wrote."""
-    return bool(_TRACED.match(line))
+    return bool(_XTRACE_LINE.match(line))
 
 
-def read_words(text: str) -> tuple[str, ...]:
+def split_words(text: str) -> tuple[str, ...]:
     """Split a command; dash traces it without its quotes, bash with them."""
     try:
         return tuple(shlex.split(text))
@@ -92,53 +92,55 @@ def read_words(text: str) -> tuple[str, ...]:
         return tuple(text.split())
 
 
-def read_comparison(text: str) -> Comparison | None:
+def parse_comparison(text: str) -> Comparison | None:
     """Read a comparison; None where it is none, or one of many."""
     found = _COMPARISON.match(text)
     if not found or re.search(r" (?:-a|-o|&&|\|\|) ", text):
         return None
     return Comparison(
-        left=_bare(found["left"]), operator=_bare(found["operator"]), right=_bare(found["right"])
+        left=_strip_quotes(found["left"]),
+        operator=_strip_quotes(found["operator"]),
+        right=_strip_quotes(found["right"]),
     )
 
 
-def read_question(text: str) -> Question | None:
+def parse_unary_test(text: str) -> UnaryTest | None:
     """Read what a file or a text was asked for; None where it is no such question."""
-    found = _QUESTION.match(text)
+    found = _UNARY_TEST.match(text)
     if not found or re.search(r" (?:-a|-o|&&|\|\|) ", text):
         return None
-    return Question(
+    return UnaryTest(
         operator=found["operator"],
-        operand=_bare(found["operand"]),
+        operand=_strip_quotes(found["operand"]),
         negated=bool(found["negated"]),
     )
 
 
-def read_assignment(text: str) -> tuple[str, str] | None:
+def parse_assignment(text: str) -> tuple[str, str] | None:
     """Read `NAME=VALUE`; None where it is anything else."""
     found = _ASSIGNMENT.match(text)
-    return (found["name"], _bare(found["value"])) if found else None
+    return (found["name"], _strip_quotes(found["value"])) if found else None
 
 
-def same_command(one: str, other: str) -> bool:
+def is_same_command(command: str, reference: str) -> bool:
     """Compare two tellings of one command, whatever their quotes; `other` may be cut short."""
-    whole, told = _without_quotes(one), _without_quotes(other)
-    if told.endswith("…"):
-        return whole.startswith(told[:-1])
-    return whole == told
+    whole, traced = _normalize_command(command), _normalize_command(reference)
+    if traced.endswith("…"):
+        return whole.startswith(traced[:-1])
+    return whole == traced
 
 
-def first_lines(texts: Iterable[str]) -> tuple[str, ...]:
+def nonblank_lines(texts: Iterable[str]) -> tuple[str, ...]:
     """Give all lines of some texts that hold anything."""
     return tuple(line.strip() for text in texts for line in text.splitlines() if line.strip())
 
 
-def _bare(word: str) -> str:
+def _strip_quotes(word: str) -> str:
     word = word.strip()
     if len(word) > 1 and word[0] == word[-1] and word[0] in "'\"":
         return word[1:-1]
     return word
 
 
-def _without_quotes(text: str) -> str:
+def _normalize_command(text: str) -> str:
     return "".join(re.sub(r"['\"\\]", "", text).split())

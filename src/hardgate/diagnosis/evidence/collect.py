@@ -3,68 +3,68 @@
 import time
 from dataclasses import replace
 
-from hardgate.diagnosis.evidence.context import gather
-from hardgate.diagnosis.evidence.traced_rerun import ENDED, SecondLook, look_again
-from hardgate.host.probe import Probe, Setting, run_probe
+from hardgate.diagnosis.evidence.context import collect_surroundings
+from hardgate.diagnosis.evidence.traced_rerun import WORKSPACE_ENDED, TracedRerun, rerun_traced
+from hardgate.host.probe import Probe, ProbeContext, run_probe
 from hardgate.host.workspace import is_same_and_running
 from hardgate.model.observation import Execution, Observation
 
-LAST_BREATHS = frozenset({None, 126, 137, 143})
+WORKSPACE_END_STATUSES = frozenset({None, 126, 137, 143})
 """How a probe may end whose workspace ended under it."""
-PATIENCE = 1.0
-WATCHED_SECONDS = 10.0
+ENGINE_DELAY_SECONDS = 1.0
+TIMED_OUT_RERUN_SECONDS = 10.0
 """How long a probe that was over its time is watched at the second look: what does it wait for?"""
 
 
-def observe(probe: Probe, setting: Setting) -> Observation:
+def observe_probe(probe: Probe, context: ProbeContext) -> Observation:
     """Run a probe; run a silent failure once more, traced; look around each failure."""
-    execution = run_probe(probe, setting)
+    execution = run_probe(probe, context)
     if execution.exit_status == 0:
         return Observation(name=probe.name, execution=execution)
-    if not _is_alive(setting, execution):
+    if not _is_workspace_alive(context, execution):
         # A container that was killed gives 137, and an exec after that 126: no word of the probe's.
         ended = replace(execution, problem="The workspace ended while this probe ran, or before.")
         return Observation(name=probe.name, execution=ended)
     observation = Observation(name=probe.name, execution=execution)
-    if probe.rerun and (execution.silent or _waits_silently(execution)):
-        seconds = WATCHED_SECONDS if execution.timed_out else probe.timeout
+    if probe.rerun and (execution.is_silent or _timed_out_silently(execution)):
+        seconds = TIMED_OUT_RERUN_SECONDS if execution.timed_out else probe.timeout
         watched = replace(probe, timeout=min(probe.timeout, seconds))
-        observation = _with(observation, _look_again(watched, setting, execution))
-    return replace(observation, surroundings=gather(probe, setting, observation))
+        observation = _add_rerun(observation, _rerun_safely(watched, context, execution))
+    return replace(observation, surroundings=collect_surroundings(probe, context, observation))
 
 
-def _waits_silently(execution: Execution) -> bool:
+def _timed_out_silently(execution: Execution) -> bool:
     return execution.timed_out and not (execution.stdout or execution.stderr)
 
 
-def _is_alive(setting: Setting, execution: Execution) -> bool:
+def _is_workspace_alive(context: ProbeContext, execution: Execution) -> bool:
     """Tell whether the workspace outlived a probe; its engine hears of its end a little later."""
-    patience = PATIENCE if execution.exit_status in LAST_BREATHS else 0.0
-    deadline = time.monotonic() + patience
-    while is_same_and_running(setting.client, setting.workspace):
+    wait_seconds = ENGINE_DELAY_SECONDS if execution.exit_status in WORKSPACE_END_STATUSES else 0.0
+    deadline = time.monotonic() + wait_seconds
+    while is_same_and_running(context.client, context.workspace):
         if time.monotonic() >= deadline:
             return True
         time.sleep(0.05)
     return False
 
 
-def _look_again(probe: Probe, setting: Setting, execution: Execution) -> SecondLook:
+def _rerun_safely(probe: Probe, context: ProbeContext, execution: Execution) -> TracedRerun:
     try:
-        look = look_again(probe, setting, execution)
+        result = rerun_traced(probe, context, execution)
     except Exception as error:  # A second look must not cost the first its verdict.
         problem = f"The second look itself failed: {type(error).__name__}: {error}."
-        return SecondLook(rerun=Execution(exit_status=None, problem=problem))
-    if _is_alive(setting, look.rerun):
-        return look
-    return replace(look, rerun=replace(look.rerun, exit_status=None, problem=ENDED))
+        return TracedRerun(rerun=Execution(exit_status=None, problem=problem))
+    if _is_workspace_alive(context, result.rerun):
+        return result
+    return replace(result, rerun=replace(result.rerun, exit_status=None, problem=WORKSPACE_ENDED))
 
 
-def _with(observation: Observation, look: SecondLook) -> Observation:
+def _add_rerun(observation: Observation, result: TracedRerun) -> Observation:
     return replace(
         observation,
-        rerun=look.rerun,
-        discarded=look.trace.discarded,
-        commands=look.trace.commands,
-        failures=look.trace.failures,
-        exchanges=look.trace.exchanges,
+        rerun=result.rerun,
+        discarded=result.trace.discarded,
+        commands=result.trace.commands,
+        failures=result.trace.failures,
+        exchanges=result.trace.exchanges,
     )

@@ -40,91 +40,96 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from hardgate.diagnosis.evidence.mentions import find_commands, find_matters, find_paths
-from hardgate.engine.exec import TROUBLE, words
-from hardgate.host.probe import Probe, Setting
-from hardgate.host.workspace import CONFIGS, PORT, TOKEN
+from hardgate.diagnosis.evidence.mentions import find_named_commands, find_named_paths, find_topics
+from hardgate.engine.exec import ENGINE_ERRORS, engine_error_text
+from hardgate.host.probe import Probe, ProbeContext
+from hardgate.host.workspace import CONFIGS_FOLDER, PORT_FILE, TOKEN_FILE
 from hardgate.model.observation import Observation
 
-LOOK_AROUND = "/usr/local/lib/hardgate/look_around.py"
-SOCKET = "/var/run/docker.sock"
+COLLECTOR_PATH = "/usr/local/lib/hardgate/look_around.py"
+DOCKER_SOCKET = "/var/run/docker.sock"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-LOG_LINES = 20
-LOG_CHARACTERS = 4096
+MAX_LOG_LINES = 20
+MAX_LOG_CHARS = 4096
 
-Facts = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-def gather(probe: Probe, setting: Setting, observation: Observation) -> Mapping[str, Any]:
+def collect_surroundings(
+    probe: Probe, context: ProbeContext, observation: Observation
+) -> Mapping[str, Any]:
     """Gather what belongs to a miss; trouble is a `problem`, never an exception."""
     try:
-        return _gather(probe, setting, observation)
-    except TROUBLE as error:
-        return {"problem": f"The engine did not tell: {words(error)}"}
+        return _collect_facts(probe, context, observation)
+    except ENGINE_ERRORS as error:
+        return {"problem": f"The engine did not tell: {engine_error_text(error)}"}
     except Exception as error:  # Evidence must not cost a probe its verdict.
         return {"problem": f"They could not be seen: {type(error).__name__}: {error}"}
 
 
-def _gather(probe: Probe, setting: Setting, observation: Observation) -> Facts:
-    texts = texts_of(probe, observation)
-    matters = find_matters(texts)
-    inspect = setting.client.inspect_container(setting.workspace.id)
-    seen: Facts = {"settings": settings_of(inspect)}
-    seen |= _look_around(setting, request_of(setting, probe, observation, inspect))
+def _collect_facts(probe: Probe, context: ProbeContext, observation: Observation) -> JsonObject:
+    texts = evidence_texts(probe, observation)
+    matters = find_topics(texts)
+    inspect = context.client.inspect_container(context.workspace.id)
+    facts: JsonObject = {"settings": workspace_settings(inspect)}
+    facts |= _run_collector(context, build_collector_request(context, probe, observation, inspect))
     if "engine_api" in matters:
-        seen["engine_api"] = engine_api(setting.client.version())
+        facts["engine_api"] = engine_versions(context.client.version())
     if "egress" in matters:
-        seen["egress"] = setting.environment.get("MOLECULE_T4_EGRESS_TARGETS", "").split()
+        facts["egress"] = context.environment.get("MOLECULE_T4_EGRESS_TARGETS", "").split()
     if "log_tail" in matters:
-        log = setting.client.logs(setting.workspace.id, tail=LOG_LINES)
-        seen["log_tail"] = log_tail(log.decode(errors="replace"))
-    return seen
+        log = context.client.logs(context.workspace.id, tail=MAX_LOG_LINES)
+        facts["log_tail"] = cut_log_tail(log.decode(errors="replace"))
+    return facts
 
 
-def _look_around(setting: Setting, request: Facts) -> Facts:
-    seen = setting.lookout.run(
-        "python3", "-I", "-S", "-B", LOOK_AROUND, json.dumps(request), timeout=10
+def _run_collector(context: ProbeContext, request: JsonObject) -> JsonObject:
+    result = context.observer.run_on_host(
+        "python3", "-I", "-S", "-B", COLLECTOR_PATH, json.dumps(request), timeout=10
     )
     try:
-        return dict(json.loads(seen.stdout))
+        return dict(json.loads(result.stdout))
     except ValueError:
-        told = (seen.problem or seen.stderr).strip().splitlines()
-        return {"problem": f"The host's side did not tell: {told[-1] if told else 'nothing'}"}
+        error_lines = (result.problem or result.stderr).strip().splitlines()
+        return {
+            "problem": f"The host's side did not tell: "
+            f"{error_lines[-1] if error_lines else 'nothing'}"
+        }
 
 
-def texts_of(probe: Probe, observation: Observation) -> tuple[str, ...]:
+def evidence_texts(probe: Probe, observation: Observation) -> tuple[str, ...]:
     """Give what tells what a miss is about: the decisive last, the script first."""
     rerun = observation.rerun
     return (
         probe.script,
         rerun.stderr if rerun else "",
         *(failure.target for failure in observation.failures),
-        *(one.command for one in observation.commands),
+        *(command.command for command in observation.commands),
     )
 
 
-def request_of(
-    setting: Setting, probe: Probe, observation: Observation, inspect: Mapping[str, Any]
-) -> Facts:
+def build_collector_request(
+    context: ProbeContext, probe: Probe, observation: Observation, inspect: Mapping[str, Any]
+) -> JsonObject:
     """Say what `look_around.py` is to look at."""
-    texts = texts_of(probe, observation)
-    nowhere = [one.target for one in observation.failures if one.call == "execve"]
+    texts = evidence_texts(probe, observation)
+    nowhere = [item.target for item in observation.failures if item.call == "execve"]
     started = [one.program for one in observation.commands]
     elsewhere, here = failed_paths(observation, inspect)
-    paths = find_paths((*reversed(texts[2:]), *texts[:2]))
-    names = (*find_commands(probe.script), *nowhere, *started)
+    paths = find_named_paths((*reversed(texts[2:]), *texts[:2]))
+    names = (*find_named_commands(probe.script), *nowhere, *started)
     return {
         "init": inspect["State"]["Pid"],
-        "uid": setting.agent_uid,
-        "want": sorted(find_matters(texts)),
+        "uid": context.agent_uid,
+        "want": sorted(find_topics(texts)),
         "paths": [path for path in paths if path not in elsewhere - here],
         "host_paths": [path for path in paths if path in elsewhere],
         "commands": [name for name in dict.fromkeys(names) if "/" not in name][:24],
-        "path": path_of(inspect),
-        "image": image_root(inspect, nested=not setting.lookout.root),
-        "socket": SOCKET,
-        "token": f"{CONFIGS}/{TOKEN}",
-        "port": f"{CONFIGS}/{PORT}",
+        "path": exec_search_path(inspect),
+        "image": image_root(inspect, nested=not context.observer.root),
+        "socket": DOCKER_SOCKET,
+        "token": f"{CONFIGS_FOLDER}/{TOKEN_FILE}",
+        "port": f"{CONFIGS_FOLDER}/{PORT_FILE}",
     }
 
 
@@ -136,12 +141,14 @@ def failed_paths(
     Without the host's processes, nsenter finds the workspace's own first one, and stays there.
     """
     on_host = (inspect.get("HostConfig") or {}).get("PidMode") == "host"
-    elsewhere = {one.target for one in observation.failures if one.elsewhere and on_host}
+    elsewhere = {
+        failure.target for failure in observation.failures if failure.elsewhere and on_host
+    }
     here = {one.target for one in observation.failures if not (one.elsewhere and on_host)}
     return frozenset(elsewhere), frozenset(here)
 
 
-def path_of(inspect: Mapping[str, Any]) -> list[str]:
+def exec_search_path(inspect: Mapping[str, Any]) -> list[str]:
     """Give the PATH that an exec has."""
     entries = dict(entry.partition("=")[::2] for entry in inspect["Config"].get("Env") or ())
     return [folder for folder in entries.get("PATH", DEFAULT_PATH).split(":") if folder]
@@ -157,7 +164,7 @@ def image_root(inspect: Mapping[str, Any], *, nested: bool) -> str:
     return merged if nested or not merged else f"/proc/1/root{merged}"
 
 
-def settings_of(inspect: Mapping[str, Any]) -> Facts:
+def workspace_settings(inspect: Mapping[str, Any]) -> JsonObject:
     """Pick what decides of what the engine says of the workspace."""
     host = inspect.get("HostConfig") or {}
     return {
@@ -171,7 +178,7 @@ def settings_of(inspect: Mapping[str, Any]) -> Facts:
         "security_opt": list(host.get("SecurityOpt") or ()),
         "cap_add": list(host.get("CapAdd") or ()),
         "cap_drop": list(host.get("CapDrop") or ()),
-        "path": path_of(inspect),
+        "path": exec_search_path(inspect),
         "mounts": [
             {
                 "type": mount.get("Type"),
@@ -184,7 +191,7 @@ def settings_of(inspect: Mapping[str, Any]) -> Facts:
     }
 
 
-def engine_api(version: Mapping[str, Any]) -> Facts:
+def engine_versions(version: Mapping[str, Any]) -> JsonObject:
     """Pick what decides whether a client and an engine understand each other."""
     return {
         "version": version.get("Version"),
@@ -193,8 +200,8 @@ def engine_api(version: Mapping[str, Any]) -> Facts:
     }
 
 
-def log_tail(log: str) -> str:
+def cut_log_tail(log: str) -> str:
     """Keep the end of a log, whole lines of it: half a secret is not known as one."""
-    if len(log) <= LOG_CHARACTERS:
+    if len(log) <= MAX_LOG_CHARS:
         return log
-    return log[-LOG_CHARACTERS:].partition("\n")[2]
+    return log[-MAX_LOG_CHARS:].partition("\n")[2]

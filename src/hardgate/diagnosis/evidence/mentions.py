@@ -6,18 +6,18 @@ Read by shape and not by a shell's grammar: a name too many costs one more line 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-MANY = 16
+MAX_NAMES = 16
 """Names of one kind that are looked at."""
 
 _ADDRESS = re.compile(r"\b(?!unix:)[a-z][a-z0-9+.-]*://[^\s\"']*", re.IGNORECASE)
 _SCHEME = re.compile(r"\bunix://")
 _PATH = re.compile(r"(?<![\w.$}%*?\])/~\\-])(/[\w.@+-]+(?:/[\w.@+-]+)*)/?")
-_UNTOLD = re.compile(r"/(?:dev/(?:null|zero|tty|std\w+|fd)|proc|sys|bin/sh|bin/bash)(?:/|\Z)")
+_IGNORED_PATH = re.compile(r"/(?:dev/(?:null|zero|tty|std\w+|fd)|proc|sys|bin/sh|bin/bash)(?:/|\Z)")
 
 _COMMENT = re.compile(r"(?m)(?:^|(?<=\s))#.*$")
 _SINGLE_QUOTED = re.compile(r"'[^']*'")
 _ASSIGNMENT = re.compile(r"\w+=\S*\Z")
-_BREAK = re.compile(r"[\n;&|()`]+|\$\(|(?:\s|^)[{}!](?=\s|$)")
+_COMMAND_BREAK = re.compile(r"[\n;&|()`]+|\$\(|(?:\s|^)[{}!](?=\s|$)")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]+\Z")
 _FUNCTION = re.compile(r"([A-Za-z_]\w*)\s*\(\)")
 _KEYWORDS = re.compile(r"(?:if|then|elif|else|fi|while|until|do|done|for|case|esac|in|select)\Z")
@@ -26,13 +26,13 @@ _BUILTINS = re.compile(
     r"|printf|pwd|read|readonly|return|set|shift|test|times|trap|true|type|ulimit|umask|unalias"
     r"|unset|wait|declare|source|let|shopt|function)\Z"
 )
-_BEFORE_OTHERS = re.compile(
+_WRAPPER_COMMANDS = re.compile(
     r"(?:sudo|exec|command|env|nohup|timeout|xargs|nice|ionice|setsid|time|nsenter|stdbuf|gosu|doas"
     r"|unshare|chroot|setpriv|runuser)\Z"
 )
 """Commands that run another one, which stands after their options."""
 
-MATTERS: Mapping[str, str] = {
+TOPIC_PATTERNS: Mapping[str, str] = {
     "socket": r"\bdocker\b|\.sock\b|DOCKER_HOST",
     "engine_api": r"\bdocker\b|docker\.sock|DOCKER_HOST",
     "namespaces": r"\bnsenter\b|\bunshare\b|\blsns\b|/proc/|/ns/|\bps\b|\bpgrep\b|\bhostname\b",
@@ -51,38 +51,38 @@ MATTERS: Mapping[str, str] = {
 """Each matter of `diagnose.surroundings`, and the words that show that a probe is about it."""
 
 
-def find_matters(texts: Iterable[str]) -> frozenset[str]:
+def find_topics(texts: Iterable[str]) -> frozenset[str]:
     """Name what the texts are about."""
     text = "\n".join(texts)
-    return frozenset(name for name, words in MATTERS.items() if re.search(words, text))
+    return frozenset(name for name, pattern in TOPIC_PATTERNS.items() if re.search(pattern, text))
 
 
-def find_paths(texts: Iterable[str]) -> tuple[str, ...]:
+def find_named_paths(texts: Iterable[str]) -> tuple[str, ...]:
     """Give the absolute paths in the texts, the first ones first."""
-    return tuple(dict.fromkeys(path for text in texts for path in _paths(text)))[:MANY]
+    return tuple(dict.fromkeys(path for text in texts for path in _iter_paths(text)))[:MAX_NAMES]
 
 
-def _paths(text: str) -> Iterator[str]:
+def _iter_paths(text: str) -> Iterator[str]:
     plain = _ADDRESS.sub(" ", _SCHEME.sub(" ", text))
     for found in _PATH.finditer(plain):
-        if not _UNTOLD.match(found[1]):
+        if not _IGNORED_PATH.match(found[1]):
             yield found[1]
 
 
-def find_commands(script: str) -> tuple[str, ...]:
+def find_named_commands(script: str) -> tuple[str, ...]:
     """Give the words that a script runs as commands, without the shell's own."""
     functions = frozenset(_FUNCTION.findall(script))
     text = _COMMENT.sub("", _SINGLE_QUOTED.sub("''", script.replace("\\\n", " ")))
-    names = (name for part in _BREAK.split(text) for name in _commands(part))
-    wanted = (name for name in names if name not in functions and not _BUILTINS.match(name))
-    return tuple(dict.fromkeys(wanted))[:MANY]
+    names = (name for part in _COMMAND_BREAK.split(text) for name in _iter_commands(part))
+    external_names = (name for name in names if name not in functions and not _BUILTINS.match(name))
+    return tuple(dict.fromkeys(external_names))[:MAX_NAMES]
 
 
-def _commands(part: str) -> Iterator[str]:
+def _iter_commands(part: str) -> Iterator[str]:
     """Yield the command at the start of a simple command, and the ones that it runs."""
-    words = iter(part.replace('"', " ").split())
+    tokens = iter(part.replace('"', " ").split())
     leading = True
-    for word in words:
+    for word in tokens:
         if _KEYWORDS.match(word) or _ASSIGNMENT.match(word):
             if word in {"for", "case"}:
                 return
@@ -92,6 +92,6 @@ def _commands(part: str) -> Iterator[str]:
         if not _NAME.match(word):
             return
         yield word
-        if not _BEFORE_OTHERS.match(word):
+        if not _WRAPPER_COMMANDS.match(word):
             return
         leading = False

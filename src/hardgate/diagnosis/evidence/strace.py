@@ -10,35 +10,35 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from posixpath import basename, dirname
 
-from hardgate.diagnosis.evidence.strace_lines import Call, Ending, read_lines
-from hardgate.model.observation import Discarded, Exchange, Failure, TracedCommand
+from hardgate.diagnosis.evidence.strace_lines import ProcessExit, SystemCall, parse_strace_lines
+from hardgate.model.observation import DiscardedOutput, FailedCall, HttpExchange, TracedCommand
 
-TEXT_LIMIT = 4096
+MAX_TEXT_CHARS = 4096
 """Characters of what one process wrote to one place."""
-COMMAND_LIMIT = 512
-KEPT = 40
+MAX_COMMAND_CHARS = 512
+MAX_ENTRIES = 40
 """Entries of each kind; the last ones, for a probe fails at its end."""
 
-NULL = "<char 1:3>"
-CLOSED = "closed"
-PIPE = "pipe"
+NULL_DEVICE = "<char 1:3>"
+CLOSED_TARGET = "closed"
+PIPE_TARGET = "pipe"
 
-WRITES = frozenset({"write", "writev", "pwrite64", "sendto"})
-READS = frozenset({"read", "recvfrom"})
-FORKS = frozenset({"fork", "vfork", "clone", "clone3"})
-LOOKUPS = frozenset(
+WRITE_CALLS = frozenset({"write", "writev", "pwrite64", "sendto"})
+READ_CALLS = frozenset({"read", "recvfrom"})
+FORK_CALLS = frozenset({"fork", "vfork", "clone", "clone3"})
+LOOKUP_CALLS = frozenset(
     {"execve", "stat", "newfstatat", "statx", "access", "faccessat", "faccessat2", "openat", "open"}
 )
 """Calls by which shells and others look for a command along PATH."""
-BARE = frozenset({"setuid", "setgid", "setresuid", "setresgid", "setgroups", "unshare"})
+PATHLESS_CALLS = frozenset({"setuid", "setgid", "setresuid", "setresgid", "setgroups", "unshare"})
 """Calls that are about no path."""
-QUIET = re.compile(
+IGNORED_ERRNO = re.compile(
     r"E(?:AGAIN|INTR|INPROGRESS|ALREADY|CHILD|NOTTY|SRCH|INVAL|NOSYS|NOPROTOOPT|NOTCONN|OPNOTSUPP"
     r"|RANGE|NODATA|ISCONN|ADDRNOTAVAIL|PIPE)\Z"
 )
 """Errors that are how programs ask, and no answer of use."""
 
-NOISE = re.compile(
+IGNORED_PATH = re.compile(
     r"""\.so(?:\.\d+)*$ | /glibc-hwcaps/ | ^/etc/ld[.]so | /locale(?:/|$) | /gconv/ | /zoneinfo
     | terminfo | ^/dev/(?:tty|log|urandom)$ | /nscd/ | /userdb | /io[.]systemd | ^/usr/share/
     | ^/etc/(?:selinux|default|gai[.]conf|localtime|krb5|pam[.]d|security|environment|mdns|sudo)
@@ -54,25 +54,25 @@ NOISE = re.compile(
 )
 """Paths that programs try on their way, there or not."""
 
-SEARCHED = re.compile(r"/s?bin/[^/]+\Z")
+COMMAND_PATH = re.compile(r"/s?bin/[^/]+\Z")
 """What a command is looked for as."""
 
-INNER = frozenset({"unix_chkpwd"})
+HELPER_PROGRAMS = frozenset({"unix_chkpwd"})
 """Programs that only talk to their parent."""
 
-MOUNTS = re.compile(r"CLONE_NEWNS|<mnt:|/ns/mnt")
+MOUNT_NAMESPACE = re.compile(r"CLONE_NEWNS|<mnt:|/ns/mnt")
 """What shows that a process goes where other mounts are."""
 
 LAST_WORD = re.compile(r"[^\s\"',;]*\Z")
 FIRST_WORD = re.compile(r"\A[^\s\"',;]*")
 
-RECORD = re.compile(r"\++ ")
-REQUEST = re.compile(r"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT) \S+ HTTP/\d")
-ANSWER = re.compile(r"HTTP/\d\S* \d{3}[^\r\n]*")
+XTRACE_PREFIX = re.compile(r"\++ ")
+HTTP_REQUEST_LINE = re.compile(r"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT) \S+ HTTP/\d")
+HTTP_STATUS_LINE = re.compile(r"HTTP/\d\S* \d{3}[^\r\n]*")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Streams:
+class StreamNames:
     """What the traced script's own standard streams are called in the trace: `pipe:[4711]`."""
 
     stdout: str
@@ -83,10 +83,10 @@ class Streams:
 class Trace:
     """What came of a second look."""
 
-    discarded: tuple[Discarded, ...] = ()
+    discarded: tuple[DiscardedOutput, ...] = ()
     commands: tuple[TracedCommand, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    exchanges: tuple[Exchange, ...] = ()
+    failures: tuple[FailedCall, ...] = ()
+    exchanges: tuple[HttpExchange, ...] = ()
     stderr: str = ""
     """The stderr of the script, put in order where several shells wrote at once, with what `sh -x`
     told where nobody read it; empty where the stream itself is as good."""
@@ -96,16 +96,16 @@ class Trace:
     """Processes whose end was not seen, by their pids where the trace was made."""
 
 
-def read_trace(lines: Iterable[str], streams: Streams) -> Trace:
+def parse_strace(lines: Iterable[str], streams: StreamNames) -> Trace:
     """Read a trace. Its first process is the shell that waits to become the script's."""
-    reader = _Reader(streams)
-    for event in read_lines(lines):
-        reader.take(event)
-    return reader.trace()
+    reader = _StraceReader(streams)
+    for event in parse_strace_lines(lines):
+        reader.handle_event(event)
+    return reader.build_trace()
 
 
 @dataclass(kw_only=True)
-class _Command:
+class _StartedProgram:
     """A program that was started, by the process that became it."""
 
     program: str
@@ -115,83 +115,87 @@ class _Command:
 
 
 @dataclass(kw_only=True)
-class _Text:
+class _WrittenText:
     """What one process wrote to one place."""
 
-    writer: _Command
+    writer: _StartedProgram
     fd: int
     target: str
     text: str = ""
 
-    def add(self, data: str) -> None:
+    def append_text(self, data: str) -> None:
         """Keep its beginning and its end; programs say at the end why they give up."""
         self.text += data
-        if len(self.text) > 2 * TEXT_LIMIT:
-            self.text = shorten(self.text, TEXT_LIMIT)
+        if len(self.text) > 2 * MAX_TEXT_CHARS:
+            self.text = elide_middle(self.text, MAX_TEXT_CHARS)
 
 
 @dataclass(kw_only=True)
-class _Attempt:
+class _FailedAttempt:
     """One failed call, and where in the order of them it stands."""
 
-    failure: Failure
+    failure: FailedCall
     order: int
     folders: set[str] = field(default_factory=set)
 
 
-class _Reader:
+class _StraceReader:
     """Takes in one event after the other."""
 
-    def __init__(self, streams: Streams) -> None:
+    def __init__(self, streams: StreamNames) -> None:
         self._streams = streams
-        self._shell = _Command(program="sh", command="", pid=0)
-        self._running: dict[int, _Command] = {}
+        self._shell = _StartedProgram(program="sh", command="", pid=0)
+        self._running: dict[int, _StartedProgram] = {}
         self._forking: list[int] = []
-        self._elsewhere: set[int] = set()
-        self._commands: list[_Command] = []
-        self._texts: dict[tuple[int, int, int, str], _Text] = {}
-        self._attempts: dict[tuple[int, str] | Failure, _Attempt] = {}
+        self._in_other_root: set[int] = set()
+        self._commands: list[_StartedProgram] = []
+        self._texts: dict[tuple[int, int, int, str], _WrittenText] = {}
+        self._attempts: dict[tuple[int, str] | FailedCall, _FailedAttempt] = {}
         self._order = 0
         self._peers: dict[str, str] = {}
         self._requests: dict[str, tuple[str, str]] = {}
-        self._exchanges: list[Exchange] = []
+        self._exchanges: list[HttpExchange] = []
         self._records: dict[int, str] = {}
         self._stderr: list[str] = []
-        self._shell_words: list[str] = []
+        self._shell_arguments: list[str] = []
         self._garbled = self._piped = False
 
-    def take(self, event: Call | Ending) -> None:
+    def handle_event(self, event: SystemCall | ProcessExit) -> None:
         """Take in one event."""
         self._order += 1
-        if isinstance(event, Ending):
-            self._end(event)
+        if isinstance(event, ProcessExit):
+            self._handle_exit(event)
             return
-        self._known(event.pid)
+        self._ensure_program(event.pid)
         name = event.name
-        if name in FORKS:
-            self._fork(event)
+        if name in FORK_CALLS:
+            self._handle_fork(event)
         elif name == "execve" and event.succeeded:
-            self._execute(event)
-        elif name in WRITES and not event.begun:
-            self._write(event)
-        elif name in READS and not event.begun:
-            self._read(event)
+            self._handle_exec(event)
+        elif name in WRITE_CALLS and not event.unfinished:
+            self._handle_write(event)
+        elif name in READ_CALLS and not event.unfinished:
+            self._handle_read(event)
         elif name == "getsockopt":
-            self._ask_socket(event)
-        if name not in WRITES | READS | FORKS:
-            self._try(event)
+            self._handle_getsockopt(event)
+        if name not in WRITE_CALLS | READ_CALLS | FORK_CALLS:
+            self._handle_call(event)
 
-    def trace(self) -> Trace:
+    def build_trace(self) -> Trace:
         """Give what was taken in."""
         return Trace(
-            discarded=tuple(self._discarded())[-KEPT:],
+            discarded=tuple(self._collect_discarded())[-MAX_ENTRIES:],
             commands=tuple(
-                TracedCommand(program=one.program, command=one.command, exit_status=one.exit_status)
-                for one in self._commands
-                if one.program not in INNER
-            )[-KEPT:],
-            failures=tuple(self._failures())[-KEPT:],
-            exchanges=tuple(self._exchanges)[-KEPT:],
+                TracedCommand(
+                    program=started.program,
+                    command=started.command,
+                    exit_status=started.exit_status,
+                )
+                for started in self._commands
+                if started.program not in HELPER_PROGRAMS
+            )[-MAX_ENTRIES:],
+            failures=tuple(self._collect_failures())[-MAX_ENTRIES:],
+            exchanges=tuple(self._exchanges)[-MAX_ENTRIES:],
             stderr="".join([*self._stderr, *self._records.values()]) if self._garbled else "",
             piped=self._piped,
             alive=tuple(self._running),
@@ -199,94 +203,96 @@ class _Reader:
 
     # Processes
 
-    def _known(self, pid: int) -> _Command:
+    def _ensure_program(self, pid: int) -> _StartedProgram:
         """Give what a process runs; a new one runs what its parent does."""
         if not self._running and not self._shell.pid:
             self._shell.pid = pid
             self._running[pid] = self._shell
         if pid not in self._running:
             parent = self._forking[-1] if self._forking else self._shell.pid
-            self._inherit(pid, parent)
+            self._inherit_program(pid, parent)
         return self._running[pid]
 
-    def _fork(self, call: Call) -> None:
-        if call.begun:
+    def _handle_fork(self, call: SystemCall) -> None:
+        if call.unfinished:
             self._forking.append(call.pid)
             return
         if call.pid in self._forking:
             self._forking.remove(call.pid)
-        child = call.child
+        child = call.child_pid
         if child and self._running.get(child, self._shell).pid != child:
-            self._inherit(child, call.pid)
+            self._inherit_program(child, call.pid)
 
-    def _inherit(self, child: int, parent: int) -> None:
+    def _inherit_program(self, child: int, parent: int) -> None:
         self._running[child] = self._running.get(parent, self._shell)
-        self._elsewhere.discard(child)
-        if parent in self._elsewhere:
-            self._elsewhere.add(child)
+        self._in_other_root.discard(child)
+        if parent in self._in_other_root:
+            self._in_other_root.add(child)
 
-    def _execute(self, call: Call) -> None:
-        words = call.list_of_strings() or call.strings()[:1]
-        path = (call.strings() or ["?"])[0]
-        program = basename(words[0] if words else path) or path
-        if call.pid == self._shell.pid and self._shell_words in ([], words[1:]):
-            self._shell_words = words[1:]  # The shell that waited becomes the script's.
+    def _handle_exec(self, call: SystemCall) -> None:
+        arguments = call.string_list_argument() or call.string_arguments()[:1]
+        path = (call.string_arguments() or ["?"])[0]
+        program = basename(arguments[0] if arguments else path) or path
+        if call.pid == self._shell.pid and self._shell_arguments in ([], arguments[1:]):
+            self._shell_arguments = arguments[1:]  # The shell that waited becomes the script's.
             return
-        started = _Command(
-            program=program, command=cut(shlex.join(words), COMMAND_LIMIT), pid=call.pid
+        started = _StartedProgram(
+            program=program,
+            command=truncate_text(shlex.join(arguments), MAX_COMMAND_CHARS),
+            pid=call.pid,
         )
         self._running[call.pid] = started
         self._commands.append(started)
 
-    def _end(self, event: Ending) -> None:
+    def _handle_exit(self, event: ProcessExit) -> None:
         command = self._running.pop(event.pid, None)
         if command is not None and command.pid == event.pid:
             command.exit_status = event.status
 
     # What was written
 
-    def _write(self, call: Call) -> None:
-        fd, where = call.descriptor()
-        data = call.data()
+    def _handle_write(self, call: SystemCall) -> None:
+        fd, where = call.first_descriptor()
+        data = call.transferred_text()
         if call.errno == "EBADF" and fd in (1, 2):
-            target = CLOSED
+            target = CLOSED_TARGET
         elif call.errno and call.errno != "EPIPE" and where.startswith("/"):
-            self._fail(call, call.name, where, call.errno)
+            self._add_failure(call, call.name, where, call.errno)
             return
         elif call.errno or fd is None or not data:
             return
-        elif NULL in where:
+        elif NULL_DEVICE in where:
             target = "/dev/null"
         elif where in (self._streams.stdout, self._streams.stderr):
             target = ""
         elif where.startswith(("TCP", "UNIX", "socket")):
-            self._send(call, where, data)
+            self._handle_send(call, where, data)
             return
-        elif fd in (1, 2) or self._is_record(call.pid, data):
-            target = PIPE if where.startswith("pipe:") else where
+        elif fd in (1, 2) or self._is_xtrace_record(call.pid, data):
+            target = PIPE_TARGET if where.startswith("pipe:") else where
         else:
             return
-        self._keep(call, fd or 0, target, where, data)
+        self._store_output(call, fd or 0, target, where, data)
 
-    def _keep(self, call: Call, fd: int, target: str, where: str, data: str) -> None:
-        if self._is_record(call.pid, data):
-            self._record(call.pid, data, lost=where != self._streams.stderr)
-            self._piped |= target not in ("", "/dev/null", CLOSED)
+    def _store_output(self, call: SystemCall, fd: int, target: str, where: str, data: str) -> None:
+        if self._is_xtrace_record(call.pid, data):
+            self._store_record(call.pid, data, lost=where != self._streams.stderr)
+            self._piped |= target not in ("", "/dev/null", CLOSED_TARGET)
         elif where == self._streams.stderr:
             self._garbled |= bool(self._records)
             self._stderr.append(data)
         elif target:
             writer = self._running[call.pid]
             key = (call.pid, id(writer), fd, target)
-            text = self._texts.setdefault(key, _Text(writer=writer, fd=fd, target=target))
-            text.add(data)
+            text = self._texts.setdefault(key, _WrittenText(writer=writer, fd=fd, target=target))
+            text.append_text(data)
 
-    def _is_record(self, pid: int, data: str) -> bool:
+    def _is_xtrace_record(self, pid: int, data: str) -> bool:
         """Tell what `sh -x` tells from what its commands say; a record may come in pieces."""
         of_shell = self._running[pid] is self._shell
-        return of_shell and (pid in self._records or RECORD.match(data) is not None)
+        return of_shell and (pid in self._records or XTRACE_PREFIX.match(data) is not None)
 
-    def _record(self, pid: int, data: str, *, lost: bool) -> None:
+    def _store_record(self, pid: int, data: str, *, lost: bool) -> None:
         """Take a piece of a record; several shells write theirs at once."""
         self._garbled |= lost or bool(self._records.keys() - {pid})
         record = self._records.pop(pid, "") + data
@@ -295,105 +301,110 @@ class _Reader:
         else:
             self._records[pid] = record
 
-    def _discarded(self) -> Iterator[Discarded]:
+    def _collect_discarded(self) -> Iterator[DiscardedOutput]:
         for text in self._texts.values():
-            told = text.text.strip("\0\r\n")
-            if told.strip("… \t\0") and text.writer.program not in INNER:
-                yield Discarded(
+            stripped = text.text.strip("\0\r\n")
+            if stripped.strip("… \t\0") and text.writer.program not in HELPER_PROGRAMS:
+                yield DiscardedOutput(
                     program=text.writer.program,
                     command=text.writer.command,
                     fd=text.fd,
-                    text=shorten(told, TEXT_LIMIT),
+                    text=elide_middle(stripped, MAX_TEXT_CHARS),
                     target=text.target,
                 )
 
     # HTTP in clear
 
-    def _send(self, call: Call, where: str, data: str) -> None:
-        found = REQUEST.match(data)
+    def _handle_send(self, call: SystemCall, where: str, data: str) -> None:
+        found = HTTP_REQUEST_LINE.match(data)
         if found:
             line = data.partition("\n")[0].strip()
-            self._requests[where] = (self._running[call.pid].program, cut(line, COMMAND_LIMIT))
+            self._requests[where] = (
+                self._running[call.pid].program,
+                truncate_text(line, MAX_COMMAND_CHARS),
+            )
 
-    def _read(self, call: Call) -> None:
-        _, where = call.descriptor()
+    def _handle_read(self, call: SystemCall) -> None:
+        _, where = call.first_descriptor()
         if where not in self._requests or call.errno:
             return
-        found = ANSWER.match(call.data())
+        found = HTTP_STATUS_LINE.match(call.transferred_text())
         if found:
             program, request = self._requests.pop(where)
             self._exchanges.append(
-                Exchange(program=program, request=request, answer=found[0].strip())
+                HttpExchange(program=program, request=request, answer=found[0].strip())
             )
 
     # What failed
 
-    def _ask_socket(self, call: Call) -> None:
+    def _handle_getsockopt(self, call: SystemCall) -> None:
         """A connection that was not waited for fails here."""
-        _, where = call.descriptor()
+        _, where = call.first_descriptor()
         if found := re.search(r"SO_ERROR, \[(E[A-Z0-9]+)\]", call.arguments):
-            self._fail(call, "connect", self._peers.get(where, ""), found[1])
+            self._add_failure(call, "connect", self._peers.get(where, ""), found[1])
 
-    def _try(self, call: Call) -> None:
-        if call.begun:
+    def _handle_call(self, call: SystemCall) -> None:
+        if call.unfinished:
             return
         if call.name == "connect":
-            _, where = call.descriptor()
-            target = call.address()
+            _, where = call.first_descriptor()
+            target = call.socket_address()
             self._peers[where] = target
         else:
-            target = call.arguments if call.name in BARE else call.path()
+            target = call.arguments if call.name in PATHLESS_CALLS else call.path_argument()
         name = basename(target)
         if call.succeeded:
-            if call.name in LOOKUPS:
+            if call.name in LOOKUP_CALLS:
                 self._attempts.pop((call.pid, name), None)
-            if call.name == "chroot" or (call.name == "setns" and MOUNTS.search(call.arguments)):
-                self._elsewhere.add(call.pid)
-        elif call.errno == "ENOENT" and call.name in LOOKUPS and SEARCHED.search(target):
-            self._miss(call, target)
+            if call.name == "chroot" or (
+                call.name == "setns" and MOUNT_NAMESPACE.search(call.arguments)
+            ):
+                self._in_other_root.add(call.pid)
+        elif call.errno == "ENOENT" and call.name in LOOKUP_CALLS and COMMAND_PATH.search(target):
+            self._add_lookup_miss(call, target)
         elif call.errno:
-            self._fail(call, call.name, target, call.errno)
+            self._add_failure(call, call.name, target, call.errno)
 
-    def _miss(self, call: Call, path: str) -> None:
+    def _add_lookup_miss(self, call: SystemCall, path: str) -> None:
         """Take a step of a search along PATH; a step that succeeds ends it without a word."""
-        failure = self._failure(call, call.name, path, "ENOENT")
+        failure = self._make_failed_call(call, call.name, path, "ENOENT")
         key = (call.pid, basename(path))
-        attempt = self._attempts.setdefault(key, _Attempt(failure=failure, order=self._order))
+        attempt = self._attempts.setdefault(key, _FailedAttempt(failure=failure, order=self._order))
         attempt.order = self._order
         attempt.folders.add(dirname(path))
 
-    def _fail(self, call: Call, name: str, target: str, errno: str) -> None:
-        if QUIET.match(errno) or NOISE.search(target) or not target:
+    def _add_failure(self, call: SystemCall, name: str, target: str, errno: str) -> None:
+        if IGNORED_ERRNO.match(errno) or IGNORED_PATH.search(target) or not target:
             return
-        failure = self._failure(call, name, target, errno)
-        self._attempts[failure] = _Attempt(failure=failure, order=self._order)
+        failure = self._make_failed_call(call, name, target, errno)
+        self._attempts[failure] = _FailedAttempt(failure=failure, order=self._order)
 
-    def _failure(self, call: Call, name: str, target: str, errno: str) -> Failure:
-        return Failure(
+    def _make_failed_call(self, call: SystemCall, name: str, target: str, errno: str) -> FailedCall:
+        return FailedCall(
             program=self._running[call.pid].program,
             call=name,
             target=target,
             errno=errno,
-            elsewhere=call.pid in self._elsewhere,
+            elsewhere=call.pid in self._in_other_root,
         )
 
-    def _failures(self) -> Iterator[Failure]:
-        told = set()
-        for attempt in sorted(self._attempts.values(), key=lambda one: one.order):
+    def _collect_failures(self) -> Iterator[FailedCall]:
+        yielded = set()
+        for attempt in sorted(self._attempts.values(), key=lambda entry: entry.order):
             failure = attempt.failure
             if len(attempt.folders) > 1:
                 failure = replace(failure, call="execve", target=basename(failure.target))
-            if failure not in told and not NOISE.search(failure.target):
-                told.add(failure)
+            if failure not in yielded and not IGNORED_PATH.search(failure.target):
+                yielded.add(failure)
                 yield failure
 
 
-def cut(text: str, limit: int) -> str:
+def truncate_text(text: str, limit: int) -> str:
     """Keep a text's beginning, up to the end of a word: half a secret is not known as one."""
     return text if len(text) <= limit else LAST_WORD.sub("", text[:limit]) + "…"
 
 
-def shorten(text: str, limit: int) -> str:
+def elide_middle(text: str, limit: int) -> str:
     """Keep a text's beginning and, three times as long, its end; whole words of both."""
     if len(text) <= limit:
         return text

@@ -12,18 +12,23 @@ from dataclasses import dataclass, field, replace
 
 import docker
 
-from hardgate.diagnosis.evidence.strace import Streams, Trace, read_trace
-from hardgate.engine.exec import TROUBLE, execute, finish, words
-from hardgate.engine.exec_stream import Stream, open_exec
-from hardgate.host.probe import Probe, Setting
+from hardgate.diagnosis.evidence.strace import StreamNames, Trace, parse_strace
+from hardgate.engine.exec import (
+    ENGINE_ERRORS,
+    engine_error_text,
+    execute_in_container,
+    finish_execution,
+)
+from hardgate.engine.exec_stream import ExecStream, open_exec
+from hardgate.host.probe import Probe, ProbeContext
 from hardgate.model.observation import Execution
 
-GATE = 'unset SHLVL; echo; read -r _ || exit 126; exec sh "$1" "$0" </dev/null'
+WAITING_SCRIPT = 'unset SHLVL; echo; read -r _ || exit 126; exec sh "$1" "$0" </dev/null'
 """Says that it is there, waits, and becomes the probe, as deep in shells as the first time. A
 probe's first run has /dev/null as its standard input too. Nobody there any more: no probe."""
 
-TRACER = "/usr/local/lib/hardgate/second-look"
-CALLS = (
+TRACER_PATH = "/usr/local/lib/hardgate/second-look"
+TRACED_CALLS = (
     "?read,?write,?writev,?pwrite64,?sendto,?recvfrom,?connect,?bind,?getsockopt,?execve,?execveat,"
     "?fork,?vfork,?clone,?clone3,?open,?openat,?openat2,?creat,?stat,?lstat,?newfstatat,?statx,"
     "?access,?faccessat,?faccessat2,?readlink,?readlinkat,?chdir,?mkdir,?mkdirat,?unlink,?unlinkat,"
@@ -33,13 +38,13 @@ CALLS = (
 )
 """Not every architecture has them all."""
 
-TEXT_LIMIT = 1024
+MAX_STRING_CHARS = 1024
 """Characters of each string in the trace."""
-TRACE_BYTES = 4 * 2**20
+MAX_TRACE_BYTES = 4 * 2**20
 """A probe that writes more than this into the void goes on untraced."""
 TRACE_SECONDS = 15.0
 """So does one that takes longer than this, or than four times its first run."""
-READY = b"\n"
+READY_MARKER = b"\n"
 READY_SECONDS = 3.0
 ATTACH_SECONDS = 10.0
 LINGER_SECONDS = 0.5
@@ -48,200 +53,208 @@ LINGER_SECONDS = 0.5
 NOT_ATTACHED = (
     "strace could not be attached{reason}, so that what the probe threw away is not shown."
 )
-TIMED_OUT = "The second look took longer than the probe may, and was ended."
-CUT = "It did so much that only its beginning was traced."
-ENDED = "The workspace ended in the second look, which says nothing about the first."
-NO_TRACE = "The image's 'sh' does not trace ('sh -x'), so it was looked at without."
-MISLED = (
+RERUN_TIMED_OUT = "The second look took longer than the probe may, and was ended."
+TRACE_CUT = "It did so much that only its beginning was traced."
+WORKSPACE_ENDED = "The workspace ended in the second look, which says nothing about the first."
+NO_XTRACE = "The image's 'sh' does not trace ('sh -x'), so it was looked at without."
+XTRACE_IN_PIPES = (
     "What 'sh -x' writes went into the probe's own pipes: how it ended, and what it wrote, are "
     "from one more run without."
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class SecondLook:
+class TracedRerun:
     """What it showed; evidence, and never judged."""
 
     rerun: Execution
     trace: Trace = field(default_factory=Trace)
 
 
-def look_again(probe: Probe, setting: Setting, first: Execution) -> SecondLook:
+def rerun_traced(probe: Probe, context: ProbeContext, first: Execution) -> TracedRerun:
     """Run a probe once more and watch it. Trouble on the way is said in the `rerun`'s problem."""
-    look = _look(probe, setting, first, "-xc")
+    traced = _rerun_once(probe, context, first, "-xc")
     note = ""
-    if look.trace.piped:
-        note = MISLED
-    elif look.rerun.exit_status and not _traces(look.rerun):
-        note = NO_TRACE
-    if not note or look.rerun.problem or look.rerun.timed_out:
-        return look
-    plain = _look(probe, setting, first, "-c")
-    told = plain.rerun if note is NO_TRACE else replace(plain.rerun, stderr=look.rerun.stderr)
+    if traced.trace.piped:
+        note = XTRACE_IN_PIPES
+    elif traced.rerun.exit_status and not _has_xtrace(traced.rerun):
+        note = NO_XTRACE
+    if not note or traced.rerun.problem or traced.rerun.timed_out:
+        return traced
+    plain = _rerun_once(probe, context, first, "-c")
+    rerun = plain.rerun if note is NO_XTRACE else replace(plain.rerun, stderr=traced.rerun.stderr)
     problem = " ".join(filter(None, (note, plain.rerun.problem)))
-    return SecondLook(rerun=replace(told, problem=problem), trace=plain.trace)
+    return TracedRerun(rerun=replace(rerun, problem=problem), trace=plain.trace)
 
 
-def _traces(rerun: Execution) -> bool:
+def _has_xtrace(rerun: Execution) -> bool:
     return any(line.startswith("+") for line in rerun.stderr.splitlines())
 
 
-def _look(probe: Probe, setting: Setting, first: Execution, flags: str) -> SecondLook:
+def _rerun_once(probe: Probe, context: ProbeContext, first: Execution, flags: str) -> TracedRerun:
     try:
-        gated = _Gated.open(probe, setting, flags)
-    except TROUBLE as error:
-        return _plainly(probe, setting, flags, f" ({words(error)})")
-    if not gated.waits:
-        gated.stream.close()
-        return _plainly(probe, setting, flags, ": the image's 'sh' does not wait for it")
+        shell = _WaitingShell.open_shell(probe, context, flags)
+    except ENGINE_ERRORS as error:
+        return _rerun_without_strace(probe, context, flags, f" ({engine_error_text(error)})")
+    if not shell.is_waiting:
+        shell.stream.close()
+        return _rerun_without_strace(
+            probe, context, flags, ": the image's 'sh' does not wait for it"
+        )
     try:
-        tracer = _Tracer(probe, setting, seconds=max(TRACE_SECONDS, 4 * first.seconds))
-    except TROUBLE as error:
-        gated.stream.close()
-        return _plainly(probe, setting, flags, f" ({words(error)})")
+        tracer = _Tracer(probe, context, seconds=max(TRACE_SECONDS, 4 * first.seconds))
+    except ENGINE_ERRORS as error:
+        shell.stream.close()
+        return _rerun_without_strace(probe, context, flags, f" ({engine_error_text(error)})")
     with tracer:
-        attached = tracer.attach(setting.client, gated.stream)
-        rerun = gated.let_go(probe, setting)
-        tracer.await_end()
+        attached = tracer.attach_to_shell(context.client, shell.stream)
+        rerun = shell.start_probe(probe, context)
+        tracer.wait_for_end()
     if not attached:
-        return SecondLook(rerun=_noted(rerun, NOT_ATTACHED.format(reason=tracer.reason)))
-    trace = read_trace(tracer.lines, tracer.streams)
+        return TracedRerun(
+            rerun=_add_note(rerun, NOT_ATTACHED.format(reason=tracer.failure_reason))
+        )
+    trace = parse_strace(tracer.trace_lines, tracer.stream_names)
     if rerun.timed_out and trace.alive:
-        setting.lookout.run("kill", "-KILL", *map(str, trace.alive))
+        context.observer.run_on_host("kill", "-KILL", *map(str, trace.alive))
     rerun = replace(rerun, stderr=trace.stderr or rerun.stderr)
-    notes = (CUT if tracer.cut else "", TIMED_OUT if rerun.timed_out else "")
-    return SecondLook(rerun=_noted(rerun, " ".join(filter(None, notes))), trace=trace)
+    notes = (TRACE_CUT if tracer.is_cut else "", RERUN_TIMED_OUT if rerun.timed_out else "")
+    return TracedRerun(rerun=_add_note(rerun, " ".join(filter(None, notes))), trace=trace)
 
 
-def _plainly(probe: Probe, setting: Setting, flags: str, reason: str) -> SecondLook:
-    rerun = execute(
-        setting.client,
-        setting.workspace.id,
+def _rerun_without_strace(
+    probe: Probe, context: ProbeContext, flags: str, reason: str
+) -> TracedRerun:
+    rerun = execute_in_container(
+        context.client,
+        context.workspace.id,
         ["sh", flags, probe.script],
-        user=str(setting.agent_uid),
-        environment=setting.environment_of(probe),
+        user=str(context.agent_uid),
+        environment=context.build_probe_environment(probe),
         timeout=probe.timeout,
-        end_process=setting.lookout.ender(probe.id),
+        end_process=context.observer.make_process_ender(probe.id),
     )
-    return SecondLook(rerun=_noted(rerun, NOT_ATTACHED.format(reason=reason)))
+    return TracedRerun(rerun=_add_note(rerun, NOT_ATTACHED.format(reason=reason)))
 
 
-def _noted(rerun: Execution, note: str) -> Execution:
+def _add_note(rerun: Execution, note: str) -> Execution:
     return replace(rerun, problem=" ".join(filter(None, (note, rerun.problem))))
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Gated:
+class _WaitingShell:
     """A shell of the image's that waits to become a probe."""
 
-    stream: Stream
-    waits: bool
-    already: tuple[tuple[int, bytes], ...]
+    stream: ExecStream
+    is_waiting: bool
+    first_frames: tuple[tuple[int, bytes], ...]
 
     @classmethod
-    def open(cls, probe: Probe, setting: Setting, flags: str) -> "_Gated":
+    def open_shell(cls, probe: Probe, context: ProbeContext, flags: str) -> "_WaitingShell":
         stream = open_exec(
-            setting.client,
-            setting.workspace.id,
-            ["sh", "-c", GATE, probe.script, flags],
-            user=str(setting.agent_uid),
-            environment=setting.environment_of(probe),
+            context.client,
+            context.workspace.id,
+            ["sh", "-c", WAITING_SCRIPT, probe.script, flags],
+            user=str(context.agent_uid),
+            environment=context.build_probe_environment(probe),
             stdin=True,
         )
         try:
-            channel, data = next(stream.frames(time.monotonic() + READY_SECONDS), (0, b""))
+            channel, data = next(stream.read_frames(time.monotonic() + READY_SECONDS), (0, b""))
         except TimeoutError:
             # A shell that says nothing may wait all the same.
-            return cls(stream=stream, waits=True, already=())
-        waits = channel == Stream.STDOUT and data.startswith(READY)
-        rest = data.removeprefix(READY) if waits else b""
-        return cls(stream=stream, waits=waits, already=((channel, rest),) if rest else ())
+            return cls(stream=stream, is_waiting=True, first_frames=())
+        waits = channel == ExecStream.STDOUT and data.startswith(READY_MARKER)
+        rest = data.removeprefix(READY_MARKER) if waits else b""
+        return cls(stream=stream, is_waiting=waits, first_frames=((channel, rest),) if rest else ())
 
-    def let_go(self, probe: Probe, setting: Setting) -> Execution:
+    def start_probe(self, probe: Probe, context: ProbeContext) -> Execution:
         """Let it become the probe, and read it to its end."""
         with suppress(OSError):
-            self.stream.send(b"\n")
-        return finish(
-            setting.client,
+            self.stream.send_input(b"\n")
+        return finish_execution(
+            context.client,
             self.stream,
             begun=time.monotonic(),
             timeout=probe.timeout,
-            end_process=setting.lookout.ender(probe.id),
-            already=self.already,
+            end_process=context.observer.make_process_ender(probe.id),
+            already=self.first_frames,
         )
 
 
 class _Tracer:
     """`strace` on the host's side, and what it tells, taken in as it comes."""
 
-    def __init__(self, probe: Probe, setting: Setting, *, seconds: float) -> None:
+    def __init__(self, probe: Probe, context: ProbeContext, *, seconds: float) -> None:
         self._deadline = time.monotonic() + seconds
-        lookout = setting.lookout
+        lookout = context.observer
         self._stream = open_exec(
             lookout.client,
             lookout.container,
-            [TRACER, probe.id, CALLS, str(TEXT_LIMIT)],
+            [TRACER_PATH, probe.id, TRACED_CALLS, str(MAX_STRING_CHARS)],
             stdin=True,
         )
-        self._told = bytearray()
-        self._said = bytearray()
-        self._spoke = threading.Event()
-        self.cut = False
-        self._collector = threading.Thread(target=self._collect, daemon=True)
+        self._trace_output = bytearray()
+        self._error_output = bytearray()
+        self._reported = threading.Event()
+        self.is_cut = False
+        self._collector = threading.Thread(target=self._collect_output, daemon=True)
 
     def __enter__(self) -> "_Tracer":
         self._collector.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._detach()
+        self._detach_strace()
         self._collector.join(ATTACH_SECONDS)
         self._stream.close()
 
-    def attach(self, client: docker.APIClient, gated: Stream) -> bool:
+    def attach_to_shell(self, client: docker.APIClient, stream: ExecStream) -> bool:
         """Attach it to the shell that waits; False where that cannot be done."""
-        with suppress(*TROUBLE):
-            pid = client.exec_inspect(gated.exec_id)["Pid"]
-            self._stream.send(f"{pid}\n".encode())
-            self._spoke.wait(ATTACH_SECONDS)
-        return b" attached" in self._said
+        with suppress(*ENGINE_ERRORS):
+            pid = client.exec_inspect(stream.exec_id)["Pid"]
+            self._stream.send_input(f"{pid}\n".encode())
+            self._reported.wait(ATTACH_SECONDS)
+        return b" attached" in self._error_output
 
     @property
-    def reason(self) -> str:
-        said = self._said.decode(errors="replace").strip().splitlines()
-        return f" ({said[-1].rstrip('.')})" if said else ""
+    def failure_reason(self) -> str:
+        error_lines = self._error_output.decode(errors="replace").strip().splitlines()
+        return f" ({error_lines[-1].rstrip('.')})" if error_lines else ""
 
     @property
-    def lines(self) -> list[str]:
-        return self._told.decode(errors="replace").splitlines()
+    def trace_lines(self) -> list[str]:
+        return self._trace_output.decode(errors="replace").splitlines()
 
     @property
-    def streams(self) -> Streams:
-        named = dict(line.partition(" ")[::2] for line in self.lines[:2])
-        return Streams(stdout=named.get("stdout", ""), stderr=named.get("stderr", ""))
+    def stream_names(self) -> StreamNames:
+        named = dict(line.partition(" ")[::2] for line in self.trace_lines[:2])
+        return StreamNames(stdout=named.get("stdout", ""), stderr=named.get("stderr", ""))
 
-    def await_end(self) -> None:
+    def wait_for_end(self) -> None:
         """Wait for the end of what it tells; what the probe left running goes on untraced."""
         self._collector.join(LINGER_SECONDS)
 
-    def _collect(self) -> None:
+    def _collect_output(self) -> None:
         """Keep the end away from nobody: a tracer that cannot write holds up what it traces."""
         with suppress(OSError):
-            for channel, data in self._stream.frames():
-                if channel == Stream.STDERR:
-                    self._said += data if len(self._said) < TEXT_LIMIT else b""
-                    self._spoke.set()
-                elif len(self._told) < TRACE_BYTES:
-                    self._told += data
-                if len(self._told) >= TRACE_BYTES or time.monotonic() > self._deadline:
-                    self._cut()
-        self._spoke.set()
+            for channel, data in self._stream.read_frames():
+                if channel == ExecStream.STDERR:
+                    self._error_output += (
+                        data if len(self._error_output) < MAX_STRING_CHARS else b""
+                    )
+                    self._reported.set()
+                elif len(self._trace_output) < MAX_TRACE_BYTES:
+                    self._trace_output += data
+                if len(self._trace_output) >= MAX_TRACE_BYTES or time.monotonic() > self._deadline:
+                    self._cut_trace()
+        self._reported.set()
 
-    def _cut(self) -> None:
-        if not self.cut:
-            self.cut = True
-            self._detach()
+    def _cut_trace(self) -> None:
+        if not self.is_cut:
+            self.is_cut = True
+            self._detach_strace()
 
-    def _detach(self) -> None:
+    def _detach_strace(self) -> None:
         with suppress(OSError):
-            self._stream.send(b"over\n")
+            self._stream.send_input(b"over\n")

@@ -2,21 +2,25 @@
 
 from collections.abc import Iterator
 
-from hardgate.diagnosis.analysis.clue import Clue
-from hardgate.diagnosis.analysis.failed_probe import Miss
-from hardgate.diagnosis.analysis.path_facts import STICKY, Place
-from hardgate.diagnosis.analysis.step import Step
-from hardgate.diagnosis.finders.messages import quote
-from hardgate.diagnosis.finders.namespaces import not_privileged
-from hardgate.diagnosis.finders.ownership import nameless, owner_of
-from hardgate.model.observation import Failure
+from hardgate.diagnosis.analysis.clue import Match
+from hardgate.diagnosis.analysis.failed_probe import FailedProbe
+from hardgate.diagnosis.analysis.path_facts import STICKY_BIT, PathFacts
+from hardgate.diagnosis.analysis.step import ProbeStep
+from hardgate.diagnosis.finders.messages import format_failed_call
+from hardgate.diagnosis.finders.namespaces import describe_missing_privilege
+from hardgate.diagnosis.finders.ownership import match_unnamed_agent, owner_fields
+from hardgate.model.observation import FailedCall
 
-READING = frozenset("cat head tail grep sed awk stat ls readlink wc find cut tr sort curl".split())
-REMOVING = frozenset("unlink unlinkat rmdir rename renameat renameat2".split())
-MAKING = frozenset("mkdir mkdirat symlink symlinkat link linkat mknod mknodat".split()) | REMOVING
-VERBS = {"r": "read", "w": "write to", "x": "enter"}
-WORDS = {"EACCES": "Permission denied", "EPERM": "Operation not permitted"}
-CALLS = {
+READING_PROGRAMS = frozenset(
+    "cat head tail grep sed awk stat ls readlink wc find cut tr sort curl".split()
+)
+REMOVING_CALLS = frozenset("unlink unlinkat rmdir rename renameat renameat2".split())
+CREATING_CALLS = (
+    frozenset("mkdir mkdirat symlink symlinkat link linkat mknod mknodat".split()) | REMOVING_CALLS
+)
+PERMISSION_VERBS = {"r": "read", "w": "write to", "x": "enter"}
+ERRNO_MESSAGES = {"EACCES": "Permission denied", "EPERM": "Operation not permitted"}
+CALL_VERBS = {
     "openat": "open",
     "open": "open",
     "unlink": "remove",
@@ -33,142 +37,152 @@ CALLS = {
 }
 
 
-def forbidden(miss: Miss, step: Step, failure: Failure) -> Iterator[Clue]:
+def match_forbidden_access(
+    probe: FailedProbe, step: ProbeStep, failure: FailedCall
+) -> Iterator[Match]:
     """Say what keeps the agent from a path: a folder above it, its owner, its mode, its mount."""
-    line, target = quote(failure), failure.target
+    line, target = format_failed_call(failure), failure.target
     of_pid_1 = target.removeprefix("/host").startswith("/proc/1/")
-    if not miss.runs_as_agent(step, failure.program):
-        if of_pid_1 and not_privileged(miss):
-            yield _closed_to_root(miss, target, line)
+    if not probe.runs_as_agent(step, failure.program):
+        if of_pid_1 and describe_missing_privilege(probe):
+            yield _match_pid1_closed_to_root(probe, target, line)
         return
     if of_pid_1:
-        fields = {"uid": str(miss.uid), "target": target}
-        yield Clue(cause="pid_1_closed", quotes=(line,), fields=fields)
+        fields = {"uid": str(probe.uid), "target": target}
+        yield Match(cause="pid_1_closed", quotes=(line,), fields=fields)
         return
     if failure.call == "execve":
-        yield from _not_run(miss, target, line)
+        yield from _match_not_executable(probe, target, line)
     else:
-        yield from closed_on_the_way(miss, target, line)
-        yield from _closed_itself(miss, step, failure)
-    yield _denied(failure, line)
+        yield from match_closed_parents(probe, target, line)
+        yield from _match_closed_target(probe, step, failure)
+    yield _match_denied_call(failure, line)
 
 
-def _closed_to_root(miss: Miss, target: str, line: str) -> Clue:
-    own, host = miss.pid_namespaces
+def _match_pid1_closed_to_root(probe: FailedProbe, target: str, line: str) -> Match:
+    own, host = probe.pid_namespaces
     other = "; nor is it the host's: its PID namespace is its own" if own != host else ""
     fields = {"target": target, "own": other}
     quotes = (line, "seen from outside: the engine says that it is not privileged")
-    return Clue(cause="pid_1_closed_to_root", quotes=quotes, fields=fields)
+    return Match(cause="pid_1_closed_to_root", quotes=quotes, fields=fields)
 
 
-def in_the_way(miss: Miss, target: str, line: str, what: str) -> Iterator[Clue]:
+def match_leftover_path(probe: FailedProbe, target: str, line: str, what: str) -> Iterator[Match]:
     """Say that a path is somebody else's, if it is, and that the agent can do nothing about it."""
-    place, folder = miss.place(target), miss.place(_folder(target))
-    if place is None or not place.exists or place.uid is None:
+    facts, folder = probe.path_facts(target), probe.path_facts(_parent_folder(target))
+    if facts is None or not facts.exists or facts.uid is None:
         return
-    own = place.uid == miss.uid
+    own = facts.uid == probe.uid
     if own and what != "make":
         return
-    sticky = bool(folder and folder.mode and folder.mode & STICKY)
-    yield Clue(
+    sticky = bool(folder and folder.mode and folder.mode & STICKY_BIT)
+    yield Match(
         cause="marker_left",
-        quotes=(line, place.told()),
+        quotes=(line, facts.as_evidence()),
         fields={
             "target": target,
-            "owner": str(place.uid),
-            "uid": str(miss.uid),
+            "owner": str(facts.uid),
+            "uid": str(probe.uid),
             "what": what,
             "whose": "an earlier run of this probe" if own else "somebody else",
-            "sticky": f" (its folder '{_folder(target)}' is sticky)" if sticky else "",
+            "sticky": f" (its folder '{_parent_folder(target)}' is sticky)" if sticky else "",
         },
         subject=target,
     )
 
 
-def read_only(miss: Miss, target: str, line: str) -> Iterator[Clue]:
+def match_read_only_mount(probe: FailedProbe, target: str, line: str) -> Iterator[Match]:
     """Say which mount is read-only."""
-    place = miss.near(target)
-    mount = place.mount if place else ""
+    facts = probe.nearest_path_facts(target)
+    mount = facts.mount if facts else ""
     if mount == "/":
-        yield Clue(cause="root_read_only", quotes=(line,), fields={"target": target})
-    elif mount and place:
-        told = f"'{mount}' is mounted {','.join(sorted(place.options)) or 'read-only'}"
+        yield Match(cause="root_read_only", quotes=(line,), fields={"target": target})
+    elif mount and facts:
+        mount_evidence = f"'{mount}' is mounted {','.join(sorted(facts.options)) or 'read-only'}"
         fields = {"target": target, "mount": mount}
-        yield Clue(cause="mount_read_only", quotes=(line, told), fields=fields, subject=mount)
+        yield Match(
+            cause="mount_read_only", quotes=(line, mount_evidence), fields=fields, subject=mount
+        )
     else:
-        yield Clue(cause="read_only", quotes=(line,), fields={"target": target}, subject=target)
+        yield Match(cause="read_only", quotes=(line,), fields={"target": target}, subject=target)
 
 
-def without_right(miss: Miss, place: Place, right: str, line: str) -> Iterator[Clue]:
+def match_missing_permission(
+    probe: FailedProbe, facts: PathFacts, right: str, line: str
+) -> Iterator[Match]:
     """Answer `[ -w PATH ]` and its like."""
-    if right == "w" and "ro" in place.options:
-        yield from read_only(miss, place.path, line)
-    elif right == "x" and place.kind == "file":
-        yield from _not_run(miss, place.path, line)
+    if right == "w" and "ro" in facts.options:
+        yield from match_read_only_mount(probe, facts.path, line)
+    elif right == "x" and facts.kind == "file":
+        yield from _match_not_executable(probe, facts.path, line)
     else:
-        yield from closed_on_the_way(miss, place.path, line)
-        yield from _closed(miss, place, right, line)
+        yield from match_closed_parents(probe, facts.path, line)
+        yield from _match_denied_permission(probe, facts, right, line)
 
 
-def closed_on_the_way(miss: Miss, target: str, line: str) -> Iterator[Clue]:
+def match_closed_parents(probe: FailedProbe, target: str, line: str) -> Iterator[Match]:
     """Say which folder above a path lets the agent not through."""
     parts = target.split("/")
     for end in range(2, len(parts)):
-        place = miss.place("/".join(parts[:end]))
-        if place and place.exists and place.kind == "directory":
-            yield from _closed(miss, place, "x", line)
+        facts = probe.path_facts("/".join(parts[:end]))
+        if facts and facts.exists and facts.kind == "directory":
+            yield from _match_denied_permission(probe, facts, "x", line)
 
 
-def _closed_itself(miss: Miss, step: Step, failure: Failure) -> Iterator[Clue]:
-    line, target = quote(failure), failure.target
-    place, folder = miss.place(target), miss.place(_folder(target))
-    if failure.call in REMOVING:
-        yield from in_the_way(miss, target, line, "remove")
-    if place and place.exists and failure.call not in MAKING:
-        reads = step.program in READING or failure.program in READING
+def _match_closed_target(
+    probe: FailedProbe, step: ProbeStep, failure: FailedCall
+) -> Iterator[Match]:
+    line, target = format_failed_call(failure), failure.target
+    facts, folder = probe.path_facts(target), probe.path_facts(_parent_folder(target))
+    if failure.call in REMOVING_CALLS:
+        yield from match_leftover_path(probe, target, line, "remove")
+    if facts and facts.exists and failure.call not in CREATING_CALLS:
+        reads = step.program in READING_PROGRAMS or failure.program in READING_PROGRAMS
         right = "x" if failure.call == "chdir" else "r" if reads else "w"
-        yield from _closed(miss, place, right, line)
-        if folder and folder.mode and folder.mode & STICKY:
-            yield from in_the_way(miss, target, line, "change")
+        yield from _match_denied_permission(probe, facts, right, line)
+        if folder and folder.mode and folder.mode & STICKY_BIT:
+            yield from match_leftover_path(probe, target, line, "change")
     elif folder and folder.exists:
-        yield from _closed(miss, folder, "w", line)
+        yield from _match_denied_permission(probe, folder, "w", line)
 
 
-def _closed(miss: Miss, place: Place, right: str, line: str) -> Iterator[Clue]:
-    if place.grants(miss.uid, miss.groups, right) is not False:
+def _match_denied_permission(
+    probe: FailedProbe, facts: PathFacts, right: str, line: str
+) -> Iterator[Match]:
+    if facts.grants_access(probe.uid, probe.groups, right) is not False:
         return
-    quotes = (line, place.told())
-    yield from nameless(miss, f"'{place.path}' is", place.uid, quotes)
-    fields = owner_of(place) | {"uid": str(miss.uid), "what": VERBS[right]}
-    cause = "path_mode" if place.uid == miss.uid else "path_owner"
-    if place.is_mount and place.in_image and place.uid == 0:
+    quotes = (line, facts.as_evidence())
+    yield from match_unnamed_agent(probe, f"'{facts.path}' is", facts.uid, quotes)
+    fields = owner_fields(facts) | {"uid": str(probe.uid), "what": PERMISSION_VERBS[right]}
+    cause = "path_mode" if facts.uid == probe.uid else "path_owner"
+    if facts.is_mount_point and facts.in_image and facts.uid == 0:
         cause = "path_masked_owner"
         fields["what"] = {"w": "write", "r": "read", "x": "go"}[right]
-    yield Clue(cause=cause, quotes=quotes, fields=fields, subject=place.path)
+    yield Match(cause=cause, quotes=quotes, fields=fields, subject=facts.path)
 
 
-def _not_run(miss: Miss, target: str, line: str) -> Iterator[Clue]:
-    place = miss.place(target)
-    near = place or miss.near(target)
+def _match_not_executable(probe: FailedProbe, target: str, line: str) -> Iterator[Match]:
+    facts = probe.path_facts(target)
+    near = facts or probe.nearest_path_facts(target)
     if near and "noexec" in near.options:
         fields = {"target": target, "mount": near.mount}
         quotes = (line, f"'{near.mount}' is mounted {','.join(sorted(near.options))}")
-        yield Clue(cause="mount_noexec", quotes=quotes, fields=fields, subject=near.mount)
-    elif place and place.mode_grants(miss.uid, miss.groups, "x") is False:
-        fields = {"target": target, "uid": str(miss.uid), "mode": place.octal}
-        quotes = (line, place.told())
-        yield Clue(cause="not_executable", quotes=quotes, fields=fields, subject=target)
+        yield Match(cause="mount_noexec", quotes=quotes, fields=fields, subject=near.mount)
+    elif facts and facts.mode_grants_access(probe.uid, probe.groups, "x") is False:
+        fields = {"target": target, "uid": str(probe.uid), "mode": facts.octal_mode}
+        quotes = (line, facts.as_evidence())
+        yield Match(cause="not_executable", quotes=quotes, fields=fields, subject=target)
 
 
-def _denied(failure: Failure, line: str) -> Clue:
+def _match_denied_call(failure: FailedCall, line: str) -> Match:
     fields = {
         "program": f"'{failure.program}'",
-        "what": CALLS.get(failure.call, "use"),
+        "what": CALL_VERBS.get(failure.call, "use"),
         "target": failure.target,
-        "words": WORDS[failure.errno],
+        "words": ERRNO_MESSAGES[failure.errno],
     }
-    return Clue(cause="access_denied", quotes=(line,), fields=fields, subject=failure.target)
+    return Match(cause="access_denied", quotes=(line,), fields=fields, subject=failure.target)
 
 
-def _folder(path: str) -> str:
+def _parent_folder(path: str) -> str:
     return path.rstrip("/").rpartition("/")[0] or "/"

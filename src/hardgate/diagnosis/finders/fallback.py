@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterator
 
-from hardgate.diagnosis.analysis.clue import Clue
-from hardgate.diagnosis.analysis.failed_probe import Miss
-from hardgate.diagnosis.analysis.step import SILENT_WORDS, Step
-from hardgate.diagnosis.finders.identity import sides
-from hardgate.diagnosis.finders.messages import quote
+from hardgate.diagnosis.analysis.clue import Match
+from hardgate.diagnosis.analysis.failed_probe import FailedProbe
+from hardgate.diagnosis.analysis.step import NEUTRAL_BUILTINS, ProbeStep
+from hardgate.diagnosis.finders.identity import split_actual_expected
+from hardgate.diagnosis.finders.messages import format_failed_call
 
 _ADVICE = re.compile(r"Try '.*--help|may have more information|^See '|^Usage:|^For more details")
-SEARCHING = frozenset({"grep", "egrep", "fgrep"})
-MEANINGS = {
+SEARCH_PROGRAMS = frozenset({"grep", "egrep", "fgrep"})
+UNARY_TEST_MEANINGS = {
     "-d": "'{operand}' is no folder",
     "-f": "'{operand}' is no file",
     "-e": "'{operand}' is not there",
@@ -28,7 +28,7 @@ MEANINGS = {
     "-z": "what was to be empty is '{operand}'",
     "-t": "there is no terminal",
 }
-OPERATORS = {
+OPERATOR_MEANINGS = {
     "=": "wanted: the same",
     "==": "wanted: the same",
     "!=": "wanted: another one",
@@ -42,93 +42,107 @@ OPERATORS = {
 }
 
 
-def find(miss: Miss, step: Step) -> Iterator[Clue]:
+def match_failed_step(probe: FailedProbe, step: ProbeStep) -> Iterator[Match]:
     """Tell a step that failed by what it did and said."""
     if step.comparison:
-        yield _compared(miss, step)
-    elif step.question:
-        yield _asked(step)
+        yield _match_comparison(probe, step)
+    elif step.unary_test:
+        yield _match_unary_test(step)
     elif step.is_test:
         fields = {"command": step.text, "meaning": "one of its parts is not so"}
-        yield Clue(cause="question", quotes=(step.text,), fields=fields)
-    elif step.program in SEARCHING and step.status == 1 and not step.said:
-        yield _searched(miss, step)
-    elif step.text and step.failed:
-        yield _failed(step)
-    elif step.failed and miss.observation.rerun and (step.said or step.failures):
-        yield _redirected(step)
+        yield Match(cause="question", quotes=(step.text,), fields=fields)
+    elif step.program in SEARCH_PROGRAMS and step.status == 1 and not step.output:
+        yield _match_empty_search(probe, step)
+    elif step.text and step.has_failed:
+        yield _match_failed_command(step)
+    elif step.has_failed and probe.observation.rerun and (step.output or step.failures):
+        yield _match_shell_error(step)
 
 
-def _compared(miss: Miss, step: Step) -> Clue:
+def _match_comparison(probe: FailedProbe, step: ProbeStep) -> Match:
     compared = step.comparison
     assert compared is not None  # noqa: S101 - the caller looked
-    got, wanted = sides(miss, compared)
-    inputs = miss.inputs(step)
-    producer = next((one for one in inputs if one.failed), next(iter(inputs), None))
-    told: str = ""
+    actual, expected = split_actual_expected(probe, compared)
+    inputs = probe.input_steps(step)
+    producer = next(
+        (candidate for candidate in inputs if candidate.has_failed), next(iter(inputs), None)
+    )
+    producer_note: str = ""
     quotes: tuple[str, ...] = (step.text,)
     if producer and producer.text:
-        ended, said = "", _telling(producer) if producer.status else ()
+        ended, messages = "", _last_message(producer) if producer.status else ()
         if producer.status:
-            ended = f", which exited {producer.status}" + "".join(f" and said: {x}" for x in said)
-        told = f"; before that it ran '{producer.text}'{ended}"
-        quotes = (producer.text, *said, step.text)
+            ended = f", which exited {producer.status}" + "".join(
+                f" and said: {x}" for x in messages
+            )
+        producer_note = f"; before that it ran '{producer.text}'{ended}"
+        quotes = (producer.text, *messages, step.text)
     fields = {
-        "left": got,
-        "right": wanted,
-        "operator": OPERATORS[compared.operator],
-        "producer": told,
+        "left": actual,
+        "right": expected,
+        "operator": OPERATOR_MEANINGS[compared.operator],
+        "producer": producer_note,
     }
-    return Clue(cause="comparison", quotes=quotes, fields=fields)
+    return Match(cause="comparison", quotes=quotes, fields=fields)
 
 
-def _asked(step: Step) -> Clue:
-    question = step.question
+def _match_unary_test(step: ProbeStep) -> Match:
+    question = step.unary_test
     assert question is not None  # noqa: S101 - the caller looked
-    meaning = MEANINGS.get(question.operator, "the answer is no").format(operand=question.operand)
+    meaning = UNARY_TEST_MEANINGS.get(question.operator, "the answer is no").format(
+        operand=question.operand
+    )
     if question.negated:
         meaning = "the answer is yes"
     fields = {"command": step.text, "meaning": meaning}
-    return Clue(cause="question", quotes=(step.text,), fields=fields)
+    return Match(cause="question", quotes=(step.text,), fields=fields)
 
 
-def _searched(miss: Miss, step: Step) -> Clue:
-    read = [one for one in miss.inputs(step) if one.started or one.status is not None]
+def _match_empty_search(probe: FailedProbe, step: ProbeStep) -> Match:
+    read = [
+        candidate
+        for candidate in probe.input_steps(step)
+        if candidate.started_commands or candidate.status is not None
+    ]
     what = f"; what it read came from '{read[0].text}'" if read else ""
     fields = {"command": step.text, "what": what}
     quotes = (f"{step.text}: exit status {step.status}",)
-    return Clue(cause="search_found_nothing", quotes=quotes, fields=fields)
+    return Match(cause="search_found_nothing", quotes=quotes, fields=fields)
 
 
-def _failed(step: Step) -> Clue:
-    said = _telling(step) or tuple(f"{quote(failure)}" for failure in step.failures[-1:])
+def _match_failed_command(step: ProbeStep) -> Match:
+    messages = _last_message(step) or tuple(
+        f"{format_failed_call(failure)}" for failure in step.failures[-1:]
+    )
     ended = f"it exited {step.status}" if step.status else "it did not do its work"
     fields = {
         "command": step.text,
         "ended": ended,
-        "said": "".join(f" and said: {line}" for line in said) or ", without a word",
+        "said": "".join(f" and said: {line}" for line in messages) or ", without a word",
     }
     quotes = (f"{step.text}: exit status {step.status}",) if step.status else (step.text,)
-    return Clue(cause="command_failed", quotes=(*quotes, *said), fields=fields)
+    return Match(cause="command_failed", quotes=(*quotes, *messages), fields=fields)
 
 
-def _redirected(step: Step) -> Clue:
+def _match_shell_error(step: ProbeStep) -> Match:
     """Tell what the shell itself failed at without tracing it."""
-    said = _telling(step) or tuple(quote(failure) for failure in step.failures[-1:])
-    return Clue(cause="shell_failed", quotes=said, fields={"said": said[-1]})
+    messages = _last_message(step) or tuple(
+        format_failed_call(failure) for failure in step.failures[-1:]
+    )
+    return Match(cause="shell_failed", quotes=messages, fields={"said": messages[-1]})
 
 
-def _telling(step: Step) -> tuple[str, ...]:
+def _last_message(step: ProbeStep) -> tuple[str, ...]:
     """Take the last line that says something; programs close with advice."""
-    lines = [line for line in step.said if not _ADVICE.search(line)]
+    lines = [line for line in step.output if not _ADVICE.search(line)]
     return tuple(lines[-1:])
 
 
-def find_in_all(miss: Miss) -> Iterator[Clue]:
+def match_unexplained_end(probe: FailedProbe) -> Iterator[Match]:
     """Tell a probe of which no command was seen to fail."""
-    ran = [step for step in miss.steps if step.program not in SILENT_WORDS and step.words]
-    if miss.observation.rerun and ran and miss.exit_status:
-        said = "".join(f" (it wrote: {line})" for line in ran[-1].said[-1:])
-        fields = {"command": ran[-1].text, "status": str(miss.exit_status), "said": said}
-        quotes = tuple(step.text for step in miss.steps[-2:])
-        yield Clue(cause="nothing_failed", quotes=quotes, fields=fields)
+    ran = [step for step in probe.steps if step.program not in NEUTRAL_BUILTINS and step.argv]
+    if probe.observation.rerun and ran and probe.exit_status:
+        last_output = "".join(f" (it wrote: {line})" for line in ran[-1].output[-1:])
+        fields = {"command": ran[-1].text, "status": str(probe.exit_status), "said": last_output}
+        quotes = tuple(step.text for step in probe.steps[-2:])
+        yield Match(cause="nothing_failed", quotes=quotes, fields=fields)

@@ -3,100 +3,108 @@
 import re
 from collections.abc import Iterator
 
-from hardgate.diagnosis.analysis.clue import Clue
-from hardgate.diagnosis.analysis.failed_probe import Miss
-from hardgate.diagnosis.analysis.path_facts import Place
-from hardgate.diagnosis.analysis.step import Step
+from hardgate.diagnosis.analysis.clue import Match
+from hardgate.diagnosis.analysis.failed_probe import FailedProbe
+from hardgate.diagnosis.analysis.path_facts import PathFacts
+from hardgate.diagnosis.analysis.step import ProbeStep
 from hardgate.diagnosis.analysis.xtrace import Comparison
-from hardgate.diagnosis.finders.ownership import nameless, not_owned
+from hardgate.diagnosis.finders.ownership import match_unnamed_agent, match_wrong_owner
 
-_VARIABLE = r"[\"']?\$\{{?{name}(?::?-[^}}]*)?\}}?[\"']?"
-_BY_USER = re.compile(r"-user\b|-uid\b")
+_VARIABLE_PATTERN = r"[\"']?\$\{{?{name}(?::?-[^}}]*)?\}}?[\"']?"
+_OWNER_OPTION = re.compile(r"-user\b|-uid\b")
 
 
-def find(miss: Miss, step: Step) -> Iterator[Clue]:
+def find_identity_mismatch(probe: FailedProbe, step: ProbeStep) -> Iterator[Match]:
     """Look at what a comparison, or a search, wants the agent or a path to be."""
     compared = step.comparison
     if compared and (compared.operator not in {"=", "==", "-eq"} or compared.holds):
         return
-    got, wanted = sides(miss, compared) if compared else ("", "")
-    for read in miss.inputs(step):
-        if compared and not read.failed:
-            yield from _named(miss, step, read, got, wanted)
-            yield from _listed(miss, step, read, got, wanted)
-        elif not read.failed and read.program == "find" and _BY_USER.search(read.text):
-            yield from _owned(miss, step, read, "the agent")
+    actual, expected = split_actual_expected(probe, compared) if compared else ("", "")
+    for read in probe.input_steps(step):
+        if compared and not read.has_failed:
+            yield from _match_agent_name(probe, step, read, actual, expected)
+            yield from _match_owner_or_mode(probe, step, read, actual, expected)
+        elif not read.has_failed and read.program == "find" and _OWNER_OPTION.search(read.text):
+            yield from _match_foreign_owner(probe, step, read, "the agent")
     if compared:
-        yield from _variable(miss, step, got, wanted)
+        yield from _match_variable(probe, step, actual, expected)
 
 
-def sides(miss: Miss, compared: Comparison) -> tuple[str, str]:
+def split_actual_expected(probe: FailedProbe, compared: Comparison) -> tuple[str, str]:
     """Tell what was got from what was wanted: the latter stands in the probe as a word."""
     left, right = compared.left, compared.right
-    if left and _in_script(miss, left) and not _in_script(miss, right):
+    if left and _is_word_in_script(probe, left) and not _is_word_in_script(probe, right):
         return right, left
     return left, right
 
 
-def _in_script(miss: Miss, word: str) -> bool:
-    return bool(word) and bool(re.search(rf"(?<![\w/.]){re.escape(word)}(?![\w/])", miss.script))
+def _is_word_in_script(probe: FailedProbe, word: str) -> bool:
+    return bool(word) and bool(re.search(rf"(?<![\w/.]){re.escape(word)}(?![\w/])", probe.script))
 
 
-def _named(miss: Miss, step: Step, read: Step, got: str, wanted: str) -> Iterator[Clue]:
-    command = " ".join(read.words)
-    if command not in {"whoami", "id -un", "id -nu", "logname"} or not got or got == "root":
+def _match_agent_name(
+    probe: FailedProbe, step: ProbeStep, read: ProbeStep, actual: str, expected: str
+) -> Iterator[Match]:
+    command = " ".join(read.argv)
+    if command not in {"whoami", "id -un", "id -nu", "logname"} or not actual or actual == "root":
         return
-    yield Clue(
+    yield Match(
         cause="agent_other_name",
         quotes=(read.text, step.text),
-        fields={"uid": str(miss.uid), "name": got, "wanted": wanted},
-        subject=got,
+        fields={"uid": str(probe.uid), "name": actual, "wanted": expected},
+        subject=actual,
     )
 
 
-def _listed(miss: Miss, step: Step, read: Step, got: str, wanted: str) -> Iterator[Clue]:
+def _match_owner_or_mode(
+    probe: FailedProbe, step: ProbeStep, read: ProbeStep, actual: str, expected: str
+) -> Iterator[Match]:
     """Read `stat` and `ls -l`: was the owner compared, or the mode?"""
-    place = next(iter(_places(miss, read)), None)
-    if place is None or read.program not in {"stat", "ls"}:
+    facts = next(iter(_named_path_facts(probe, read)), None)
+    if facts is None or read.program not in {"stat", "ls"}:
         return
-    owners = {str(place.uid)} | ({"root"} if place.uid == 0 else set())
-    if got in owners and got not in {str(miss.uid), miss.name}:
-        name = f"uid {wanted}" if wanted.isdigit() else f"'{wanted}'"
-        yield from _owned(miss, step, read, name)
-    elif "%a" in read.text and got == f"{place.mode or 0:o}":
-        fields = {"path": place.path, "mode": got, "wanted": wanted}
-        quotes = (read.text, step.text, place.told())
-        yield Clue(cause="path_other_mode", quotes=quotes, fields=fields, subject=place.path)
+    owners = {str(facts.uid)} | ({"root"} if facts.uid == 0 else set())
+    if actual in owners and actual not in {str(probe.uid), probe.agent_name}:
+        name = f"uid {expected}" if expected.isdigit() else f"'{expected}'"
+        yield from _match_foreign_owner(probe, step, read, name)
+    elif "%a" in read.text and actual == f"{facts.mode or 0:o}":
+        fields = {"path": facts.path, "mode": actual, "wanted": expected}
+        quotes = (read.text, step.text, facts.as_evidence())
+        yield Match(cause="path_other_mode", quotes=quotes, fields=fields, subject=facts.path)
 
 
-def _owned(miss: Miss, step: Step, read: Step, wanted: str) -> Iterator[Clue]:
-    for place in _places(miss, read):
-        if place.uid not in {None, miss.uid}:
-            quotes = (read.text, step.text, place.told())
-            yield from nameless(miss, f"'{place.path}' is", place.uid, quotes)
-            yield not_owned(place, wanted, quotes)
+def _match_foreign_owner(
+    probe: FailedProbe, step: ProbeStep, read: ProbeStep, expected: str
+) -> Iterator[Match]:
+    for facts in _named_path_facts(probe, read):
+        if facts.uid not in {None, probe.uid}:
+            quotes = (read.text, step.text, facts.as_evidence())
+            yield from match_unnamed_agent(probe, f"'{facts.path}' is", facts.uid, quotes)
+            yield match_wrong_owner(facts, expected, quotes)
 
 
-def _places(miss: Miss, read: Step) -> Iterator[Place]:
-    for word in read.words[1:]:
-        place = miss.place(word) if word.startswith("/") else None
-        if place and place.exists:
-            yield place
+def _named_path_facts(probe: FailedProbe, read: ProbeStep) -> Iterator[PathFacts]:
+    for word in read.argv[1:]:
+        facts = probe.path_facts(word) if word.startswith("/") else None
+        if facts and facts.exists:
+            yield facts
 
 
-def _variable(miss: Miss, step: Step, got: str, wanted: str) -> Iterator[Clue]:
+def _match_variable(
+    probe: FailedProbe, step: ProbeStep, actual: str, expected: str
+) -> Iterator[Match]:
     """Find the variable that a probe compares, by its own text."""
-    for name in dict.fromkeys(re.findall(r"\$\{?([A-Z_][A-Z0-9_]*)", miss.script)):
-        variable = _VARIABLE.format(name=name)
-        word = re.escape(wanted)
-        around = rf"{variable} ==? [\"']?{word}\b|{word}[\"']? ==? {variable}"
-        if not wanted or not re.search(around, miss.script):
+    for name in dict.fromkeys(re.findall(r"\$\{?([A-Z_][A-Z0-9_]*)", probe.script)):
+        variable = _VARIABLE_PATTERN.format(name=name)
+        word = re.escape(expected)
+        comparison_pattern = rf"{variable} ==? [\"']?{word}\b|{word}[\"']? ==? {variable}"
+        if not expected or not re.search(comparison_pattern, probe.script):
             continue
         if name == "HOME":
-            home = miss.home
-            passwd = f"; /etc/passwd says '{home}'" if home and home != got else ""
-            fields = {"home": got, "wanted": wanted, "passwd": passwd}
-            yield Clue(cause="home_other", quotes=(step.text,), fields=fields, subject=got)
-        elif not got:
+            home = probe.home
+            passwd = f"; /etc/passwd says '{home}'" if home and home != actual else ""
+            fields = {"home": actual, "wanted": expected, "passwd": passwd}
+            yield Match(cause="home_other", quotes=(step.text,), fields=fields, subject=actual)
+        elif not actual:
             fields = {"name": name}
-            yield Clue(cause="variable_unset", quotes=(step.text,), fields=fields, subject=name)
+            yield Match(cause="variable_unset", quotes=(step.text,), fields=fields, subject=name)

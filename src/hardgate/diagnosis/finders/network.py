@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from hardgate.diagnosis.analysis.clue import Clue
-from hardgate.diagnosis.analysis.failed_probe import Miss
-from hardgate.diagnosis.analysis.step import Step
+from hardgate.diagnosis.analysis.clue import Match
+from hardgate.diagnosis.analysis.failed_probe import FailedProbe
+from hardgate.diagnosis.analysis.step import ProbeStep
 from hardgate.diagnosis.finders import http
-from hardgate.diagnosis.finders.messages import quote
+from hardgate.diagnosis.finders.messages import format_failed_call
 
-VARIABLE = "MOLECULE_T4_EGRESS_TARGETS"
+EGRESS_VARIABLE = "MOLECULE_T4_EGRESS_TARGETS"
 
-CURL = {
+CURL_STATUSES = {
     5: (
         "it could not resolve the proxy's name",
         "Look at http_proxy and https_proxy in the workspace.",
@@ -54,57 +54,69 @@ CURL = {
 }
 """What curl's exit statuses mean (its manual, EXIT CODES), and what to do."""
 
-NOT_FOUND = 2
+GETENT_NOT_FOUND_STATUS = 2
 """Of getent: the key was not found."""
-COULD_NOT_CONNECT = 7
-NO_WAY = {"ENETUNREACH": "Network is unreachable", "EHOSTUNREACH": "No route to host"}
+CURL_NOT_CONNECTED_STATUS = 7
+UNREACHABLE_MESSAGES = {"ENETUNREACH": "Network is unreachable", "EHOSTUNREACH": "No route to host"}
 
 
-def find(miss: Miss, step: Step) -> Iterator[Clue]:
+def find_network_errors(probe: FailedProbe, step: ProbeStep) -> Iterator[Match]:
     """Look for what curl said by its exit status alone, and for calls that found no way."""
     for failure in step.failures:
         if failure.call != "connect" or failure.target.startswith("/"):
             continue
         if failure.errno == "ETIMEDOUT":
             fields = {"what": f"{failure.target}: Connection timed out"}
-            yield Clue(cause="connection_timed_out", quotes=(quote(failure),), fields=fields)
-        elif failure.errno in NO_WAY and not step.said and step.status == COULD_NOT_CONNECT:
-            fields = {"what": f"{failure.target}: {NO_WAY[failure.errno]}"}
-            yield Clue(cause="network_unreachable", quotes=(quote(failure),), fields=fields)
-    yield from _by_status(miss, step)
-    yield from _looked_up(step)
+            yield Match(
+                cause="connection_timed_out", quotes=(format_failed_call(failure),), fields=fields
+            )
+        elif (
+            failure.errno in UNREACHABLE_MESSAGES
+            and not step.output
+            and step.status == CURL_NOT_CONNECTED_STATUS
+        ):
+            fields = {"what": f"{failure.target}: {UNREACHABLE_MESSAGES[failure.errno]}"}
+            yield Match(
+                cause="network_unreachable", quotes=(format_failed_call(failure),), fields=fields
+            )
+    yield from _match_curl_status(probe, step)
+    yield from _match_failed_lookup(step)
 
 
-def _looked_up(step: Step) -> Iterator[Clue]:
+def _match_failed_lookup(step: ProbeStep) -> Iterator[Match]:
     """Read the exit status of `getent`, which says nothing at all."""
-    words = [word for word in step.words if not word.startswith("-")]
-    if step.program != "getent" or step.status != NOT_FOUND or len(words) <= 2:  # noqa: PLR2004
+    arguments = [word for word in step.argv if not word.startswith("-")]
+    if step.program != "getent" or step.status != GETENT_NOT_FOUND_STATUS or len(arguments) <= 2:  # noqa: PLR2004
         return
     quotes = (f"{step.text}: exit status {step.status}",)
-    if words[1] in {"hosts", "ahosts", "ahostsv4", "ahostsv6"}:
-        fields = {"host": words[2]}
-        yield Clue(cause="name_not_resolved", quotes=quotes, fields=fields, subject=words[2])
-    elif words[1] in {"passwd", "group"} and not words[2].isdigit():
-        cause = "user_unknown" if words[1] == "passwd" else "group_unknown"
-        fields = {"name": words[2]}
-        yield Clue(cause=cause, quotes=quotes, fields=fields, subject=words[2])
+    if arguments[1] in {"hosts", "ahosts", "ahostsv4", "ahostsv6"}:
+        fields = {"host": arguments[2]}
+        yield Match(cause="name_not_resolved", quotes=quotes, fields=fields, subject=arguments[2])
+    elif arguments[1] in {"passwd", "group"} and not arguments[2].isdigit():
+        cause = "user_unknown" if arguments[1] == "passwd" else "group_unknown"
+        fields = {"name": arguments[2]}
+        yield Match(cause=cause, quotes=quotes, fields=fields, subject=arguments[2])
 
 
-def _by_status(miss: Miss, step: Step) -> Iterator[Clue]:
-    curl = next((status for command, status in step.ended if "curl" in command.split()[0]), None)
+def _match_curl_status(probe: FailedProbe, step: ProbeStep) -> Iterator[Match]:
+    curl = next(
+        (status for command, status in step.failed_commands if "curl" in command.split()[0]), None
+    )
     status = step.status if step.program == "curl" else curl
-    asked = next(http.requests(miss, step), None)
-    if status in CURL and asked:
-        meaning, remedy = CURL[status]
-        fields = {"status": str(status), "url": asked.url, "meaning": meaning, "remedy": remedy}
+    request = next(http.find_http_requests(probe, step), None)
+    if status in CURL_STATUSES and request:
+        meaning, remedy = CURL_STATUSES[status]
+        fields = {"status": str(status), "url": request.url, "meaning": meaning, "remedy": remedy}
         quotes = (f"{step.text}: exit status {status}",)
-        yield Clue(cause="curl_status", quotes=quotes, fields=fields, subject=asked.url)
+        yield Match(cause="curl_status", quotes=quotes, fields=fields, subject=request.url)
 
 
-def find_in_all(miss: Miss) -> Iterator[Clue]:
+def match_missing_targets(probe: FailedProbe) -> Iterator[Match]:
     """Look for a probe that had no target to try."""
-    if VARIABLE not in miss.script or miss.targets != ():
+    if EGRESS_VARIABLE not in probe.script or probe.egress_targets != ():
         return
-    if any(True for step in miss.steps for _ in http.requests(miss, step)):
+    if any(True for step in probe.steps for _ in http.find_http_requests(probe, step)):
         return
-    yield Clue(cause="egress_no_target", quotes=(f"the probe's environment: {VARIABLE} is empty",))
+    yield Match(
+        cause="egress_no_target", quotes=(f"the probe's environment: {EGRESS_VARIABLE} is empty",)
+    )

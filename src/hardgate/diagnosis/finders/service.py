@@ -3,103 +3,121 @@
 import re
 from collections.abc import Iterator
 
-from hardgate.diagnosis.analysis.clue import Clue
-from hardgate.diagnosis.analysis.failed_probe import Miss
-from hardgate.diagnosis.analysis.step import Step
+from hardgate.diagnosis.analysis.clue import Match
+from hardgate.diagnosis.analysis.failed_probe import FailedProbe
+from hardgate.diagnosis.analysis.step import ProbeStep
 from hardgate.diagnosis.finders import http, token
-from hardgate.diagnosis.finders.messages import quote
+from hardgate.diagnosis.finders.messages import format_failed_call
 
-UNAUTHORIZED = frozenset({"401", "403"})
-NO_CONNECTION = 7
-_SHOWS = re.compile(
+UNAUTHORIZED_STATUSES = frozenset({"401", "403"})
+NO_CONNECTION_STATUS = 7
+_CREDENTIAL_OPTION = re.compile(
     r"authorization|x-\S*(?:token|key)|\s-u\b|--user|--config|\s-K\b|netrc|@", re.IGNORECASE
 )
-_NO_BEARER = re.compile(
+_EMPTY_BEARER = re.compile(
     r"authorization:\s*(?:bearer|token)?\s*(?:['\"]|$|-|https?:)", re.IGNORECASE
 )
 
 
-def find(miss: Miss, step: Step) -> Iterator[Clue]:
+def find_service_problems(probe: FailedProbe, step: ProbeStep) -> Iterator[Match]:
     """Look for a bearer that is refused, a path that is not known, a port where nobody is."""
-    for asked in http.requests(miss, step):
-        if asked.status in UNAUTHORIZED:
-            yield from _unauthorized(miss, step, asked)
-        elif asked.status and not asked.is_fine:
-            yield _answered(miss, asked)
-        elif not asked.status and asked.is_local and step.status == NO_CONNECTION:
-            yield from _nobody(miss, asked.address, f"{step.text}: exit status {NO_CONNECTION}")
+    for request in http.find_http_requests(probe, step):
+        if request.status in UNAUTHORIZED_STATUSES:
+            yield from _match_unauthorized(probe, step, request)
+        elif request.status and not request.is_success:
+            yield _match_error_status(probe, request)
+        elif not request.status and request.is_local and step.status == NO_CONNECTION_STATUS:
+            yield from _match_unused_address(
+                probe, request.address, f"{step.text}: exit status {NO_CONNECTION_STATUS}"
+            )
     for failure in step.failures:
         refused = failure.call == "connect" and failure.errno == "ECONNREFUSED"
         if refused and not failure.target.startswith("/"):
-            yield from _refused(miss, step, failure.target, quote(failure))
+            yield from _match_refused_connection(
+                probe, step, failure.target, format_failed_call(failure)
+            )
 
 
-def _refused(miss: Miss, step: Step, address: str, line: str) -> Iterator[Clue]:
+def _match_refused_connection(
+    probe: FailedProbe, step: ProbeStep, address: str, line: str
+) -> Iterator[Match]:
     """Tell a refused connection to what was asked for from one to what stands between."""
-    asked = next(http.requests(miss, step), None)
-    if asked and asked.port and asked.port != address.rpartition(":")[2]:
-        fields = {"address": address, "url": asked.url}
-        yield Clue(cause="proxy_gone", quotes=(step.text, line), fields=fields, subject=address)
+    request = next(http.find_http_requests(probe, step), None)
+    if request and request.port and request.port != address.rpartition(":")[2]:
+        fields = {"address": address, "url": request.url}
+        yield Match(cause="proxy_gone", quotes=(step.text, line), fields=fields, subject=address)
     else:
-        yield from _nobody(miss, address, line)
+        yield from _match_unused_address(probe, address, line)
 
 
-def _unauthorized(miss: Miss, step: Step, asked: http.Asked) -> Iterator[Clue]:
-    about_token = token.TOKEN in miss.script and asked.is_local
+def _match_unauthorized(
+    probe: FailedProbe, step: ProbeStep, request: http.HttpRequest
+) -> Iterator[Match]:
+    about_token = token.TOKEN_PATH in probe.script and request.is_local
     if about_token:
-        bearer = f", and '{asked.url}' answers {asked.status}"
-        wanted = frozenset({"there", "readable", "full"})
-        yield from token.explain(miss, wanted, (asked.quote,), bearer=bearer)
-    fields = {"url": asked.url, "status": asked.status, "path": token.TOKEN}
-    mute = http.CLIENTS & step.programs and not _SHOWS.search(step.text)
+        bearer = f", and '{request.url}' answers {request.status}"
+        expected = frozenset({"there", "readable", "full"})
+        yield from token.match_token_problem(probe, expected, (request.evidence,), bearer=bearer)
+    fields = {"url": request.url, "status": request.status, "path": token.TOKEN_PATH}
+    mute = http.HTTP_CLIENTS & step.programs and not _CREDENTIAL_OPTION.search(step.text)
     fields["how"] = ", and was asked without a token" if mute else ""
-    if _NO_BEARER.search(step.text):
-        unread = next((x for one in miss.before(step) for x in one.failures if x.errno), None)
-        told = [quote(unread)] if unread else []
-        fields["source"] = "".join(f"; before that, {line}" for line in told)
-        quotes = (*told, step.text, asked.quote)
-        yield Clue(cause="bearer_empty", quotes=quotes, fields=fields, subject=asked.url)
-    elif about_token and token.is_sound(miss):
-        sound = f"seen from outside: '{token.TOKEN}' is there, and uid {miss.uid} may read it"
-        quotes = (asked.quote, sound)
-        yield Clue(cause="token_refused", quotes=quotes, fields=fields, subject=token.TOKEN)
-    yield Clue(cause="unauthorized", quotes=(asked.quote,), fields=fields, subject=asked.url)
+    if _EMPTY_BEARER.search(step.text):
+        unread = next(
+            (
+                failed_call
+                for earlier_step in probe.steps_before(step)
+                for failed_call in earlier_step.failures
+                if failed_call.errno
+            ),
+            None,
+        )
+        unread_evidence = [format_failed_call(unread)] if unread else []
+        fields["source"] = "".join(f"; before that, {line}" for line in unread_evidence)
+        quotes = (*unread_evidence, step.text, request.evidence)
+        yield Match(cause="bearer_empty", quotes=quotes, fields=fields, subject=request.url)
+    elif about_token and token.is_token_usable(probe):
+        sound = f"seen from outside: '{token.TOKEN_PATH}' is there, and uid {probe.uid} may read it"
+        quotes = (request.evidence, sound)
+        yield Match(cause="token_refused", quotes=quotes, fields=fields, subject=token.TOKEN_PATH)
+    yield Match(
+        cause="unauthorized", quotes=(request.evidence,), fields=fields, subject=request.url
+    )
 
 
-def _answered(miss: Miss, asked: http.Asked) -> Clue:
+def _match_error_status(probe: FailedProbe, request: http.HttpRequest) -> Match:
     cause = "http_status"
-    if asked.status in {"404", "405", "410"}:
+    if request.status in {"404", "405", "410"}:
         cause = "http_not_found"
-    elif asked.status.startswith("5"):
+    elif request.status.startswith("5"):
         cause = "http_server_error"
-    fields = {"url": asked.url, "status": asked.status, "log": _log(miss)}
-    return Clue(cause=cause, quotes=(asked.quote,), fields=fields, subject=asked.url)
+    fields = {"url": request.url, "status": request.status, "log": _describe_log_end(probe)}
+    return Match(cause=cause, quotes=(request.evidence,), fields=fields, subject=request.url)
 
 
-def _nobody(miss: Miss, address: str, line: str) -> Iterator[Clue]:
+def _match_unused_address(probe: FailedProbe, address: str, line: str) -> Iterator[Match]:
     """Say who listens where, when nobody does at an address."""
     host, _, port = address.rpartition(":")
-    fields = {"address": address, "log": _log(miss)}
-    if host.strip("[]") not in http.LOCAL:
-        yield Clue(cause="connection_refused", quotes=(line,), fields=fields, subject=address)
+    fields = {"address": address, "log": _describe_log_end(probe)}
+    if host.strip("[]") not in http.LOCAL_HOSTS:
+        yield Match(cause="connection_refused", quotes=(line,), fields=fields, subject=address)
         return
-    same = [one for one in miss.listeners if one.port == port]
-    theirs = [one for one in miss.listeners if one.port != port and one.is_workspaces]
-    quotes = (line, *(one.told() for one in same or theirs))
+    same = [socket for socket in probe.listening_sockets if socket.port == port]
+    theirs = [one for one in probe.listening_sockets if one.port != port and one.in_workspace]
+    quotes = (line, *(one.as_evidence() for one in same or theirs))
     if same:
         fields["listening"] = " and ".join(dict.fromkeys(one.address for one in same))
-        yield Clue(cause="address_wrong", quotes=quotes, fields=fields, subject=address)
+        yield Match(cause="address_wrong", quotes=quotes, fields=fields, subject=address)
     elif theirs:
         fields["listening"] = " and ".join(f"{one.address} ('{one.program}')" for one in theirs)
-        yield Clue(cause="port_wrong", quotes=quotes, fields=fields, subject=address)
-    elif missing := token.never_ready(miss):
+        yield Match(cause="port_wrong", quotes=quotes, fields=fields, subject=address)
+    elif missing := token.find_readiness_problem(probe):
         quotes = (line, f"the wait for the workspace: {missing}")
         fields |= {"missing": missing, "address": f" Nothing listens on {address}."}
-        yield Clue(cause="runtime_not_up", quotes=quotes, fields=fields, subject="runtime")
+        yield Match(cause="runtime_not_up", quotes=quotes, fields=fields, subject="runtime")
     else:
-        yield Clue(cause="nothing_listens", quotes=quotes, fields=fields, subject=address)
+        yield Match(cause="nothing_listens", quotes=quotes, fields=fields, subject=address)
 
 
-def _log(miss: Miss) -> str:
-    last = miss.log[-1:] if miss.log else ()
+def _describe_log_end(probe: FailedProbe) -> str:
+    last = probe.log_tail[-1:] if probe.log_tail else ()
     return "".join(f"; the workspace's log ends with: {line}" for line in last)

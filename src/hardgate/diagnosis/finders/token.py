@@ -3,20 +3,20 @@
 import re
 from collections.abc import Iterator
 
-from hardgate.diagnosis.analysis.clue import Clue
-from hardgate.diagnosis.analysis.failed_probe import Miss
-from hardgate.diagnosis.analysis.path_facts import Place
-from hardgate.diagnosis.analysis.step import Step
-from hardgate.diagnosis.finders.messages import quote
-from hardgate.diagnosis.finders.ownership import nameless, wrong_workload
+from hardgate.diagnosis.analysis.clue import Match
+from hardgate.diagnosis.analysis.failed_probe import FailedProbe
+from hardgate.diagnosis.analysis.path_facts import PathFacts
+from hardgate.diagnosis.analysis.step import ProbeStep
+from hardgate.diagnosis.finders.messages import format_failed_call
+from hardgate.diagnosis.finders.ownership import match_foreign_workload, match_unnamed_agent
 
-TOKEN = "/configs/.auth_token"  # noqa: S105 - a path
-Lines = tuple[str, ...]
+TOKEN_PATH = "/configs/.auth_token"  # noqa: S105 - a path
+QuoteLines = tuple[str, ...]
 
-EVERYTHING = frozenset({"there", "full", "readable", "owned"})
+ALL_EXPECTATIONS = frozenset({"there", "full", "readable", "owned"})
 """What can be wanted of it."""
 
-_WANTED = {
+_TEST_EXPECTATIONS = {
     "e": {"there"},
     "f": {"there"},
     "s": {"there", "full"},
@@ -24,100 +24,106 @@ _WANTED = {
     "O": {"there", "owned"},
     "w": {"there", "owned"},
 }
-_OF_OWNER = re.compile(r"%[ugUG]\b|\bls\b.*\s-\w*l|-user\b|-uid\b")
+_READS_OWNER = re.compile(r"%[ugUG]\b|\bls\b.*\s-\w*l|-user\b|-uid\b")
 
 
-def find(miss: Miss, step: Step) -> Iterator[Clue]:
+def find_token_problems(probe: FailedProbe, step: ProbeStep) -> Iterator[Match]:
     """Look at a step that wanted something of the token and did not get it."""
-    wanted, lines = _wants(miss, step)
-    yield from explain(miss, wanted, lines)
+    expected, lines = _token_expectations(probe, step)
+    yield from match_token_problem(probe, expected, lines)
 
 
-def explain(
-    miss: Miss, wanted: frozenset[str], lines: Lines, *, bearer: str = ""
-) -> Iterator[Clue]:
+def match_token_problem(
+    probe: FailedProbe, expected: frozenset[str], lines: QuoteLines, *, bearer: str = ""
+) -> Iterator[Match]:
     """Say what is wrong with the token, of what was wanted of it, if that is seen from outside."""
-    token = miss.place(TOKEN)
-    if token is None or not wanted:
+    token = probe.path_facts(TOKEN_PATH)
+    if token is None or not expected:
         return
-    fields = {"path": TOKEN, "uid": str(miss.uid), "bearer": bearer, "mode": token.octal}
-    quotes = (*lines, token.told())
-    closed = "readable" in wanted and token.grants(miss.uid, miss.groups, "r") is False
+    fields = {"path": TOKEN_PATH, "uid": str(probe.uid), "bearer": bearer, "mode": token.octal_mode}
+    quotes = (*lines, token.as_evidence())
+    closed = "readable" in expected and token.grants_access(probe.uid, probe.groups, "r") is False
     if not token.exists:
-        yield _missing(miss, quotes, fields)
-    elif "full" in wanted and (token.size == 0 or miss.token_is_blank):
-        told = (*lines, f"seen from outside: '{TOKEN}' holds {token.size} bytes")
+        yield _match_missing_token(probe, quotes, fields)
+    elif "full" in expected and (token.size == 0 or probe.is_token_blank):
+        size_evidence = (*lines, f"seen from outside: '{TOKEN_PATH}' holds {token.size} bytes")
         size = {"size": str(token.size)}
-        yield Clue(cause="token_empty", quotes=told, fields=fields | size, subject=TOKEN)
-    elif token.uid not in {None, miss.uid} and ("owned" in wanted or closed):
-        yield from _foreign(miss, token, fields, quotes)
+        yield Match(
+            cause="token_empty", quotes=size_evidence, fields=fields | size, subject=TOKEN_PATH
+        )
+    elif token.uid not in {None, probe.uid} and ("owned" in expected or closed):
+        yield from _match_foreign_token(probe, token, fields, quotes)
     elif closed:
-        yield Clue(cause="token_mode", quotes=quotes, fields=fields, subject=TOKEN)
+        yield Match(cause="token_mode", quotes=quotes, fields=fields, subject=TOKEN_PATH)
 
 
-def is_sound(miss: Miss) -> bool:
+def is_token_usable(probe: FailedProbe) -> bool:
     """Tell whether the token is there, holds something and may be read."""
-    token = miss.place(TOKEN)
-    if token is None or not token.exists or not token.size or miss.token_is_blank:
+    token = probe.path_facts(TOKEN_PATH)
+    if token is None or not token.exists or not token.size or probe.is_token_blank:
         return False
-    return bool(token.grants(miss.uid, miss.groups, "r"))
+    return bool(token.grants_access(probe.uid, probe.groups, "r"))
 
 
-def never_ready(miss: Miss) -> str:
+def find_readiness_problem(probe: FailedProbe) -> str:
     """Say what the wait for the workspace missed to its end; empty where it missed nothing."""
-    for observation in miss.others.values():
+    for observation in probe.other_observations.values():
         if observation.facts.get("ready") is False:
             return str(observation.facts.get("missing") or "It was not told why.")
     return ""
 
 
-def _wants(miss: Miss, step: Step) -> tuple[frozenset[str], Lines]:
+def _token_expectations(probe: FailedProbe, step: ProbeStep) -> tuple[frozenset[str], QuoteLines]:
     """Say what a step wanted of the token, and which lines show it; nothing where it did not."""
     for failure in step.failures:
-        if failure.target == TOKEN:
-            wanted = {"there"} if failure.errno == "ENOENT" else {"there", "readable"}
-            return frozenset(wanted), (quote(failure),)
-    question = step.question
-    if question and question.operand == TOKEN and not question.negated:
-        return frozenset(_WANTED.get(question.operator[1:], set())), (step.text,)
+        if failure.target == TOKEN_PATH:
+            expected = {"there"} if failure.errno == "ENOENT" else {"there", "readable"}
+            return frozenset(expected), (format_failed_call(failure),)
+    question = step.unary_test
+    if question and question.operand == TOKEN_PATH and not question.negated:
+        return frozenset(_TEST_EXPECTATIONS.get(question.operator[1:], set())), (step.text,)
     if step.is_test:
-        read = next(iter(miss.inputs(step)), None)
-        if read and TOKEN in read.text:
-            return _wanted_by(read), (read.text, step.text)
-    elif TOKEN in step.text and step.failed:
-        return _wanted_by(step), (step.text,)
+        read = next(iter(probe.input_steps(step)), None)
+        if read and TOKEN_PATH in read.text:
+            return _expectations_of(read), (read.text, step.text)
+    elif TOKEN_PATH in step.text and step.has_failed:
+        return _expectations_of(step), (step.text,)
     if not step.text:
-        told = tuple(line for line in step.said if TOKEN in line)[-1:]
-        return EVERYTHING if told else frozenset(), told
+        token_lines = tuple(line for line in step.output if TOKEN_PATH in line)[-1:]
+        return ALL_EXPECTATIONS if token_lines else frozenset(), token_lines
     return frozenset(), ()
 
 
-def _wanted_by(read: Step) -> frozenset[str]:
-    if _OF_OWNER.search(read.text):
+def _expectations_of(read: ProbeStep) -> frozenset[str]:
+    if _READS_OWNER.search(read.text):
         return frozenset({"there", "owned"})
     if read.program in {"stat", "ls", "find"}:
         return frozenset({"there"})
     return frozenset({"there", "readable", "full"})
 
 
-def _missing(miss: Miss, quotes: Lines, fields: dict[str, str]) -> Clue:
-    missing = never_ready(miss)
+def _match_missing_token(probe: FailedProbe, quotes: QuoteLines, fields: dict[str, str]) -> Match:
+    missing = find_readiness_problem(probe)
     if not missing:
-        return Clue(cause="token_missing", quotes=quotes, fields=fields, subject=TOKEN)
+        return Match(cause="token_missing", quotes=quotes, fields=fields, subject=TOKEN_PATH)
     quotes = (*quotes, f"the wait for the workspace: {missing}")
     fields = {"missing": missing}
-    return Clue(cause="runtime_not_up", quotes=quotes, fields=fields, subject="runtime")
+    return Match(cause="runtime_not_up", quotes=quotes, fields=fields, subject="runtime")
 
 
-def _foreign(miss: Miss, token: Place, fields: dict[str, str], quotes: Lines) -> Iterator[Clue]:
-    runtime = miss.wrong_workload
+def _match_foreign_token(
+    probe: FailedProbe, token: PathFacts, fields: dict[str, str], quotes: QuoteLines
+) -> Iterator[Match]:
+    runtime = probe.foreign_workload
     if runtime and runtime.uid == token.uid:
-        reads = token.grants(miss.uid, miss.groups, "r")
-        closed = f", and uid {miss.uid} cannot read it" if reads is False else ""
-        whose = f", so its token '{TOKEN}' is uid {token.uid}'s (mode {token.octal}){closed}"
-        told = whose + fields["bearer"]
-        yield from wrong_workload(miss, runtime, quotes, token=told)
+        reads = token.grants_access(probe.uid, probe.groups, "r")
+        closed = f", and uid {probe.uid} cannot read it" if reads is False else ""
+        whose = (
+            f", so its token '{TOKEN_PATH}' is uid {token.uid}'s (mode {token.octal_mode}){closed}"
+        )
+        token_note = whose + fields["bearer"]
+        yield from match_foreign_workload(probe, runtime, quotes, token=token_note)
     else:
-        yield from nameless(miss, f"the token '{TOKEN}' is", token.uid, quotes)
+        yield from match_unnamed_agent(probe, f"the token '{TOKEN_PATH}' is", token.uid, quotes)
     fields = fields | {"owner": str(token.uid)}
-    yield Clue(cause="token_owner", quotes=quotes, fields=fields, subject=TOKEN)
+    yield Match(cause="token_owner", quotes=quotes, fields=fields, subject=TOKEN_PATH)

@@ -10,50 +10,56 @@ from pathlib import Path
 import hardgate
 from hardgate.errors import UsageError
 
-HERE = Path(__file__).parent
-IGNORED = "/.nox/\n/reports/\n__pycache__/\n"
-NOT_IN_IMAGE = ".git\n.nox\nreports\n"
+STARTER_FOLDER = Path(__file__).parent
+GITIGNORE_TEXT = "/.nox/\n/reports/\n__pycache__/\n"
+DOCKERIGNORE_TEXT = ".git\n.nox\nreports\n"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
+class StarterFile:
     """What came of one file."""
 
     file: str
-    told: str
+    status: str
 
 
-def starters(forges: tuple[str, ...]) -> dict[str, str]:
+def make_starter_files(forges: tuple[str, ...]) -> dict[str, str]:
     """Give the files' texts, by their paths."""
-    texts = {"noxfile.py": (HERE / "noxfile.txt").read_text().replace("@HARDGATE@", requirement())}
+    texts = {
+        "noxfile.py": (STARTER_FOLDER / "noxfile.txt")
+        .read_text()
+        .replace("@HARDGATE@", format_requirement())
+    }
     for forge in forges:
         source = "github.yml" if forge == "github" else "gitea.yml"
-        texts[f".{forge}/workflows/gate.yml"] = (HERE / source).read_text()
-    return texts | {".gitignore": IGNORED, ".dockerignore": NOT_IN_IMAGE}
+        texts[f".{forge}/workflows/gate.yml"] = (STARTER_FOLDER / source).read_text()
+    return texts | {".gitignore": GITIGNORE_TEXT, ".dockerignore": DOCKERIGNORE_TEXT}
 
 
-def requirement() -> str:
+def format_requirement() -> str:
     """Say how to install what runs here: from where it was itself installed."""
-    told: dict[str, dict[str, str]] = {}
+    install_record: dict[str, dict[str, str]] = {}
     with suppress(PackageNotFoundError, ValueError):
-        told = json.loads(distribution("hardgate").read_text("direct_url.json") or "{}")
-    url = str(told.get("url", ""))
+        install_record = json.loads(distribution("hardgate").read_text("direct_url.json") or "{}")
+    url = str(install_record.get("url", ""))
     if not url:
         return f"hardgate[pipeline]=={hardgate.__version__}"
-    source = told.get("vcs_info", {})
+    source = install_record.get("vcs_info", {})
     if source:
         url = f"{source['vcs']}+{url}@{source['commit_id']}"
     return f"hardgate[pipeline] @ {url}"
 
 
-def write_starters(root: Path, forges: tuple[str, ...]) -> Iterator[Written]:
+def write_starters(root: Path, forges: tuple[str, ...]) -> Iterator[StarterFile]:
     """Write each that is not there, and say what was done."""
-    for name, text in starters(forges).items():
+    for name, text in make_starter_files(forges).items():
         file = root / name
         if file.exists() or file.is_symlink():
-            lacking = _lacking(file, text) if name.startswith(".") and "/" not in name else ""
+            lacking = (
+                _find_missing_lines(file, text) if name.startswith(".") and "/" not in name else ""
+            )
             more = f"; add to it: {lacking}" if lacking else ""
-            yield Written(file=name, told=f"there already, left as it is{more}")
+            yield StarterFile(file=name, status=f"there already, left as it is{more}")
             continue
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -64,12 +70,14 @@ def write_starters(root: Path, forges: tuple[str, ...]) -> Iterator[Written]:
                 f"'{file}' cannot be written: {error.strerror}.",
                 "Look at its folder's permissions.",
             ) from error
-        yield Written(file=name, told="written")
+        yield StarterFile(file=name, status="written")
 
 
-def _lacking(file: Path, text: str) -> str:
+def _find_missing_lines(file: Path, text: str) -> str:
     """Name the lines that an ignore file should have as well."""
     if not file.is_file():
         return ""
-    there = {line.strip().strip("/") for line in file.read_text(errors="replace").splitlines()}
-    return " ".join(line for line in text.splitlines() if line.strip("/") not in there)
+    present_lines = {
+        line.strip().strip("/") for line in file.read_text(errors="replace").splitlines()
+    }
+    return " ".join(line for line in text.splitlines() if line.strip("/") not in present_lines)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hardgate.schema.document import Listing, Node, Refusal, Scalar, Table, read_document
-from hardgate.schema.fields import Field, table_schema
-from hardgate.schema.types import Flag, Name, Shape, Text, Whole
-from hardgate.text.typo import guess
+from hardgate.schema.fields import Field, make_table_schema
+from hardgate.schema.types import Flag, Name, Shape, Text, WholeNumber
+from hardgate.text.typo import suggest_choice
 
 MAX_PORT = 65535
 HIGHEST_TIER = 4
@@ -68,7 +68,7 @@ class Part:
 
     def schema(self) -> dict[str, Any]:
         """Its fields."""
-        return table_schema(self.fields)
+        return make_table_schema(self.fields)
 
 
 def _maybe(name: str, shape: Shape, about: str) -> Field:
@@ -76,7 +76,7 @@ def _maybe(name: str, shape: Shape, about: str) -> Field:
 
 
 A2A = (
-    _maybe("port", Whole(lowest=1, highest=MAX_PORT), "the port that the agent answers on"),
+    _maybe("port", WholeNumber(lowest=1, highest=MAX_PORT), "the port that the agent answers on"),
     _maybe("streaming", Flag(), "whether answers are streamed"),
     _maybe("push_notifications", Flag(), "whether the platform is notified"),
 )
@@ -90,7 +90,9 @@ FIELDS = (
     Field(name="name", shape=Name(), about="what people call the template"),
     _maybe("description", Text(), "what it is for"),
     _maybe("version", Plain(), "the template's own version"),
-    _maybe("tier", Whole(lowest=1, highest=HIGHEST_TIER), "the tier that it is started under"),
+    _maybe(
+        "tier", WholeNumber(lowest=1, highest=HIGHEST_TIER), "the tier that it is started under"
+    ),
     _maybe("runtime", Anything(), "what runs in it"),
     _maybe("runtime_config", Part(fields=RUNTIME), "the runtime's settings"),
     _maybe("model", Anything(), "the default model"),
@@ -98,12 +100,12 @@ FIELDS = (
     _maybe("tools", Anything(), "tools that it brings"),
     _maybe("prompt_files", Items(), "files that are read as prompts"),
     _maybe("a2a", Part(fields=A2A), "how other agents reach it"),
-    _maybe("port", Whole(lowest=1, highest=MAX_PORT), "the workspace's own port"),
+    _maybe("port", WholeNumber(lowest=1, highest=MAX_PORT), "the workspace's own port"),
     _maybe("env", Anything(), "variables, required and optional"),
     _maybe("adapter", Anything(), "the adapter's module"),
     _maybe(
         "template_schema_version",
-        Whole(lowest=1, highest=1),
+        WholeNumber(lowest=1, highest=1),
         "the version of this schema",
     ),
 )
@@ -126,7 +128,7 @@ def _read(
         yield Refusal(node.line, f"{subject} is no mapping", "Write 'name: value' lines.")
         return
     for field in fields:
-        value = node.get(field.name)
+        value = node.get_value(field.name)
         if value is None:
             if field.required:
                 remedy = f"Add '{field.name}': {field.about}."
@@ -149,7 +151,7 @@ def _typos(node: Table, fields: tuple[Field, ...], subject: str) -> Iterator[Ref
     for key, _ in node.entries:
         if key.text in {field.name for field in fields} or _is_a_word(key.text, absent):
             continue
-        if meant := guess(key.text, absent):
+        if meant := suggest_choice(key.text, absent):
             yield Refusal(key.line, f"{subject} has a field '{key.text}', unknown here", meant)
 
 

@@ -7,8 +7,8 @@ from hardgate.errors import ContractError, HardgateError
 from hardgate.model.contract import Contract, Severity, load_contract
 from hardgate.model.tier import load_tiers
 from hardgate.model.verdict import Outcome
-from hardgate.pipeline.check import Point
-from hardgate.pipeline.session import untold
+from hardgate.pipeline.check import Check
+from hardgate.pipeline.session import make_error_check
 from hardgate.pipeline.static import dockerfile_rules, entrypoint_rules, linters, workflow_rules
 from hardgate.pipeline.static.config import read_config
 from hardgate.pipeline.static.dockerfile import Dockerfile, read_stage
@@ -18,7 +18,7 @@ from hardgate.pipeline.static.entrypoint_script import entrypoint_script
 from hardgate.pipeline.static.finding import Finding
 from hardgate.pipeline.static.rule import rules
 from hardgate.pipeline.static.workflow import Workflow, read_workflow
-from hardgate.pipeline.template import Template, is_shell
+from hardgate.pipeline.template import Template, is_shell_script
 from hardgate.schema.document import Refusal
 
 Look = Callable[[], Iterable[Finding]]
@@ -34,18 +34,18 @@ class Examination:
     untold: dict[str, str] = field(default_factory=dict)
     """Groups whose file is not there, or cannot be read, and why."""
 
-    def points(self) -> Iterator[Point]:
+    def points(self) -> Iterator[Check]:
         """Yield a point for each rule, then one for each linter."""
         yield from self.rule_points()
         yield from self.linter_points()
 
-    def rule_points(self) -> Iterator[Point]:
+    def rule_points(self) -> Iterator[Check]:
         """Yield a point for each rule of our own."""
         findings = list(self._own())
         for rule in rules().values():
             broken = [one for one in findings if one.rule == rule.id]
             if not broken and rule.group in self.untold:
-                yield Point(
+                yield Check(
                     name=rule.id,
                     group=rule.group,
                     outcome=Outcome.ERROR,
@@ -55,7 +55,7 @@ class Examination:
             else:
                 yield point_of(rule.id, rule.group, broken)
 
-    def linter_points(self) -> Iterator[Point]:
+    def linter_points(self) -> Iterator[Check]:
         """Yield a point for each linter, and one more where it has advice."""
         for name, look in (
             ("hadolint", linters.hadolint),
@@ -76,10 +76,10 @@ class Examination:
         template = self.template
         parts = {
             "Dockerfile": template.dockerfile.is_file(),
-            "config.yaml": template.config is not None,
-            "adapter (adapter.py, or a package 'adapter')": template.adapter is not None,
+            "config.yaml": template.config_file is not None,
+            "adapter (adapter.py, or a package 'adapter')": template.adapter_file is not None,
         }
-        where = template.name_of(template.context)
+        where = template.relative_to_root(template.context)
         for part, there in parts.items():
             if not there:
                 yield rules()["template-parts"].broken(where, 0, part=part)
@@ -95,7 +95,7 @@ class Examination:
             self.untold |= dict.fromkeys(("dockerfile", "entrypoint"), why)
             return
         file = Dockerfile(
-            name=template.name_of(template.dockerfile),
+            name=template.relative_to_root(template.dockerfile),
             context=template.context,
             stage=stage,
             agent_uid=(self.contract and self.contract.agent_uid) or 1000,
@@ -107,25 +107,25 @@ class Examination:
         script = entrypoint_script(file)
         if script is None:
             self.untold["entrypoint"] = "The entrypoint is no script of the template."
-        elif not is_shell(script):
+        elif not is_shell_script(script):
             self.untold["entrypoint"] = (
                 f"'{script.name}' is no shell script, and only those are read."
             )
         else:
             yield from entrypoint_rules.look(
                 Entrypoint(
-                    name=self.template.name_of(script),
+                    name=self.template.relative_to_root(script),
                     text=script.read_text(errors="replace"),
                     agent=agent_names(file),
                 )
             )
 
     def _config(self) -> Iterator[Finding]:
-        if self.template.config is None:
+        if self.template.config_file is None:
             self.untold["config"] = "There is no config.yaml."
             return
-        name = self.template.name_of(self.template.config)
-        for wrong in read_config(self.template.config.read_bytes())[1]:
+        name = self.template.relative_to_root(self.template.config_file)
+        for wrong in read_config(self.template.config_file.read_bytes())[1]:
             yield rules()["config-readable"].broken(
                 name, wrong.line, seen=_sentence(wrong.problem), remedy=wrong.remedy
             )
@@ -133,12 +133,12 @@ class Examination:
     def _contract(self) -> Iterator[Finding]:
         if self.contract_problem is not None:
             wrong = self.contract_problem
-            where = self.template.name_of(self.template.context)
+            where = self.template.relative_to_root(self.template.context)
             yield rules()["contract-loads"].broken(
                 where, 0, seen=wrong.problem, remedy=wrong.remedy
             )
 
-        for file in self.template.contracts:
+        for file in self.template.contract_files:
             try:
                 if file.stem == "tiers":
                     load_tiers(file)
@@ -146,14 +146,14 @@ class Examination:
                     load_contract(str(file), subject=None)
             except ContractError as wrong:
                 yield rules()["contract-loads"].broken(
-                    self.template.name_of(file), 0, seen=wrong.problem, remedy=wrong.remedy
+                    self.template.relative_to_root(file), 0, seen=wrong.problem, remedy=wrong.remedy
                 )
 
     def _workflows(self) -> Iterator[Finding]:
-        files = self.template.workflows
+        files = self.template.workflow_files
         read: list[Workflow] = []
         for file in files:
-            name = self.template.name_of(file)
+            name = self.template.relative_to_root(file)
             try:
                 read.append(read_workflow(file.read_bytes(), name))
             except Refusal as refusal:
@@ -170,12 +170,12 @@ def _sentence(problem: str) -> str:
     return problem[:1].upper() + problem[1:]
 
 
-def _linted(name: str, look: Look) -> Iterator[Point]:
+def _linted(name: str, look: Look) -> Iterator[Check]:
     """Tell a linter's hard findings and its advice apart."""
     try:
         findings = list(look())
     except HardgateError as error:
-        yield untold(name, "linters", error)
+        yield make_error_check(name, "linters", error)
         return
     hard = [one for one in findings if one.severity is Severity.HARD]
     yield point_of(name, "linters", hard)
@@ -184,13 +184,13 @@ def _linted(name: str, look: Look) -> Iterator[Point]:
         yield point_of(f"{name}-advice", "linters", advice)
 
 
-def point_of(name: str, group: str, findings: Sequence[Finding]) -> Point:
+def point_of(name: str, group: str, findings: Sequence[Finding]) -> Check:
     """Make a point of a rule's findings; none is a pass."""
     if not findings:
-        return Point(name=name, group=group, outcome=Outcome.PASS)
+        return Check(name=name, group=group, outcome=Outcome.PASS)
     first = findings[0]
     more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-    return Point(
+    return Check(
         name=name,
         group=group,
         outcome=Outcome.FAIL,

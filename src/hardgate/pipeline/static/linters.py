@@ -30,7 +30,9 @@ def hadolint(template: Template) -> Iterator[Finding]:
         code, line = one["code"], one["line"]
         if code == "DL3025" and _is_health(lines, line):
             continue  # the shell form is what a HEALTHCHECK with a variable in it wants
-        finding = linter.finding(template.name_of(file), line, code, one["level"], one["message"])
+        finding = linter.finding(
+            template.relative_to_root(file), line, code, one["level"], one["message"]
+        )
         if finding:
             yield finding
 
@@ -41,12 +43,12 @@ def _is_health(lines: Sequence[str], line: int) -> bool:
 
 def shellcheck(template: Template) -> Iterator[Finding]:
     """Look at every shell script."""
-    if not template.scripts:
+    if not template.shell_scripts:
         return
     linter = linters()["shellcheck"]
-    words = ["--norc", "--format", "json1", *(str(file) for file in template.scripts)]
+    words = ["--norc", "--format", "json1", *(str(file) for file in template.shell_scripts)]
     for one in json.loads(_ask("shellcheck", *words))["comments"]:
-        place = template.name_of(Path(one["file"]))
+        place = template.relative_to_root(Path(one["file"]))
         code = f"SC{one['code']}"
         finding = linter.finding(place, one["line"], code, one["level"], one["message"])
         if finding:
@@ -55,18 +57,18 @@ def shellcheck(template: Template) -> Iterator[Finding]:
 
 def zizmor(template: Template) -> Iterator[Finding]:
     """Look at how workflows could be turned against their repository; offline."""
-    if not template.workflows:
+    if not template.workflow_files:
         return
     linter = linters()["zizmor"]
     said = _ask(
         *("zizmor", "--offline", "--no-config", "--no-exit-codes", "--no-progress", "--quiet"),
-        *("--format", "json", *(str(file) for file in template.workflows)),
+        *("--format", "json", *(str(file) for file in template.workflow_files)),
     )
     for one in json.loads(said or "[]"):
         if one.get("ignored"):
             continue
         where = _primary(one["locations"])
-        place = template.name_of(Path(where["symbolic"]["key"]["Local"]["verbatim_path"]))
+        place = template.relative_to_root(Path(where["symbolic"]["key"]["Local"]["verbatim_path"]))
         line = where["concrete"]["location"]["start_point"]["row"] + 1
         reason = f"{one['desc']}: {where['symbolic']['annotation']}"
         level = one["determinations"]["severity"]
@@ -82,23 +84,23 @@ def _primary(locations: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 def workflow_schema(template: Template) -> Iterator[Finding]:
     """Compare workflows with the published schema of their syntax."""
-    if not template.workflows:
+    if not template.workflow_files:
         return
     linter = linters()["workflow-schema"]
-    files = [str(file) for file in template.workflows]
+    files = [str(file) for file in template.workflow_files]
     said = _ask(
         "check-jsonschema", "--builtin-schema", "vendor.github-workflows", "-o", "json", *files
     )
     told = json.loads(said)
     for one in told.get("errors", []):
         best = one.get("best_deep_match") or one
-        place = template.name_of(Path(one["filename"]))
+        place = template.relative_to_root(Path(one["filename"]))
         reason = f"{best['path']}: {best['message']}"
         finding = linter.finding(place, 0, "syntax", "error", reason)
         if finding:
             yield finding
     for one in told.get("parse_errors", []):
-        place = template.name_of(Path(one["filename"]))
+        place = template.relative_to_root(Path(one["filename"]))
         finding = linter.finding(place, 0, "syntax", "error", str(one["message"]).splitlines()[0])
         if finding:
             yield finding
@@ -108,7 +110,7 @@ def _ask(program: str, *words: str) -> str:
     """Run a linter of our own environment; one that does not answer is nobody's pass."""
     beside = Path(sys.executable).with_name(program)
     try:
-        seen = process.run(
+        seen = process.run_command(
             [str(beside) if beside.exists() else program, *words],
             env={**os.environ, "ZIZMOR_OFFLINE": "true", "NO_COLOR": "1"},
             timeout=SECONDS,

@@ -70,15 +70,15 @@ def read_workflow(data: bytes, file: str) -> Workflow:
     if not isinstance(root, Table):
         raise Refusal(root.line, "it is no mapping", "Begin with 'name:', 'on:' and 'jobs:'")
     shell = text(_inside(root, "defaults", "run", "shell"))
-    jobs = root.get("jobs")
+    jobs = root.get_value("jobs")
     if not isinstance(jobs, Table) or not jobs.entries:
         raise Refusal(root.line, "it has no jobs", "Add some below 'jobs:'")
     return Workflow(
         file=file,
-        name=text(root.get("name")),
-        run_name=text(root.get("run-name")),
-        events=dict(_events(root.get("on"))),
-        permissions=root.get("permissions"),
+        name=text(root.get_value("name")),
+        run_name=text(root.get_value("run-name")),
+        events=dict(_events(root.get_value("on"))),
+        permissions=root.get_value("permissions"),
         jobs=tuple(_job(key, node, shell) for key, node in jobs.entries if isinstance(node, Table)),
     )
 
@@ -90,7 +90,7 @@ def text(node: Node | None) -> str:
 
 def _inside(node: Node | None, *names: str) -> Node | None:
     for name in names:
-        node = node.get(name) if isinstance(node, Table) else None
+        node = node.get_value(name) if isinstance(node, Table) else None
     return node
 
 
@@ -105,17 +105,17 @@ def _events(node: Node | None) -> Iterator[tuple[str, Node | None]]:
 
 def _job(key: Scalar, node: Table, shell: str) -> Job:
     shell = text(_inside(node, "defaults", "run", "shell")) or shell
-    steps, needs = node.get("steps"), node.get("needs")
+    steps, needs = node.get_value("steps"), node.get_value("needs")
     listed = [text(item) for item in needs.items] if isinstance(needs, Listing) else [text(needs)]
     return Job(
         id=key.text,
         line=key.line,
-        name=text(node.get("name")) or key.text,
+        name=text(node.get_value("name")) or key.text,
         condition=_condition(node),
         needs=tuple(need for need in listed if need),
-        uses=text(node.get("uses")),
+        uses=text(node.get_value("uses")),
         continues=_continues(node),
-        permissions=node.get("permissions"),
+        permissions=node.get_value("permissions"),
         steps=tuple(
             _step(item, number, shell)
             for number, item in enumerate(steps.items if isinstance(steps, Listing) else (), 1)
@@ -125,26 +125,26 @@ def _job(key: Scalar, node: Table, shell: str) -> Job:
 
 
 def _step(node: Table, number: int, shell: str) -> Step:
-    run = node.get("run")
+    run = node.get_value("run")
     block = isinstance(run, Scalar) and "\n" in run.text
     return Step(
-        title=text(node.get("name")) or f"step {number}",
+        title=text(node.get_value("name")) or f"step {number}",
         line=node.line,
-        uses=text(node.get("uses")),
+        uses=text(node.get_value("uses")),
         run=text(run),
         run_line=(run.line if run else node.line) + block,
-        shell=text(node.get("shell")) or shell,
+        shell=text(node.get_value("shell")) or shell,
         condition=_condition(node),
         continues=_continues(node),
     )
 
 
 def _continues(node: Table) -> bool:
-    return text(node.get("continue-on-error")).lower() not in {"", "false"}
+    return text(node.get_value("continue-on-error")).lower() not in {"", "false"}
 
 
 def _condition(node: Table) -> str:
-    written = text(node.get("if")).strip()
+    written = text(node.get_value("if")).strip()
     inner = _EXPRESSION.match(written)
     return (inner[1] if inner else written).strip()
 

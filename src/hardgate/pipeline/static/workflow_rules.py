@@ -154,7 +154,7 @@ def _both(workflow: Workflow) -> bool:
     only_tags = (
         isinstance(push, Table)
         and not {"branches", "branches-ignore"} & {key.text for key, _ in push.entries}
-        and push.get("tags") is not None
+        and push.get_value("tags") is not None
     )
     return {PUSH, PULL} <= set(workflow.events) and not only_tags
 
@@ -225,7 +225,7 @@ def _why_not_always(workflow: Workflow, job: Job, step: Step) -> str:
     for event in (PUSH, PULL):
         filters = workflow.events.get(event)
         for name in ("paths", "paths-ignore"):
-            if isinstance(filters, Table) and filters.get(name) is not None:
+            if isinstance(filters, Table) and filters.get_value(name) is not None:
                 return f"'{name}' keeps T4 from running on some of each {event}"
     return ""
 

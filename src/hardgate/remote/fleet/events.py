@@ -3,116 +3,130 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from hardgate.ansible.play import Event, failure_of
+from hardgate.ansible.play import Event, make_task_error
 from hardgate.errors import HardgateError
 from hardgate.remote.fleet.request import FleetImage, FleetRequest
-from hardgate.remote.fleet.status import Standing
-from hardgate.remote.gate_summary import Asked, Said, SummaryError, read_said
-from hardgate.report.folder import folder_of
+from hardgate.remote.fleet.status import ImageStatus
+from hardgate.remote.gate_summary import ExpectedRun, GateSummary, SummaryError, read_gate_summary
+from hardgate.report.folder import make_folder_name
 
-BEGUN = "turn_of_image"
+IMAGE_NUMBER_KEY = "turn_of_image"
 """The key by which the role says which image it turns to: its number in the request."""
-ANSWER = "remote_gate"
+GATE_RESULT_KEY = "remote_gate"
 """The key of what a gate answered: `exit_code`, `summary`, and the last lines that it `said`."""
-SILENT = HardgateError("Nothing was heard of it.", "Read what Ansible said, and run it again.")
+SILENT_ERROR = HardgateError(
+    "Nothing was heard of it.", "Read what Ansible said, and run it again."
+)
 
 
-Tell = Callable[[Standing], None]
+StatusCallback = Callable[[ImageStatus], None]
 
 
-class Hearing:
+class FleetEventHandler:
     """Takes in one event after the other, in the play's own thread."""
 
-    def __init__(self, request: FleetRequest, tell: Tell) -> None:
+    def __init__(self, request: FleetRequest, on_status: StatusCallback) -> None:
         """Hear for one run; `tell` gets each standing as it is known."""
         self._request = request
-        self._tell = tell
-        self._now: dict[str, FleetImage] = {}
-        self._standings: dict[tuple[str, str], Standing] = {}
-        self._lost: dict[str, HardgateError] = {}
+        self._on_status = on_status
+        self._current_images: dict[str, FleetImage] = {}
+        self._statuses: dict[tuple[str, str], ImageStatus] = {}
+        self._host_errors: dict[str, HardgateError] = {}
         self.remarks: list[str] = []
         """What went wrong after a gate had answered; whole sentences."""
 
-    def hear(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         """Take in one event."""
         kind, data = event.get("event"), event.get("event_data", {})
         host = str(data.get("host", ""))
         match kind:
             case "runner_on_ok":
-                self._take(host, data.get("res", {}))
+                self._read_task_result(host, data.get("res", {}))
             case "runner_on_failed" if not data.get("ignore_errors"):
-                self._fail(host, failure_of(data))
+                self._record_task_failure(host, make_task_error(data))
             case "runner_on_unreachable":
-                self._lose(host, data.get("res", {}))
+                self._record_unreachable(host, data.get("res", {}))
             case _:
                 pass
 
-    def standings(self, otherwise: HardgateError | None = None) -> tuple[Standing, ...]:
+    def collect_statuses(
+        self, default_error: HardgateError | None = None
+    ) -> tuple[ImageStatus, ...]:
         """Give a standing for each image on each of its hosts, whatever was heard.
 
         `otherwise` says why nothing was, where that is known.
         """
         return tuple(
-            self._standings.get((image.reference, host))
-            or Standing(image=image, host=host, trouble=self._lost.get(host) or otherwise or SILENT)
+            self._statuses.get((image.reference, host))
+            or ImageStatus(
+                image=image,
+                host=host,
+                summary_error=self._host_errors.get(host) or default_error or SILENT_ERROR,
+            )
             for image in self._request.images
             for host in image.hosts
         )
 
-    def _take(self, host: str, result: Mapping[str, Any]) -> None:
-        for told in _parts(result):
-            if BEGUN in told:
-                self._now[host] = self._request.images[int(told[BEGUN])]
-            if ANSWER in told:
-                self._answer(host, told[ANSWER])
+    def _read_task_result(self, host: str, result: Mapping[str, Any]) -> None:
+        for mapping in _list_result_mappings(result):
+            if IMAGE_NUMBER_KEY in mapping:
+                self._current_images[host] = self._request.images[int(mapping[IMAGE_NUMBER_KEY])]
+            if GATE_RESULT_KEY in mapping:
+                self._record_gate_result(host, mapping[GATE_RESULT_KEY])
 
-    def _answer(self, host: str, answer: Mapping[str, Any]) -> None:
-        image = self._now.get(host)
+    def _record_gate_result(self, host: str, result: Mapping[str, Any]) -> None:
+        image = self._current_images.get(host)
         if image is None:
             return
-        said: Said | None = None
-        trouble: HardgateError | None = None
+        summary: GateSummary | None = None
+        summary_error: HardgateError | None = None
         try:
-            said = read_said(answer.get("summary"), answer.get("exit_code"), self._asked(image))
+            summary = read_gate_summary(
+                result.get("summary"), result.get("exit_code"), self._make_expected_run(image)
+            )
         except SummaryError as error:
-            trouble = HardgateError(error.problem, error.remedy, evidence=_words(answer))
-        self._settle(
-            Standing(
+            summary_error = HardgateError(
+                error.problem, error.remedy, evidence=_join_output(result)
+            )
+        self._publish_status(
+            ImageStatus(
                 image=image,
                 host=host,
-                said=said,
-                trouble=trouble,
-                reports=f"{folder_of(host)}/{folder_of(image.reference)}",
+                gate_summary=summary,
+                summary_error=summary_error,
+                reports=f"{make_folder_name(host)}/{make_folder_name(image.reference)}",
             )
         )
 
-    def _asked(self, image: FleetImage) -> Asked:
-        return Asked(reference=image.reference, plan=image.plan, host_kind=self._request.host_kind)
+    def _make_expected_run(self, image: FleetImage) -> ExpectedRun:
+        return ExpectedRun(
+            reference=image.reference, plan=image.plan, host_kind=self._request.host_kind
+        )
 
-    def _fail(self, host: str, error: HardgateError) -> None:
-        image = self._now.get(host)
+    def _record_task_failure(self, host: str, error: HardgateError) -> None:
+        image = self._current_images.get(host)
         if image is None:
-            self._lost.setdefault(host, error)
-        elif (image.reference, host) in self._standings:
+            self._host_errors.setdefault(host, error)
+        elif (image.reference, host) in self._statuses:
             self.remarks.append(
                 f"After the gate of '{image.reference}' on '{host}' had answered: {error.problem}"
             )
         else:
-            self._settle(Standing(image=image, host=host, trouble=error))
+            self._publish_status(ImageStatus(image=image, host=host, summary_error=error))
 
-    def _lose(self, host: str, result: Mapping[str, Any]) -> None:
-        words = " ".join(str(result.get("msg") or "it gave no reason").split()).rstrip(".")
-        self._lost[host] = HardgateError(
-            f"Host '{host}' cannot be reached: {words}.",
+    def _record_unreachable(self, host: str, result: Mapping[str, Any]) -> None:
+        message = " ".join(str(result.get("msg") or "it gave no reason").split()).rstrip(".")
+        self._host_errors[host] = HardgateError(
+            f"Host '{host}' cannot be reached: {message}.",
             f"See 'ansible -i {self._request.inventory.path} -m ping {host}'.",
         )
 
-    def _settle(self, standing: Standing) -> None:
-        self._standings[standing.image.reference, standing.host] = standing
-        self._tell(standing)
+    def _publish_status(self, status: ImageStatus) -> None:
+        self._statuses[status.image.reference, status.host] = status
+        self._on_status(status)
 
 
-def _parts(result: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _list_result_mappings(result: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield where a task's answer may stand: of its own, in a message, or as a fact."""
     yield result
     for key in ("msg", "ansible_facts"):
@@ -120,6 +134,6 @@ def _parts(result: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield result[key]
 
 
-def _words(answer: Mapping[str, Any]) -> str:
+def _join_output(result: Mapping[str, Any]) -> str:
     """Give the last that a gate's process said."""
-    return "\n".join(map(str, answer.get("said") or ())).strip()
+    return "\n".join(map(str, result.get("said") or ())).strip()

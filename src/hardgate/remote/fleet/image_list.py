@@ -5,36 +5,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hardgate.schema.document import Node, Refusal, naming, read_document
-from hardgate.schema.fields import Field, Tables, read_strictly
+from hardgate.schema.document import Node, Refusal, read_document, translate_refusals
+from hardgate.schema.fields import Field, TableList, read_table_strictly
 from hardgate.schema.lists import read_listing
 from hardgate.schema.source import read_origin
-from hardgate.schema.types import Name, Whole
-from hardgate.text.printable import shown
+from hardgate.schema.types import Name, WholeNumber
+from hardgate.text.printable import make_printable
 
-VERSION = 1
-MAX_REFERENCE = 500
+LIST_VERSION = 1
+MAX_REFERENCE_CHARS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reference:
+class ImageReference:
     """The shape of an image's reference: a word that no command line takes for an option."""
 
     def read(self, node: Node) -> str:
         """Refuse what no engine calls an image."""
-        text = Name(longest=MAX_REFERENCE).read(node)
+        text = Name(max_chars=MAX_REFERENCE_CHARS).read(node)
         if text.startswith("-") or " " in text:
             remedy = "Write it as 'docker run' takes it, such as 'registry.example.org/team/app:1'."
-            raise Refusal(node.line, f"is '{shown(text)}', which is no reference", remedy)
+            raise Refusal(node.line, f"is '{make_printable(text)}', which is no reference", remedy)
         return text
 
     def schema(self) -> dict[str, Any]:
         """No white space, no leading dash."""
-        return {"type": "string", "pattern": r"^[^\s-]\S*$", "maxLength": MAX_REFERENCE}
+        return {"type": "string", "pattern": r"^[^\s-]\S*$", "maxLength": MAX_REFERENCE_CHARS}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Names:
+class HostNames:
     """The shape of a list of names; it may not be empty."""
 
     def read(self, node: Node) -> tuple[str, ...]:
@@ -58,18 +58,18 @@ class Names:
 IMAGE_FIELDS = (
     Field(
         name="reference",
-        shape=Reference(),
+        shape=ImageReference(),
         about="the image, as the engines of its hosts call it",
     ),
     Field(
         name="contract",
-        shape=Name(longest=4096),
+        shape=Name(max_chars=4096),
         about="the file that it is verified by, seen from this one; the fleet's where left out",
         required=False,
     ),
     Field(
         name="hosts",
-        shape=Names(),
+        shape=HostNames(),
         about="hosts and groups of the inventory that run it; all where left out",
         required=False,
     ),
@@ -77,20 +77,20 @@ IMAGE_FIELDS = (
 LIST_FIELDS = (
     Field(
         name="version",
-        shape=Whole(lowest=VERSION, highest=VERSION),
-        about=f"the version of this file's shape, {VERSION}",
-        remedy=f"This hardgate reads version {VERSION}, a number without quotes.",
+        shape=WholeNumber(lowest=LIST_VERSION, highest=LIST_VERSION),
+        about=f"the version of this file's shape, {LIST_VERSION}",
+        remedy=f"This hardgate reads version {LIST_VERSION}, a number without quotes.",
     ),
     Field(
         name="images",
-        shape=Tables(fields=IMAGE_FIELDS, wanted="images"),
+        shape=TableList(fields=IMAGE_FIELDS, noun="images"),
         about="the images, at least one",
     ),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class ImageEntry:
     """One image of the list, as it was written."""
 
     reference: str
@@ -106,7 +106,7 @@ class ImageList:
     """What a fleet runs, and where."""
 
     origin: str
-    entries: tuple[Entry, ...]
+    entries: tuple[ImageEntry, ...]
 
 
 def load_image_list(path: Path) -> ImageList:
@@ -116,20 +116,20 @@ def load_image_list(path: Path) -> ImageList:
 
 def parse_image_list(data: bytes, path: Path) -> ImageList:
     """Make a list of a file's bytes; what it names is looked for beside it."""
-    with naming(f"Image list '{path}'"):
-        file = read_strictly(read_document(data).root, LIST_FIELDS, subject="the list")
+    with translate_refusals(f"Image list '{path}'"):
+        file = read_table_strictly(read_document(data).root, LIST_FIELDS, subject="the list")
         entries = [
-            _entry(node, number, path.parent)
+            _read_image_entry(node, number, path.parent)
             for number, node in enumerate(file.values["images"], start=1)
         ]
         _refuse_equal_references(entries)
     return ImageList(origin=str(path), entries=tuple(entries))
 
 
-def _entry(node: Node, number: int, folder: Path) -> Entry:
-    values = read_strictly(node, IMAGE_FIELDS, subject=f"image {number}").values
+def _read_image_entry(node: Node, number: int, folder: Path) -> ImageEntry:
+    values = read_table_strictly(node, IMAGE_FIELDS, subject=f"image {number}").values
     contract = values.get("contract")
-    return Entry(
+    return ImageEntry(
         reference=values["reference"],
         contract=folder / contract if contract else None,
         hosts=values.get("hosts", ()),
@@ -137,7 +137,7 @@ def _entry(node: Node, number: int, folder: Path) -> Entry:
     )
 
 
-def _refuse_equal_references(entries: Sequence[Entry]) -> None:
+def _refuse_equal_references(entries: Sequence[ImageEntry]) -> None:
     lines: dict[str, int] = {}
     for entry in entries:
         if entry.reference in lines:

@@ -12,44 +12,44 @@ from hardgate import __version__
 from hardgate.errors import HardgateError
 from hardgate.model.contract import Contract
 from hardgate.redaction import Redactor
-from hardgate.remote.fleet.headline import headline
+from hardgate.remote.fleet.headline import fleet_headline
 from hardgate.remote.fleet.request import FleetImage
 from hardgate.remote.fleet.result import FleetRun
-from hardgate.remote.fleet.status import Cell, Standing
-from hardgate.report.headline import colour_word
+from hardgate.remote.fleet.status import Cell, ImageStatus
+from hardgate.report.headline import exit_code_word
 
-SCHEMA_VERSION = 1
-SCHEMA = Path(__file__).with_name("fleet.schema.json")
+FLEET_SCHEMA_VERSION = 1
+FLEET_SCHEMA_FILE = Path(__file__).with_name("fleet.schema.json")
 
 
-def to_bytes(run: FleetRun, redactor: Redactor) -> bytes:
+def encode_fleet_summary(run: FleetRun, redactor: Redactor) -> bytes:
     """Write the file."""
-    text = json.dumps(redactor.value(summary(run)), indent=2, ensure_ascii=False)
+    text = json.dumps(redactor.redact_value(summarize_fleet(run)), indent=2, ensure_ascii=False)
     return (text + "\n").encode("utf-8", "replace")
 
 
-def summary(run: FleetRun) -> dict[str, Any]:
+def summarize_fleet(run: FleetRun) -> dict[str, Any]:
     """Tell the run as JSON values, the outcome first."""
     return {
-        "headline": headline(run),
-        "outcome": colour_word(run.exit_code).lower(),
+        "headline": fleet_headline(run),
+        "outcome": exit_code_word(run.exit_code).lower(),
         "exit_code": int(run.exit_code),
-        "contract": _contract(run.wanted),
-        "error": _error(run.problem),
+        "contract": _contract_json(run.contract),
+        "error": _error_json(run.problem),
         "notices": list(run.notices),
         "hosts": list(run.hosts),
         "host_kind": run.host_kind,
-        "images": [_image(image) for image in run.images],
-        "standings": [_standing(standing) for standing in run.standings],
+        "images": [_fleet_image_json(image) for image in run.images],
+        "standings": [_status_json(status) for status in run.standings],
         "id": run.id,
         "started_at": run.started_at,
         "seconds": round(run.seconds, 3),
         "hardgate": __version__,
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": FLEET_SCHEMA_VERSION,
     }
 
 
-def _contract(contract: Contract) -> dict[str, Any]:
+def _contract_json(contract: Contract) -> dict[str, Any]:
     return {
         "origin": contract.origin,
         "version": contract.version,
@@ -58,46 +58,46 @@ def _contract(contract: Contract) -> dict[str, Any]:
     }
 
 
-def _image(image: FleetImage) -> dict[str, Any]:
+def _fleet_image_json(image: FleetImage) -> dict[str, Any]:
     return {
         "reference": image.reference,
-        "contract": _contract(image.plan.contract),
+        "contract": _contract_json(image.plan.contract),
         "hosts": list(image.hosts),
-        "stale": [lack.sentence for lack in image.lacks],
+        "stale": [lack.sentence for lack in image.stale_reasons],
     }
 
 
-def _standing(standing: Standing) -> dict[str, Any]:
-    said = standing.said
+def _status_json(status: ImageStatus) -> dict[str, Any]:
+    gate_summary = status.gate_summary
     return {
-        "image": standing.image.reference,
-        "host": standing.host,
-        "state": standing.state.value,
-        "stale": [lack.sentence for lack in standing.lacks],
-        "error": _error(standing.error),
+        "image": status.image.reference,
+        "host": status.host,
+        "state": status.state.value,
+        "stale": [lack.sentence for lack in status.stale_reasons],
+        "error": _error_json(status.error),
         "gate": None
-        if said is None
+        if gate_summary is None
         else {
-            "exit_code": int(said.exit_code),
-            "headline": said.headline,
-            "run": said.run,
-            "digest": said.digest,
-            "engine": said.engine,
-            "seconds": said.seconds,
-            "notices": list(said.notices),
+            "exit_code": int(gate_summary.exit_code),
+            "headline": gate_summary.headline,
+            "run": gate_summary.run,
+            "digest": gate_summary.digest,
+            "engine": gate_summary.engine,
+            "seconds": gate_summary.seconds,
+            "notices": list(gate_summary.notices),
         },
-        "reports": standing.reports,
-        "cells": [_cell(cell) for cell in standing.cells()],
+        "reports": status.reports,
+        "cells": [_cell_json(cell) for cell in status.make_cells()],
     }
 
 
-def _error(error: HardgateError | None) -> dict[str, str] | None:
+def _error_json(error: HardgateError | None) -> dict[str, str] | None:
     if error is None:
         return None
     return {"problem": error.problem, "remedy": error.remedy, "evidence": error.evidence}
 
 
-def _cell(cell: Cell) -> dict[str, str]:
+def _cell_json(cell: Cell) -> dict[str, str]:
     return {
         "name": cell.name,
         "kind": cell.kind.value,

@@ -3,171 +3,196 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from hardgate.model.contract import Contract
-from hardgate.model.verdict import Kind
-from hardgate.pipeline.step_summary import cell
+from hardgate.model.verdict import VerdictKind
+from hardgate.pipeline.step_summary import escape_markdown_cell
 from hardgate.redaction import Redactor
-from hardgate.remote.fleet.headline import contract_words, headline, opening, short_sha256
+from hardgate.remote.fleet.headline import (
+    describe_contract,
+    fleet_headline,
+    fleet_opening,
+    shorten_sha256,
+)
 from hardgate.remote.fleet.request import FleetImage
 from hardgate.remote.fleet.result import FleetRun
-from hardgate.remote.fleet.status import Cell, Mark, Standing, State
-from hardgate.report.headline import count
-from hardgate.text.plain import plain, tail
+from hardgate.remote.fleet.status import Cell, ImageState, ImageStatus, Mark
+from hardgate.report.headline import format_count
+from hardgate.text.plain import keep_tail, strip_control_codes
 
-MARKS = {
+CELL_MARKS = {
     Mark.HELD: "✓",
     Mark.MISSED: "✗",
     Mark.ADVISORY: "!",
     Mark.UNKNOWN: "?",
     Mark.STALE: "~",
 }
-STATES = {
-    State.GREEN: "✓ green",
-    State.RED: "✗ RED",
-    State.STALE: "~ STALE",
-    State.UNKNOWN: "? UNKNOWN",
+STATE_LABELS = {
+    ImageState.GREEN: "✓ green",
+    ImageState.RED: "✗ RED",
+    ImageState.STALE: "~ STALE",
+    ImageState.UNKNOWN: "? UNKNOWN",
 }
-ABSENT = "·"
+ABSENT_MARK = "·"
 LEGEND = (
     "✓ held, ✗ missed, ! missed and advisory only, ? nobody could tell, "
     "~ not asked for as the fleet's contract does, · not for this host."
 )
 EVIDENCE_LINES = 20
-Say = Callable[[str], str]
+Escape = Callable[[str], str]
 
 
-def markdown(run: FleetRun, redactor: Redactor) -> str:
+def make_fleet_markdown(run: FleetRun, redactor: Redactor) -> str:
     """Write all of it."""
 
-    def say(text: str) -> str:
+    def escape_cell(text: str) -> str:
         # Redacted first: what is escaped for a table is no secret that anybody knows.
-        return cell(redactor.text(plain(text)))
+        return escape_markdown_cell(redactor.redact_text(strip_control_codes(text)))
 
-    return "\n".join(_lines(run, say)) + "\n"
+    return "\n".join(_document_lines(run, escape_cell)) + "\n"
 
 
-def _lines(run: FleetRun, say: Say) -> Iterator[str]:
-    yield f"# {say(headline(run))}"
+def _document_lines(run: FleetRun, escape: Escape) -> Iterator[str]:
+    yield f"# {escape(fleet_headline(run))}"
     yield from (
         "",
-        say(opening(run, run.id)),
+        escape(fleet_opening(run, run.id)),
         "",
-        *_contracts(run, say),
+        *_contract_rows(run, escape),
         "",
-        *_matrix(run, say),
+        *_matrix_rows(run, escape),
         "",
         LEGEND,
     )
-    yield from _section("Missed", _misses(run, say))
-    yield from _section("Stale", _stale(run, say))
-    yield from _section("Nobody could tell", _errors(run, say))
-    yield from _section("Notices", (f"- {say(notice)}" for notice in run.notices))
+    yield from _section_lines("Missed", _list_misses(run, escape))
+    yield from _section_lines("Stale", _list_stale(run, escape))
+    yield from _section_lines("Nobody could tell", _list_errors(run, escape))
+    yield from _section_lines("Notices", (f"- {escape(notice)}" for notice in run.notices))
 
 
-def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+def _section_lines(title: str, lines: Iterable[str]) -> Iterator[str]:
     listed = list(lines)
     if listed:
         yield from ("", f"## {title}", "", *listed)
 
 
-def _contracts(run: FleetRun, say: Say) -> Iterator[str]:
-    yield _row(("image", "verified by", "sha256", "counts for the fleet's"))
-    yield _rule(4)
-    yield _row(("*the fleet's*", say(contract_words(run.wanted)), _hash(run.wanted), ""))
+def _contract_rows(run: FleetRun, escape: Escape) -> Iterator[str]:
+    yield _format_row(("image", "verified by", "sha256", "counts for the fleet's"))
+    yield _format_rule(4)
+    yield _format_row(
+        ("*the fleet's*", escape(describe_contract(run.contract)), _format_sha256(run.contract), "")
+    )
     for image in run.images:
         contract = image.plan.contract
         counts = (
             "yes"
-            if not image.lacks
-            else f"no: stale ({count(len(image.lacks), 'demand')} not looked at)"
+            if not image.stale_reasons
+            else f"no: stale ({format_count(len(image.stale_reasons), 'demand')} not looked at)"
         )
-        words = (say(contract_words(contract)), _hash(contract), counts)
-        yield _row((say(image.reference), *words))
+        columns = (escape(describe_contract(contract)), _format_sha256(contract), counts)
+        yield _format_row((escape(image.reference), *columns))
 
 
-def _hash(contract: Contract) -> str:
-    return f"`{short_sha256(contract)}`"
+def _format_sha256(contract: Contract) -> str:
+    return f"`{shorten_sha256(contract)}`"
 
 
-def _matrix(run: FleetRun, say: Say) -> Iterator[str]:
-    yield _row(("image", "capability", *(say(host) for host in run.hosts)))
-    yield _rule(2 + len(run.hosts))
+def _matrix_rows(run: FleetRun, escape: Escape) -> Iterator[str]:
+    yield _format_row(("image", "capability", *(escape(host) for host in run.hosts)))
+    yield _format_rule(2 + len(run.hosts))
     for image in run.images:
-        standings = [run.find(image, host) for host in run.hosts]
-        states = [f"**{STATES[one.state]}**" if one else ABSENT for one in standings]
-        yield _row((f"**{say(image.reference)}**", "*all*", *states))
-        yield from _rows_of(image, standings, say)
+        statuses = [run.find_status(image, host) for host in run.hosts]
+        states = [
+            f"**{STATE_LABELS[status.state]}**" if status else ABSENT_MARK for status in statuses
+        ]
+        yield _format_row((f"**{escape(image.reference)}**", "*all*", *states))
+        yield from _image_rows(image, statuses, escape)
 
 
-def _rows_of(image: FleetImage, standings: Sequence[Standing | None], say: Say) -> Iterator[str]:
-    cells = [list(one.cells()) if one else [] for one in standings]
-    capabilities = (one for column in cells for one in column if one.kind is Kind.CAPABILITY)
+def _image_rows(
+    image: FleetImage, statuses: Sequence[ImageStatus | None], escape: Escape
+) -> Iterator[str]:
+    cells = [list(item.make_cells()) if item else [] for item in statuses]
+    capabilities = (one for column in cells for one in column if one.kind is VerdictKind.CAPABILITY)
     for name in dict.fromkeys(one.name for one in capabilities):
-        marks = [_mark(name, column) for column in cells]
-        yield _row((say(image.reference), say(name), *marks))
-    yield _row((say(image.reference), "*guards*", *(_guards(column) for column in cells)))
+        marks = [_capability_mark(name, column) for column in cells]
+        yield _format_row((escape(image.reference), escape(name), *marks))
+    yield _format_row(
+        (escape(image.reference), "*guards*", *(_guards_mark(column) for column in cells))
+    )
 
 
-def _mark(name: str, column: Sequence[Cell]) -> str:
-    marks = [MARKS[one.mark] for one in column if one.kind is Kind.CAPABILITY and one.name == name]
+def _capability_mark(name: str, column: Sequence[Cell]) -> str:
+    marks = [
+        CELL_MARKS[cell.mark]
+        for cell in column
+        if cell.kind is VerdictKind.CAPABILITY and cell.name == name
+    ]
     if marks:
         return marks[0]
-    return MARKS[Mark.UNKNOWN] if column else ABSENT
+    return CELL_MARKS[Mark.UNKNOWN] if column else ABSENT_MARK
 
 
-def _guards(column: Sequence[Cell]) -> str:
+def _guards_mark(column: Sequence[Cell]) -> str:
     if not column:
-        return ABSENT
-    guards = [one for one in column if one.kind is Kind.GUARD]
+        return ABSENT_MARK
+    guards = [cell for cell in column if cell.kind is VerdictKind.GUARD]
     held = sum(one.mark is Mark.HELD for one in guards)
-    worst = next((mark for mark in (Mark.MISSED, Mark.UNKNOWN) if _any(guards, mark)), Mark.HELD)
-    return f"{MARKS[worst]} {held} of {len(guards)}"
+    worst = next(
+        (mark for mark in (Mark.MISSED, Mark.UNKNOWN) if _has_mark(guards, mark)), Mark.HELD
+    )
+    return f"{CELL_MARKS[worst]} {held} of {len(guards)}"
 
 
-def _any(cells: Iterable[Cell], mark: Mark) -> bool:
-    return any(one.mark is mark for one in cells)
+def _has_mark(cells: Iterable[Cell], mark: Mark) -> bool:
+    return any(cell.mark is mark for cell in cells)
 
 
-def _misses(run: FleetRun, say: Say) -> Iterator[str]:
-    for standing in run.standings:
-        for one in standing.cells():
-            if one.mark in {Mark.MISSED, Mark.ADVISORY}:
-                advisory = " (advisory)" if one.mark is Mark.ADVISORY else ""
-                told = " ".join(part for part in (one.reason, _to_do(one.remedy)) if part)
-                yield f"- {_where(standing, say)}: **{say(one.name)}**{advisory}: {say(told)}"
+def _list_misses(run: FleetRun, escape: Escape) -> Iterator[str]:
+    for status in run.standings:
+        for cell in status.make_cells():
+            if cell.mark in {Mark.MISSED, Mark.ADVISORY}:
+                advisory = " (advisory)" if cell.mark is Mark.ADVISORY else ""
+                text = " ".join(part for part in (cell.reason, _format_remedy(cell.remedy)) if part)
+                yield (
+                    f"- {_describe_location(status, escape)}: "
+                    f"**{escape(cell.name)}**{advisory}: {escape(text)}"
+                )
 
 
-def _stale(run: FleetRun, say: Say) -> Iterator[str]:
-    for standing in run.standings:
-        if standing.said and standing.lacks:
-            yield f"- {_where(standing, say)}:"
-            yield from (f"  - {say(lack.sentence)}" for lack in standing.lacks)
+def _list_stale(run: FleetRun, escape: Escape) -> Iterator[str]:
+    for status in run.standings:
+        if status.gate_summary and status.stale_reasons:
+            yield f"- {_describe_location(status, escape)}:"
+            yield from (f"  - {escape(lack.sentence)}" for lack in status.stale_reasons)
 
 
-def _errors(run: FleetRun, say: Say) -> Iterator[str]:
+def _list_errors(run: FleetRun, escape: Escape) -> Iterator[str]:
     troubled = [("the whole run", run.problem)] if run.problem else []
-    troubled += [(_where(one, say), one.error) for one in run.standings if one.error]
+    troubled += [(_describe_location(one, escape), one.error) for one in run.standings if one.error]
     for where, error in troubled:
-        told = " ".join(part for part in (error.problem, _to_do(error.remedy)) if part)
-        yield f"- {where}: {say(told)}"
-        lines = tail(error.evidence, EVIDENCE_LINES).splitlines() if error.evidence else ()
-        yield from (f"  > {say(line)}  " for line in lines)
-    for standing in run.standings:
-        for one in standing.cells() if standing.said else ():
-            if one.mark is Mark.UNKNOWN:
-                yield f"- {_where(standing, say)}: **{say(one.name)}**: {say(one.reason)}"
+        text = " ".join(part for part in (error.problem, _format_remedy(error.remedy)) if part)
+        yield f"- {where}: {escape(text)}"
+        lines = keep_tail(error.evidence, EVIDENCE_LINES).splitlines() if error.evidence else ()
+        yield from (f"  > {escape(line)}  " for line in lines)
+    for status in run.standings:
+        for item in status.make_cells() if status.gate_summary else ():
+            if item.mark is Mark.UNKNOWN:
+                yield (
+                    f"- {_describe_location(status, escape)}: **{escape(item.name)}**: "
+                    f"{escape(item.reason)}"
+                )
 
 
-def _where(standing: Standing, say: Say) -> str:
-    return f"{say(standing.image.reference)} on {say(standing.host)}"
+def _describe_location(status: ImageStatus, escape: Escape) -> str:
+    return f"{escape(status.image.reference)} on {escape(status.host)}"
 
 
-def _to_do(remedy: str) -> str:
+def _format_remedy(remedy: str) -> str:
     return f"To do: {remedy}" if remedy else ""
 
 
-def _row(cells: Sequence[str]) -> str:
+def _format_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _rule(columns: int) -> str:
+def _format_rule(columns: int) -> str:
     return f"|{'---|' * columns}"

@@ -9,11 +9,11 @@ from hardgate.errors import UsageError
 from hardgate.model.contract import Contract, load_contract
 from hardgate.model.plan import Plan, make_plan
 from hardgate.model.tier import Tier
-from hardgate.remote.fleet.image_list import Entry, ImageList
-from hardgate.remote.fleet.staleness import Lack, why_stale
-from hardgate.text.typo import guess
+from hardgate.remote.fleet.image_list import ImageEntry, ImageList
+from hardgate.remote.fleet.staleness import StaleReason, find_stale_reasons
+from hardgate.text.typo import suggest_choice
 
-NAMED = 10
+MAX_LISTED_NAMES = 10
 """Names that a sentence lists before it counts the rest."""
 
 
@@ -27,7 +27,7 @@ class FleetImage:
     contract_file: Path
     hosts: tuple[str, ...]
     """Of the inventory, in its order."""
-    lacks: tuple[Lack, ...] = ()
+    stale_reasons: tuple[StaleReason, ...] = ()
     """Why a green by its contract is none by the fleet's."""
 
 
@@ -36,7 +36,7 @@ class FleetRequest:
     """What the command line asked for, read and found to make sense."""
 
     inventory: Inventory
-    wanted: Contract
+    contract: Contract
     """The fleet's contract: who was verified by less is stale."""
     images: tuple[FleetImage, ...]
     hosts: tuple[str, ...]
@@ -45,78 +45,84 @@ class FleetRequest:
     """`nested` or `direct`: what each gate takes for its test host."""
     user: str
     """Who runs the gates there."""
-    words: tuple[str, ...]
+    gate_arguments: tuple[str, ...]
     """More words for each gate."""
     out: Path | None
 
     @property
-    def idle(self) -> tuple[str, ...]:
+    def unused_hosts(self) -> tuple[str, ...]:
         """Hosts that no image is for."""
         busy = {host for image in self.images for host in image.hosts}
         return tuple(host for host in self.hosts if host not in busy)
 
 
-def read_images(
-    listed: ImageList,
+def resolve_images(
+    image_list: ImageList,
     *,
-    wanted: Contract,
-    wanted_file: Path,
+    fleet_contract: Contract,
+    fleet_contract_file: Path,
     tier: Tier,
     hosts: Sequence[str],
     groups: Mapping[str, Sequence[str]],
 ) -> tuple[FleetImage, ...]:
     """Read each image's contract, and say on which hosts it is; raises UsageError."""
     return tuple(
-        _image(entry, _Context(listed.origin, wanted, wanted_file, tier, tuple(hosts), groups))
-        for entry in listed.entries
+        _resolve_image(
+            entry,
+            _FleetContext(
+                image_list.origin, fleet_contract, fleet_contract_file, tier, tuple(hosts), groups
+            ),
+        )
+        for entry in image_list.entries
     )
 
 
 @dataclass(frozen=True)
-class _Context:
+class _FleetContext:
     origin: str
-    wanted: Contract
-    wanted_file: Path
+    fleet_contract: Contract
+    fleet_contract_file: Path
     tier: Tier
     hosts: tuple[str, ...]
     groups: Mapping[str, Sequence[str]]
 
 
-def _image(entry: Entry, context: _Context) -> FleetImage:
-    contract = load_contract(str(entry.contract)) if entry.contract else context.wanted
-    chosen = set(_chosen(entry, context)) if entry.hosts else set(context.hosts)
+def _resolve_image(entry: ImageEntry, context: _FleetContext) -> FleetImage:
+    contract = load_contract(str(entry.contract)) if entry.contract else context.fleet_contract
+    chosen = set(_resolve_hosts(entry, context)) if entry.hosts else set(context.hosts)
     return FleetImage(
         reference=entry.reference,
         plan=make_plan(contract, context.tier),
-        contract_file=entry.contract or context.wanted_file,
+        contract_file=entry.contract or context.fleet_contract_file,
         hosts=tuple(host for host in context.hosts if host in chosen),
-        lacks=why_stale(contract, context.wanted),
+        stale_reasons=find_stale_reasons(contract, context.fleet_contract),
     )
 
 
-def _chosen(entry: Entry, context: _Context) -> Iterator[str]:
+def _resolve_hosts(entry: ImageEntry, context: _FleetContext) -> Iterator[str]:
     for name in entry.hosts:
-        found = _hosts_of(name, context)
+        found = _find_hosts(name, context)
         if not found:
             raise UsageError(
                 f"Image list '{context.origin}' line {entry.line}: image '{entry.reference}' is "
                 f"for '{name}', and the inventory has no such host, nor a group with one.",
-                guess(name, _names(context)) or f"It has {_listed(_names(context))}.",
+                suggest_choice(name, _list_known_names(context))
+                or f"It has {_join_names(_list_known_names(context))}.",
             )
         yield from found
 
 
-def _hosts_of(name: str, context: _Context) -> Iterable[str]:
+def _find_hosts(name: str, context: _FleetContext) -> Iterable[str]:
     if name in context.hosts:
         return [name]
     return context.groups.get(name, ())
 
 
-def _listed(names: Sequence[str]) -> str:
-    rest = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+def _join_names(names: Sequence[str]) -> str:
+    rest = len(names) - MAX_LISTED_NAMES
+    return ", ".join(names[:MAX_LISTED_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _names(context: _Context) -> list[str]:
+def _list_known_names(context: _FleetContext) -> list[str]:
     with_hosts = [group for group, hosts in context.groups.items() if hosts]
     return [*context.hosts, *with_hosts]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.model.contract import Contract
 from hardgate.remote.fleet.request import FleetImage
-from hardgate.remote.fleet.status import Standing, State, exit_code
+from hardgate.remote.fleet.status import ImageState, ImageStatus, exit_code_for_fleet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,11 +17,11 @@ class FleetRun:
     started_at: str
     """ISO 8601, UTC, to the second."""
     seconds: float
-    wanted: Contract
+    contract: Contract
     host_kind: str
     hosts: tuple[str, ...]
     images: tuple[FleetImage, ...]
-    standings: tuple[Standing, ...]
+    standings: tuple[ImageStatus, ...]
     """One for each image on each of its hosts."""
     remarks: tuple[str, ...] = ()
     """What went wrong beside the verdicts; whole sentences."""
@@ -33,55 +33,67 @@ class FleetRun:
     @property
     def exit_code(self) -> ExitCode:
         """Say what it is worth."""
-        code = self.interrupted or exit_code(self.standings)
+        code = self.interrupted or exit_code_for_fleet(self.standings)
         return ExitCode.UNKNOWN if self.problem and code is ExitCode.HELD else code
 
     @property
     def notices(self) -> tuple[str, ...]:
         """Say what the reader must not miss: once, though many gates say it."""
-        busy = {standing.host for standing in self.standings}
+        busy = {status.host for status in self.standings}
         idle = (f"Host '{host}': no image is for it." for host in self.hosts if host not in busy)
-        told = (
+        gate_notices = (
             notice
             for standing in self.standings
-            if standing.said
-            for notice in standing.said.notices
+            if standing.gate_summary
+            for notice in standing.gate_summary.notices
         )
-        warnings = (warning for contract in self.contracts for warning in contract.warnings)
-        return tuple(dict.fromkeys((*self.remarks, *idle, *self._many_digests(), *warnings, *told)))
+        warnings = (
+            warning for contract in self.distinct_contracts for warning in contract.warnings
+        )
+        return tuple(
+            dict.fromkeys(
+                (*self.remarks, *idle, *self._find_digest_conflicts(), *warnings, *gate_notices)
+            )
+        )
 
-    def _many_digests(self) -> Iterator[str]:
+    def _find_digest_conflicts(self) -> Iterator[str]:
         """Notice where hosts call different images by one name."""
         for image in self.images:
-            found: dict[str, list[str]] = {}
-            for one in self.standings:
-                if one.image.reference == image.reference and one.said and one.said.digest:
-                    found.setdefault(one.said.digest, []).append(one.host)
-            if len(found) > 1:
-                where = "; ".join(f"{digest} on {', '.join(on)}" for digest, on in found.items())
+            hosts_by_digest: dict[str, list[str]] = {}
+            for status in self.standings:
+                if (
+                    status.image.reference == image.reference
+                    and status.gate_summary
+                    and status.gate_summary.digest
+                ):
+                    hosts_by_digest.setdefault(status.gate_summary.digest, []).append(status.host)
+            if len(hosts_by_digest) > 1:
+                where = "; ".join(
+                    f"{digest} on {', '.join(on)}" for digest, on in hosts_by_digest.items()
+                )
                 yield f"Image '{image.reference}' is not the same on all hosts: {where}."
 
     @property
-    def contracts(self) -> tuple[Contract, ...]:
+    def distinct_contracts(self) -> tuple[Contract, ...]:
         """Give the fleet's contract, and those of the images."""
-        all_of_them = (self.wanted, *(image.plan.contract for image in self.images))
+        all_of_them = (self.contract, *(image.plan.contract for image in self.images))
         return tuple({contract.sha256: contract for contract in all_of_them}.values())
 
-    def pick(self, state: State) -> tuple[Standing, ...]:
+    def with_state(self, state: ImageState) -> tuple[ImageStatus, ...]:
         """Pick the standings of one state."""
-        return tuple(standing for standing in self.standings if standing.state is state)
+        return tuple(status for status in self.standings if status.state is state)
 
-    def find(self, image: FleetImage, host: str) -> Standing | None:
+    def find_status(self, image: FleetImage, host: str) -> ImageStatus | None:
         """Find a standing; None where the image is not for that host."""
-        wanted = (image.reference, host)
-        return next((one for one in self.standings if key_of(one) == wanted), None)
+        key = (image.reference, host)
+        return next((status for status in self.standings if status_key(status) == key), None)
 
 
-def key_of(standing: Standing) -> tuple[str, str]:
+def status_key(status: ImageStatus) -> tuple[str, str]:
     """Tell standings apart."""
-    return standing.image.reference, standing.host
+    return status.image.reference, status.host
 
 
-def names(standings: Iterable[Standing]) -> str:
+def format_locations(statuses: Iterable[ImageStatus]) -> str:
     """List where, as a sentence does."""
-    return ", ".join(f"{one.image.reference} on {one.host}" for one in standings)
+    return ", ".join(f"{status.image.reference} on {status.host}" for status in statuses)

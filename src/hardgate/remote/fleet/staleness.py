@@ -3,11 +3,16 @@
 from dataclasses import dataclass
 
 from hardgate.model.contract import Capability, Contract, Severity
-from hardgate.model.contract_diff import WHOLE, Change, demands, differences
+from hardgate.model.contract_diff import (
+    WHOLE_CAPABILITY,
+    ContractChange,
+    diff_contracts,
+    pick_demands,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lack:
+class StaleReason:
     """Something that is wanted, and that nobody looked at."""
 
     capability: str
@@ -17,49 +22,49 @@ class Lack:
     sentence: str
 
 
-def why_stale(verified_by: Contract, wanted: Contract) -> tuple[Lack, ...]:
+def find_stale_reasons(verified_by: Contract, required: Contract) -> tuple[StaleReason, ...]:
     """Say what `wanted` demands and a run by `verified_by` did not look at; nothing: not stale.
 
     Words alone make nobody stale: another hint, another order.
     """
-    severities = {one.name: one.severity for one in wanted.capabilities}
+    severities = {capability.name: capability.severity for capability in required.capabilities}
     return tuple(
-        Lack(
+        StaleReason(
             capability=change.capability,
             severity=severities.get(change.capability, Severity.HARD),
-            sentence=_sentence(change),
+            sentence=_describe_change(change),
         )
-        for change in demands(differences(verified_by, wanted))
+        for change in pick_demands(diff_contracts(verified_by, required))
     )
 
 
-def left_out(capability: Capability) -> Lack:
+def make_skipped_reason(capability: Capability) -> StaleReason:
     """Say that a run was told to leave a capability out (`--only`)."""
-    return Lack(
+    return StaleReason(
         capability=capability.name,
         severity=capability.severity,
         sentence=f"'{capability.name}' was left out of the run, as asked.",
     )
 
 
-def _sentence(change: Change) -> str:
+def _describe_change(change: ContractChange) -> str:
     name = f"'{change.capability}'"
     match change.field:
-        case field if field == WHOLE:
-            told = f"{name} is not in the contract that it was verified by."
+        case field if field == WHOLE_CAPABILITY:
+            sentence = f"{name} is not in the contract that it was verified by."
         case "probe":
-            told = f"{name} was looked at by another probe."
+            sentence = f"{name} was looked at by another probe."
         case "severity":
-            told = f"{name} was advisory there, and is hard."
+            sentence = f"{name} was advisory there, and is hard."
         case "required_egress":
-            told = f"{name} had other targets to reach."
+            sentence = f"{name} had other targets to reach."
         case "version":
-            told = f"It was verified by schema version {change.before}, not {change.after}."
+            sentence = f"It was verified by schema version {change.before}, not {change.after}."
         case "subject":
             before, after = change.before.value, change.after.value
-            told = f"It was verified as a contract of a {before}, not of a {after}."
+            sentence = f"It was verified as a contract of a {before}, not of a {after}."
         case "agent_uid":
-            told = f"It was verified for an agent of uid {change.before}, not {change.after}."
+            sentence = f"It was verified for an agent of uid {change.before}, not {change.after}."
         case _:
-            told = f"{name}: {change.sentence}" if change.capability else change.sentence
-    return told
+            sentence = f"{name}: {change.sentence}" if change.capability else change.sentence
+    return sentence

@@ -6,13 +6,13 @@ from enum import Enum
 
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.model.contract import Severity
-from hardgate.model.verdict import Kind, Outcome
+from hardgate.model.verdict import Outcome, VerdictKind
 from hardgate.remote.fleet.request import FleetImage
-from hardgate.remote.fleet.staleness import Lack, left_out
-from hardgate.remote.gate_summary import Said
+from hardgate.remote.fleet.staleness import StaleReason, make_skipped_reason
+from hardgate.remote.gate_summary import GateSummary
 
 
-class State(Enum):
+class ImageState(Enum):
     """What is known of an image on a host."""
 
     GREEN = "green"
@@ -42,7 +42,7 @@ class Cell:
     """One capability or guard of one image on one host."""
 
     name: str
-    kind: Kind
+    kind: VerdictKind
     severity: Severity
     mark: Mark
     reason: str
@@ -50,116 +50,131 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class ImageStatus:
     """One image on one host: what its gate said, or why it said nothing."""
 
     image: FleetImage
     host: str
-    said: Said | None = None
-    trouble: HardgateError | None = None
-    """Why there is nothing to rely on; never beside `said`."""
+    gate_summary: GateSummary | None = None
+    summary_error: HardgateError | None = None
+    """Why there is nothing to rely on; never beside `gate_summary`."""
     reports: str = ""
     """Where what its gate wrote lies, below the fleet's own folder; empty where nothing came."""
 
     @property
-    def lacks(self) -> tuple[Lack, ...]:
+    def stale_reasons(self) -> tuple[StaleReason, ...]:
         """Say why a green there is none by the fleet's contract."""
-        parts = self.said.left_out if self.said else ()
-        skipped = (left_out(one) for one in self.image.plan.capabilities if one.name in parts)
-        return (*self.image.lacks, *skipped)
+        skipped_names = self.gate_summary.skipped_capabilities if self.gate_summary else ()
+        skipped = (
+            make_skipped_reason(capability)
+            for capability in self.image.plan.capabilities
+            if capability.name in skipped_names
+        )
+        return (*self.image.stale_reasons, *skipped)
 
     @property
-    def state(self) -> State:
+    def state(self) -> ImageState:
         """Say what is known of it; what a gate proved weighs more than what it did not look at."""
-        if self.said is None:
-            return State.UNKNOWN
-        if self.said.exit_code is ExitCode.BROKEN:
-            return State.RED
-        partial = self.said.exit_code is ExitCode.UNKNOWN and self._only_partial
-        if self.said.exit_code is not ExitCode.HELD and not partial:
-            return State.UNKNOWN
-        return State.STALE if self.lacks else State.GREEN
+        if self.gate_summary is None:
+            return ImageState.UNKNOWN
+        if self.gate_summary.exit_code is ExitCode.BROKEN:
+            return ImageState.RED
+        partial = self.gate_summary.exit_code is ExitCode.UNKNOWN and self._is_only_partial
+        if self.gate_summary.exit_code is not ExitCode.HELD and not partial:
+            return ImageState.UNKNOWN
+        return ImageState.STALE if self.stale_reasons else ImageState.GREEN
 
     @property
-    def _only_partial(self) -> bool:
+    def _is_only_partial(self) -> bool:
         """Tell whether nothing but what was left out keeps its gate from green."""
-        said = self.said
-        hard = [told for told in said.verdicts if told.severity is Severity.HARD] if said else []
+        summary = self.gate_summary
+        hard_verdicts = (
+            [verdict for verdict in summary.verdicts if verdict.severity is Severity.HARD]
+            if summary
+            else []
+        )
         return bool(
-            said
-            and said.left_out
-            and not said.problem
-            and all(told.outcome is Outcome.PASS for told in hard)
+            summary
+            and summary.skipped_capabilities
+            and not summary.problem
+            and all(told.outcome is Outcome.PASS for told in hard_verdicts)
         )
 
     @property
     def error(self) -> HardgateError | None:
         """Say why nobody could tell; None where somebody could."""
-        if self.state is not State.UNKNOWN or self.trouble is not None:
-            return self.trouble
-        said = self.said
-        if said is None:
+        if self.state is not ImageState.UNKNOWN or self.summary_error is not None:
+            return self.summary_error
+        summary = self.gate_summary
+        if summary is None:
             return HardgateError("Nothing was heard of it.", "Run the fleet again.")
         return HardgateError(
-            said.problem or f"Its gate could not tell: {said.headline}",
-            said.remedy,
-            evidence=said.evidence,
+            summary.problem or f"Its gate could not tell: {summary.headline}",
+            summary.remedy,
+            evidence=summary.evidence,
         )
 
-    def cells(self) -> Iterator[Cell]:
+    def make_cells(self) -> Iterator[Cell]:
         """Yield a cell for each capability, its own and the fleet's, and each guard."""
         planned = [
-            *((Kind.CAPABILITY, one.name, one.severity) for one in self.image.plan.capabilities),
-            *((Kind.GUARD, one.name, Severity.HARD) for one in self.image.plan.guards),
+            *(
+                (VerdictKind.CAPABILITY, promise.name, promise.severity)
+                for promise in self.image.plan.capabilities
+            ),
+            *((VerdictKind.GUARD, one.name, Severity.HARD) for one in self.image.plan.guards),
         ]
         for kind, name, severity in planned:
-            yield self._aged(self._cell(kind, name, severity))
-        own = {name for kind, name, _ in planned if kind is Kind.CAPABILITY}
-        for lack in self.lacks:
-            if lack.capability and lack.capability not in own:
-                yield self._missing(lack)
+            yield self._mark_stale(self._make_cell(kind, name, severity))
+        own_names = {name for kind, name, _ in planned if kind is VerdictKind.CAPABILITY}
+        for stale_reason in self.stale_reasons:
+            if stale_reason.capability and stale_reason.capability not in own_names:
+                yield self._make_stale_cell(stale_reason)
 
-    def _cell(self, kind: Kind, name: str, severity: Severity) -> Cell:
-        told = self.said.outcomes(kind).get(name) if self.said else None
-        if told is None:
-            return self._untold(kind, name, severity)
-        mark = mark_of(told.outcome, told.severity)
+    def _make_cell(self, kind: VerdictKind, name: str, severity: Severity) -> Cell:
+        verdict = self.gate_summary.verdicts_by_name(kind).get(name) if self.gate_summary else None
+        if verdict is None:
+            return self._make_unknown_cell(kind, name, severity)
+        mark = mark_verdict(verdict.outcome, verdict.severity)
         return Cell(
             name=name,
             kind=kind,
             severity=severity,
             mark=mark,
-            reason=told.reason,
-            remedy="" if mark is Mark.HELD else told.remedy,
+            reason=verdict.reason,
+            remedy="" if mark is Mark.HELD else verdict.remedy,
         )
 
-    def _untold(self, kind: Kind, name: str, severity: Severity) -> Cell:
+    def _make_unknown_cell(self, kind: VerdictKind, name: str, severity: Severity) -> Cell:
         why = self.error.problem if self.error else "Its gate gave no verdict of it."
         return Cell(name=name, kind=kind, severity=severity, mark=Mark.UNKNOWN, reason=why)
 
-    def _aged(self, cell: Cell) -> Cell:
+    def _mark_stale(self, cell: Cell) -> Cell:
         """Take back what was told of less than the fleet's contract demands."""
-        parts = self.said.left_out if self.said else ()
-        if cell.kind is Kind.GUARD or not (cell.mark is Mark.HELD or cell.name in parts):
+        skipped_names = self.gate_summary.skipped_capabilities if self.gate_summary else ()
+        if cell.kind is VerdictKind.GUARD or not (
+            cell.mark is Mark.HELD or cell.name in skipped_names
+        ):
             return cell
-        for lack in self.lacks:
-            if lack.capability in {"", cell.name}:
-                return replace(cell, mark=Mark.STALE, reason=lack.sentence)
+        for stale_reason in self.stale_reasons:
+            if stale_reason.capability in {"", cell.name}:
+                return replace(cell, mark=Mark.STALE, reason=stale_reason.sentence)
         return cell
 
-    def _missing(self, lack: Lack) -> Cell:
-        if self.said is None:
-            return self._untold(Kind.CAPABILITY, lack.capability, lack.severity)
+    def _make_stale_cell(self, stale_reason: StaleReason) -> Cell:
+        if self.gate_summary is None:
+            return self._make_unknown_cell(
+                VerdictKind.CAPABILITY, stale_reason.capability, stale_reason.severity
+            )
         return Cell(
-            name=lack.capability,
-            kind=Kind.CAPABILITY,
-            severity=lack.severity,
+            name=stale_reason.capability,
+            kind=VerdictKind.CAPABILITY,
+            severity=stale_reason.severity,
             mark=Mark.STALE,
-            reason=lack.sentence,
+            reason=stale_reason.sentence,
         )
 
 
-def mark_of(outcome: Outcome, severity: Severity) -> Mark:
+def mark_verdict(outcome: Outcome, severity: Severity) -> Mark:
     """Say what a verdict is in a cell."""
     match outcome, severity:
         case Outcome.PASS, _:
@@ -172,15 +187,15 @@ def mark_of(outcome: Outcome, severity: Severity) -> Mark:
             return Mark.MISSED
 
 
-def exit_code(standings: Iterable[Standing]) -> ExitCode:
+def exit_code_for_fleet(statuses: Iterable[ImageStatus]) -> ExitCode:
     """Say what the fleet is worth. Nothing verified is never 0, and stale is never green.
 
     Stale is 1, as for `hardgate validate`: that an image was verified by less than the fleet's
     contract is seen, not guessed, and no second run mends it.
     """
-    states = [standing.state for standing in standings]
-    if State.RED in states or State.STALE in states:
+    states = [status.state for status in statuses]
+    if ImageState.RED in states or ImageState.STALE in states:
         return ExitCode.BROKEN
-    if not states or State.UNKNOWN in states:
+    if not states or ImageState.UNKNOWN in states:
         return ExitCode.UNKNOWN
     return ExitCode.HELD

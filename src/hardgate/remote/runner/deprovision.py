@@ -4,44 +4,49 @@ import secrets
 
 from hardgate.errors import ExitCode
 from hardgate.redaction import Redactor
-from hardgate.remote.play import play_elsewhere
-from hardgate.remote.runner.events import Hearing
+from hardgate.remote.play import play_on_hosts
+from hardgate.remote.runner.events import RunnerEventHandler
 from hardgate.remote.runner.request import RunnerRequest
 from hardgate.report.console import Console
-from hardgate.report.headline import colour_word, count
-from hardgate.report.terminal_summary import Tone, tone_of_code
+from hardgate.report.headline import exit_code_word, format_count
+from hardgate.report.terminal_summary import Tone, tone_of_exit_code
 
 PLAYBOOK = "runner.yml"
 
 
-def dismiss(request: RunnerRequest, console: Console) -> ExitCode:
+def remove_runners(request: RunnerRequest, console: Console) -> ExitCode:
     """Take back what was made of hosts; one that was not reached is an error."""
     console.redactor = Redactor().with_values(request.secrets.values())
-    hearing = Hearing(request.hosts, console)
-    broken = play_elsewhere(
+    handler = RunnerEventHandler(request.hosts, console)
+    failure = play_on_hosts(
         PLAYBOOK,
         lambda _source: {"runner_state": "absent", **request.secrets},
         inventory=request.inventory,
         run_id=secrets.token_hex(4),
-        on_event=hearing.hear,
+        on_event=handler.handle_event,
     )
-    hearing.close()
-    lost = [seen.name for seen in hearing.seen.values() if seen.error or not seen.heard]
-    for seen in hearing.seen.values():
-        for line in (seen.error.evidence if seen.error else "").splitlines():
-            console.line(f"    {line}", Tone.UNSURE)
-        for notice in seen.notices:
-            console.note(notice)
-    code = broken.interrupted or ExitCode.HELD
-    if code is ExitCode.HELD and (lost or broken.problem):
+    handler.close_step()
+    failed_hosts = [
+        seen.name for seen in handler.host_states.values() if seen.error or not seen.responded
+    ]
+    for state in handler.host_states.values():
+        for line in (state.error.evidence if state.error else "").splitlines():
+            console.print_line(f"    {line}", Tone.UNSURE)
+        for notice in state.notices:
+            console.print_notice(notice)
+    code = failure.interrupted or ExitCode.HELD
+    if code is ExitCode.HELD and (failed_hosts or failure.problem):
         code = ExitCode.UNKNOWN
-    gone = f"{len(hearing.seen) - len(lost)} of {count(len(hearing.seen), 'host')}"
+    removed = (
+        f"{len(handler.host_states) - len(failed_hosts)} of "
+        f"{format_count(len(handler.host_states), 'host')}"
+    )
     parts = [
-        f"no runners any more: {gone}",
-        f"not so, or not known: {', '.join(lost)}" if lost else "",
-        broken.problem.problem.rstrip(".") if broken.problem else "",
+        f"no runners any more: {removed}",
+        f"not so, or not known: {', '.join(failed_hosts)}" if failed_hosts else "",
+        failure.problem.problem.rstrip(".") if failure.problem else "",
     ]
     story = "; ".join(part for part in parts if part)
-    line = f"HARDGATE RUNNER {colour_word(code)}: {story} (exit {int(code)})"
-    console.line(line, tone_of_code(code))
+    line = f"HARDGATE RUNNER {exit_code_word(code)}: {story} (exit {int(code)})"
+    console.print_line(line, tone_of_exit_code(code))
     return code

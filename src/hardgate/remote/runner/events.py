@@ -5,13 +5,13 @@ from contextlib import ExitStack
 from pathlib import PurePath
 from typing import Any
 
-from hardgate.ansible.play import Event, failure_of
+from hardgate.ansible.play import Event, make_task_error
 from hardgate.errors import HardgateError
 from hardgate.model.observation import Observation
-from hardgate.remote.runner.host_state import Seen
+from hardgate.remote.runner.host_state import HostState
 from hardgate.report.console import Console
 
-STEPS = {
+STEP_TITLES = {
     "engine": "Make an engine answer",
     "runner": "Set the runner up",
     "runner/register": "Register the runner",
@@ -21,7 +21,7 @@ STEPS = {
     "remote_gate": "Verify an image under tier 4 there",
 }
 """What a role's tasks come to, by its name and the file where that says more."""
-CONCLUSIONS = frozenset(
+VERDICT_TASKS = frozenset(
     {
         "Refuse a host that does not keep the contract of one",
         "Refuse a runner that does not keep its contract",
@@ -30,76 +30,76 @@ CONCLUSIONS = frozenset(
     }
 )
 """Tasks that fail for what was seen: the verdicts tell it."""
-UNREGISTERING = "/unregister.yml"
+UNREGISTER_FILE = "/unregister.yml"
 """The file of the role's tasks that take a runner back."""
-GATE = "remote_gate"
+GATE_FACT = "remote_gate"
 """The fact that tells of the gate there."""
 
 
-class Hearing:
+class RunnerEventHandler:
     """Takes in one event after the other."""
 
     def __init__(self, hosts: Iterable[str], console: Console) -> None:
         """Hear of these hosts."""
-        self.seen = {name: Seen(name=name) for name in hosts}
+        self.host_states = {name: HostState(name=name) for name in hosts}
         self._console = console
         self._step = ExitStack()
-        self._told = ""
+        self._current_step = ""
 
-    def close(self) -> None:
+    def close_step(self) -> None:
         """End the step that was under way."""
         self._step.close()
 
-    def hear(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         """Take in one event; what is raised here ends the play."""
         kind, data = str(event.get("event")), event.get("event_data", {})
         if kind == "playbook_on_task_start":
-            self._begin(data)
+            self._show_step(data)
             return
-        seen = self.seen.get(str(data.get("host")))
-        if seen is None:
+        state = self.host_states.get(str(data.get("host")))
+        if state is None:
             return
         if kind == "runner_on_unreachable":
             message = str(data.get("res", {}).get("msg", "")).strip()
-            self._fail(seen, HardgateError(f"The host could not be reached: {message}"))
+            self._record_failure(state, HardgateError(f"The host could not be reached: {message}"))
         elif kind == "runner_on_failed" and not data.get("ignore_errors"):
-            if data.get("task") not in CONCLUSIONS:
-                self._fail(seen, failure_of(data))
+            if data.get("task") not in VERDICT_TASKS:
+                self._record_failure(state, make_task_error(data))
         elif kind == "runner_on_ok":
-            self._take(seen, data)
+            self._record_result(state, data)
 
-    def _begin(self, data: Mapping[str, Any]) -> None:
+    def _show_step(self, data: Mapping[str, Any]) -> None:
         role, file = str(data.get("role", "")), PurePath(str(data.get("task_path", "")))
         stem = file.name.partition(".")[0]
-        step = STEPS.get(f"{role}/{stem}") or STEPS.get(role)
-        if step is None or step == self._told:
+        step = STEP_TITLES.get(f"{role}/{stem}") or STEP_TITLES.get(role)
+        if step is None or step == self._current_step:
             return
         self._step.close()
-        self._told = step
+        self._current_step = step
         self._step.enter_context(self._console.step(step))
 
-    def _take(self, seen: Seen, data: Mapping[str, Any]) -> None:
-        answer = data.get("res", {})
-        seen.heard = True
-        seen.changed = seen.changed or bool(answer.get("changed"))
-        if "host_contract" in answer:
-            told = answer["host_contract"]
-            name = PurePath(told["contract"]).stem
-            seen.engine, seen.kernel = told["engine"], told["kernel"]
+    def _record_result(self, state: HostState, data: Mapping[str, Any]) -> None:
+        result = data.get("res", {})
+        state.responded = True
+        state.changed = state.changed or bool(result.get("changed"))
+        if "host_contract" in result:
+            facts = result["host_contract"]
+            name = PurePath(facts["contract"]).stem
+            state.engine, state.kernel = facts["engine"], facts["kernel"]
             # Redacted before anything is concluded from it.
-            seen.observations[name] = [
-                Observation.from_json(self._console.redactor.value(dict(one)))
-                for one in told["observations"]
+            state.observations[name] = [
+                Observation.from_json(self._console.redactor.redact_value(dict(observation)))
+                for observation in facts["observations"]
             ]
-        elif GATE in (answer.get("ansible_facts") or {}):
-            seen.gate = self._console.redactor.value(answer["ansible_facts"][GATE])
+        elif GATE_FACT in (result.get("ansible_facts") or {}):
+            state.gate = self._console.redactor.redact_value(result["ansible_facts"][GATE_FACT])
         elif str(data.get("task_action")).endswith("debug") and data.get("role") == "runner":
-            message = answer.get("msg", ())
-            seen.notices += message if isinstance(message, list) else [str(message)]
-        if data.get("role") == "runner" and UNREGISTERING in str(data.get("task_path")):
-            seen.withdrawn = True
+            message = result.get("msg", ())
+            state.notices += message if isinstance(message, list) else [str(message)]
+        if data.get("role") == "runner" and UNREGISTER_FILE in str(data.get("task_path")):
+            state.withdrawn = True
 
-    def _fail(self, seen: Seen, error: HardgateError) -> None:
-        if seen.error is None:
-            seen.error = error
-            self._console.note(f"{seen.name}: {error.problem}")
+    def _record_failure(self, state: HostState, error: HardgateError) -> None:
+        if state.error is None:
+            state.error = error
+            self._console.print_notice(f"{state.name}: {error.problem}")

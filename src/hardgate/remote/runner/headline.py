@@ -6,42 +6,46 @@ from hardgate.errors import ExitCode
 from hardgate.remote.runner.request import RunnerRequest
 from hardgate.remote.runner.result import HostReport
 from hardgate.remote.runner.run import RunnerRun
-from hardgate.report.headline import NAMED, colour_word, count, headline
+from hardgate.report.headline import MAX_LISTED_NAMES, exit_code_word, format_count, format_headline
 from hardgate.text.plain import one_line
 
 
-def opening(request: RunnerRequest, run_id: str) -> str:
+def runner_opening(request: RunnerRequest, run_id: str) -> str:
     """Say by what hosts are judged."""
     plans = (*request.plans, request.gate_plan)
     contracts = ", ".join(
-        f"{plan.group} v{plan.contract.version} ({count(len(plan.capabilities), 'capability')}, "
+        f"{plan.group} v{plan.contract.version} "
+        f"({format_count(len(plan.capabilities), 'capability')}, "
         f"sha256:{plan.contract.sha256[:12]})"
         for plan in plans
     )
     return one_line(
-        f"hardgate runner: {count(len(request.hosts), 'host')}; contracts {contracts}; run {run_id}"
+        f"hardgate runner: {format_count(len(request.hosts), 'host')}; contracts "
+        f"{contracts}; run {run_id}"
     )
 
 
-def run_headline(run: RunnerRun) -> str:
+def runner_headline(run: RunnerRun) -> str:
     """Say what came of it, in one line that cannot be misread."""
     code = run.exit_code
-    return one_line(f"HARDGATE RUNNER {colour_word(code)}: {_story(run)} (exit {int(code)})")
+    return one_line(
+        f"HARDGATE RUNNER {exit_code_word(code)}: {_runner_story(run)} (exit {int(code)})"
+    )
 
 
 def host_headline(host: HostReport) -> str:
     """Say what one host is worth."""
     code = host.exit_code
-    return one_line(f"{host.name}: {colour_word(code)}: {_host_story(host)}")
+    return one_line(f"{host.name}: {exit_code_word(code)}: {_host_story(host)}")
 
 
-def _story(run: RunnerRun) -> str:
-    total = count(len(run.hosts), "host")
-    work = f"{len(run.known_to_work)} of {total} are runners that are known to work"
-    if len(run.known_to_work) == 1 == len(run.hosts):
+def _runner_story(run: RunnerRun) -> str:
+    total = format_count(len(run.hosts), "host")
+    work = f"{len(run.working_hosts)} of {total} are runners that are known to work"
+    if len(run.working_hosts) == 1 == len(run.hosts):
         work = "the host is a runner that is known to work"
     others = [host for host in run.hosts if host.exit_code is not ExitCode.HELD]
-    parts = [work, f"not so: {_listed(others)}" if others else ""]
+    parts = [work, f"not so: {_list_hosts(others)}" if others else ""]
     if run.problem:
         parts.append(run.problem.problem.rstrip("."))
     if run.interrupted is not None:
@@ -49,30 +53,30 @@ def _story(run: RunnerRun) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _listed(hosts: Iterable[HostReport]) -> str:
+def _list_hosts(hosts: Iterable[HostReport]) -> str:
     names = [host.name for host in hosts]
-    rest = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(names) - MAX_LISTED_NAMES
+    return ", ".join(names[:MAX_LISTED_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _host_story(host: HostReport) -> str:
-    told = [
-        f"{run.plan.group}: {_told(headline(run))}"
+    stories = [
+        f"{run.plan.group}: {_extract_story(format_headline(run))}"
         for run in host.runs
         if run.exit_code is not ExitCode.HELD and run.verdicts
     ]
-    if not told and host.said is None and host.trouble:
-        told.append(f"tier 4: {host.trouble.problem.rstrip('.')}")
-    elif host.said and host.said.exit_code is not ExitCode.HELD:
-        told.append(f"tier 4: {_told(host.said.headline)}")
-    if host.error and not any(host.error.problem.rstrip(".") in one for one in told):
-        told.append(host.error.problem.rstrip("."))
+    if not stories and host.gate_summary is None and host.summary_error:
+        stories.append(f"tier 4: {host.summary_error.problem.rstrip('.')}")
+    elif host.gate_summary and host.gate_summary.exit_code is not ExitCode.HELD:
+        stories.append(f"tier 4: {_extract_story(host.gate_summary.headline)}")
+    if host.error and not any(host.error.problem.rstrip(".") in story for story in stories):
+        stories.append(host.error.problem.rstrip("."))
     if host.withdrawn:
-        told.append("it was stopped, disabled and unregistered")
+        stories.append("it was stopped, disabled and unregistered")
     held = [f"{len(run.verdicts)} of {run.plan.group}" for run in host.runs]
-    return "; ".join(told) or f"{', '.join(held)} and tier 4 held"
+    return "; ".join(stories) or f"{', '.join(held)} and tier 4 held"
 
 
-def _told(line: str) -> str:
+def _extract_story(line: str) -> str:
     """Take what a headline tells between its word and its code."""
     return line.partition(": ")[2].rpartition(" (exit ")[0]

@@ -9,7 +9,7 @@ from hardgate.model.observation import Observation
 
 
 @dataclass(kw_only=True)
-class Seen:
+class HostState:
     """Filled in as the play goes on, by whoever hears it."""
 
     name: str
@@ -26,7 +26,7 @@ class Seen:
     """What the roles want the reader to know, such as what the group 'docker' means."""
     withdrawn: bool = False
     """It was a runner for a while, and was taken back."""
-    heard: bool = False
+    responded: bool = False
     """A task ended well there."""
     changed: bool = False
     """A role changed something there."""

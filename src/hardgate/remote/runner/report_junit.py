@@ -4,94 +4,101 @@ from collections.abc import Iterator
 
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.model.contract import Severity
-from hardgate.model.verdict import Kind
+from hardgate.model.verdict import VerdictKind
 from hardgate.redaction import Redactor
-from hardgate.remote.gate_summary import Told
+from hardgate.remote.gate_summary import RemoteVerdict
 from hardgate.remote.runner.headline import host_headline
 from hardgate.remote.runner.result import HostReport
 from hardgate.remote.runner.run import RunnerRun
 from hardgate.report.details import Clean
-from hardgate.report.junit import WHOLE_RUN, kind_of_case, suite_of
-from hardgate.report.junit_xml import Case, Suite, write_suites
-from hardgate.text.plain import one_line, plain
+from hardgate.report.junit import WHOLE_RUN_CASE, kind_of_case, make_run_suite
+from hardgate.report.junit_xml import ReportCase, ReportSuite, write_suites
+from hardgate.text.plain import one_line, strip_control_codes
 
 
-def junit(host: HostReport, run: RunnerRun, redactor: Redactor) -> bytes:
+def make_host_junit(host: HostReport, run: RunnerRun, redactor: Redactor) -> bytes:
     """Make the report; it is never greener than the host."""
 
-    def clean(text: str) -> str:
-        return redactor.text(plain(text))
+    def clean_text(text: str) -> str:
+        return redactor.redact_text(strip_control_codes(text))
 
-    suites = [suite_of(one, redactor) for one in host.runs]
-    suites.append(_gate_suite(host, run, clean))
+    suites = [make_run_suite(host_run, redactor) for host_run in host.runs]
+    suites.append(_make_gate_suite(host, run, clean_text))
     red = any(case.kind in {"failure", "error"} for suite in suites for case in suite.cases)
     if host.exit_code is not ExitCode.HELD and not red:
-        suites.append(_whole_run(host, run, clean))
-    return write_suites(suites, title=one_line(clean(f"HARDGATE RUNNER {host_headline(host)}")))
-
-
-def _gate_suite(host: HostReport, run: RunnerRun, clean: Clean) -> Suite:
-    plan, said = host.gate_plan, host.said
-    told = tuple(_case(one, clean) for one in said.verdicts) if said else ()
-    gate = Case(
-        name=WHOLE_RUN,
-        classname=f"{plan.title}.run",
-        kind="" if said and said.exit_code is not ExitCode.UNKNOWN else "error",
-        message=_why(host, clean),
-        body=_body(host.trouble, clean) or (clean(said.headline) if said else ""),
-        stdout=clean(said.headline) if said else "",
-        seconds=said.seconds if said else None,
+        suites.append(_make_whole_run_suite(host, run, clean_text))
+    return write_suites(
+        suites, title=one_line(clean_text(f"HARDGATE RUNNER {host_headline(host)}"))
     )
-    return Suite(
+
+
+def _make_gate_suite(host: HostReport, run: RunnerRun, clean: Clean) -> ReportSuite:
+    plan, summary = host.gate_plan, host.gate_summary
+    cases = (
+        tuple(_make_remote_case(verdict, clean) for verdict in summary.verdicts) if summary else ()
+    )
+    gate = ReportCase(
+        name=WHOLE_RUN_CASE,
+        classname=f"{plan.title}.run",
+        kind="" if summary and summary.exit_code is not ExitCode.UNKNOWN else "error",
+        message=_gate_message(host, clean),
+        body=_format_error_body(host.summary_error, clean)
+        or (clean(summary.headline) if summary else ""),
+        stdout=clean(summary.headline) if summary else "",
+        seconds=summary.seconds if summary else None,
+    )
+    return ReportSuite(
         name=clean(f"hardgate {plan.title} on {host.name}, contract {plan.contract.origin}"),
         id=f"{run.id}-{plan.title}",
         timestamp=run.started_at,
         properties={
             "host.name": clean(host.name),
             "contract.sha256": plan.contract.sha256,
-            "image.digest": said.digest if said else "none",
-            "run.id": said.run if said else "none",
+            "image.digest": summary.digest if summary else "none",
+            "run.id": summary.run if summary else "none",
         },
-        cases=(gate, *told),
+        cases=(gate, *cases),
     )
 
 
-def _why(host: HostReport, clean: Clean) -> str:
-    if host.trouble:
-        return one_line(clean(host.trouble.problem))
-    return one_line(clean(host.said.headline)) if host.said else "It gave no reason."
+def _gate_message(host: HostReport, clean: Clean) -> str:
+    if host.summary_error:
+        return one_line(clean(host.summary_error.problem))
+    return (
+        one_line(clean(host.gate_summary.headline)) if host.gate_summary else "It gave no reason."
+    )
 
 
-def _body(error: HardgateError | None, clean: Clean) -> str:
+def _format_error_body(error: HardgateError | None, clean: Clean) -> str:
     parts = (error.problem, error.remedy, error.evidence) if error else ()
     return clean("\n\n".join(part for part in parts if part))
 
 
-def _case(told: Told, clean: Clean) -> Case:
-    kind = kind_of_case(told.outcome, told.severity)
+def _make_remote_case(verdict: RemoteVerdict, clean: Clean) -> ReportCase:
+    kind = kind_of_case(verdict.outcome, verdict.severity)
     advisory = "Advisory, missed: " if kind == "skipped" else ""
-    reason = one_line(clean(told.reason)) or "It gave no reason."
-    to_do = f"What to do: {told.remedy}" if told.remedy else ""
-    group = "guard" if told.kind is Kind.GUARD else Severity(told.severity).value
-    return Case(
-        name=clean(told.name),
+    reason = one_line(clean(verdict.reason)) or "It gave no reason."
+    to_do = f"What to do: {verdict.remedy}" if verdict.remedy else ""
+    group = "guard" if verdict.kind is VerdictKind.GUARD else Severity(verdict.severity).value
+    return ReportCase(
+        name=clean(verdict.name),
         classname=f"t4.{group}",
         kind=kind,
         message=f"{advisory}{reason}" if kind else "",
-        body=clean("\n\n".join(part for part in (told.reason, to_do) if part)) if kind else "",
-        stdout="" if kind else clean(told.reason),
+        body=clean("\n\n".join(part for part in (verdict.reason, to_do) if part)) if kind else "",
+        stdout="" if kind else clean(verdict.reason),
     )
 
 
-def _whole_run(host: HostReport, run: RunnerRun, clean: Clean) -> Suite:
-    case = Case(
-        name=WHOLE_RUN,
+def _make_whole_run_suite(host: HostReport, run: RunnerRun, clean: Clean) -> ReportSuite:
+    case = ReportCase(
+        name=WHOLE_RUN_CASE,
         classname="runner.run",
         kind="error",
         message=one_line(clean(host_headline(host))),
-        body="\n\n".join(part for part in _told_of(host, clean) if part),
+        body="\n\n".join(part for part in _failure_parts(host, clean) if part),
     )
-    return Suite(
+    return ReportSuite(
         name=clean(f"hardgate runner: {host.name}"),
         id=run.id,
         timestamp=run.started_at,
@@ -100,6 +107,6 @@ def _whole_run(host: HostReport, run: RunnerRun, clean: Clean) -> Suite:
     )
 
 
-def _told_of(host: HostReport, clean: Clean) -> Iterator[str]:
+def _failure_parts(host: HostReport, clean: Clean) -> Iterator[str]:
     yield clean(host_headline(host))
-    yield _body(host.error, clean)
+    yield _format_error_body(host.error, clean)

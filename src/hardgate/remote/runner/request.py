@@ -20,7 +20,7 @@ class RunnerRequest:
     """What is owed by the image that is verified on each host at the end."""
     reference: str
     """That image, where it is not hardgate's own, which is built there."""
-    words: tuple[str, ...]
+    gate_arguments: tuple[str, ...]
     """For its gate."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The role's variables that nobody may see, by name: `runner_token` and its like."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hardgate.errors import ExitCode, HardgateError
-from hardgate.remote.runner.result import HostReport, worst
+from hardgate.remote.runner.result import HostReport, combine_exit_codes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +27,10 @@ class RunnerRun:
         """Say what it is worth."""
         if self.interrupted is not None:
             return self.interrupted
-        code = worst(host.exit_code for host in self.hosts)
+        code = combine_exit_codes(host.exit_code for host in self.hosts)
         return ExitCode.UNKNOWN if self.problem and code is ExitCode.HELD else code
 
     @property
-    def known_to_work(self) -> tuple[HostReport, ...]:
+    def working_hosts(self) -> tuple[HostReport, ...]:
         """Pick the hosts where everything held."""
         return tuple(host for host in self.hosts if host.exit_code is ExitCode.HELD)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.diagnosis.analysis.clue import Clue
-from hardgate.diagnosis.analysis.rules import FILES, FOLDER, Rule, load_rules
-from hardgate.diagnosis.reason import tell
+from hardgate.diagnosis.analysis.clue import Match
+from hardgate.diagnosis.analysis.rules import RULE_FILES, RULES_FOLDER, CauseRule, load_rules
+from hardgate.diagnosis.reason import render_reason
 from tests.diagnosis.scenario import load_scenarios
 
 RULES = load_rules()
@@ -20,18 +20,18 @@ def fields(template: str) -> set[str]:
 
 
 def test_every_file_is_read() -> None:
-    assert {file.stem for file in FOLDER.glob("*.yaml")} == set(FILES)
+    assert {file.stem for file in RULES_FOLDER.glob("*.yaml")} == set(RULE_FILES)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.id)
-def test_its_words_are_whole_sentences(rule: Rule) -> None:
+def test_its_words_are_whole_sentences(rule: CauseRule) -> None:
     assert rule.because.rstrip("'\"").endswith((".", "}"))
     assert rule.general or re.match(r"[A-Z'{]", rule.remedy)
     assert not rule.about.endswith(".")
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.id)
-def test_no_rule_knows_a_capability(rule: Rule) -> None:
+def test_no_rule_knows_a_capability(rule: CauseRule) -> None:
     names = (
         "agent_uid_1000|agent_home_writable|auth_token_agent_owned|list_peers_http|pid_host_visible"
     )
@@ -39,8 +39,8 @@ def test_no_rule_knows_a_capability(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.id)
-def test_what_nobody_filled_leaves_no_brace(rule: Rule) -> None:
-    told = tell(Clue(cause=rule.id, quotes=("seen",)), rule)
+def test_what_nobody_filled_leaves_no_brace(rule: CauseRule) -> None:
+    told = render_reason(Match(cause=rule.id, quotes=("seen",)), rule)
     assert "{" not in told.sentence + told.remedy + told.subject
 
 

@@ -4,18 +4,18 @@ import pytest
 
 from hardgate.diagnosis.analysis.xtrace import (
     Comparison,
-    Question,
-    read_assignment,
-    read_comparison,
-    read_question,
-    read_trace,
-    same_command,
+    UnaryTest,
+    is_same_command,
+    parse_assignment,
+    parse_comparison,
+    parse_unary_test,
+    parse_xtrace,
 )
 
 
 def test_what_is_written_below_a_command_is_its_own() -> None:
-    told = read_trace("before\n+ cat /x\ncat: /x: no\n\n++ id -u\n+ [ 0 = 1 ]\n")
-    assert [(one.text, one.said) for one in told] == [
+    told = parse_xtrace("before\n+ cat /x\ncat: /x: no\n\n++ id -u\n+ [ 0 = 1 ]\n")
+    assert [(one.text, one.output) for one in told] == [
         ("cat /x", ("cat: /x: no",)),
         ("id -u", ()),
         ("[ 0 = 1 ]", ()),
@@ -38,7 +38,7 @@ def test_what_is_written_below_a_command_is_its_own() -> None:
 )
 def test_a_comparison_is_read(text: str, sides: tuple[str, str, str], holds: bool | None) -> None:
     left, operator, right = sides
-    compared = read_comparison(text)
+    compared = parse_comparison(text)
     assert compared == Comparison(left=left, operator=operator, right=right)
     assert compared.holds is holds
 
@@ -46,27 +46,27 @@ def test_a_comparison_is_read(text: str, sides: tuple[str, str, str], holds: boo
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("[ -d /host ]", Question(operator="-d", operand="/host", negated=False)),
-        ("[ ! -e /x y ]", Question(operator="-e", operand="/x y", negated=True)),
-        ("test -n ", Question(operator="-n", operand="", negated=False)),
+        ("[ -d /host ]", UnaryTest(operator="-d", operand="/host", negated=False)),
+        ("[ ! -e /x y ]", UnaryTest(operator="-e", operand="/x y", negated=True)),
+        ("test -n ", UnaryTest(operator="-n", operand="", negated=False)),
     ],
 )
-def test_a_question_is_read(text: str, wanted: Question) -> None:
-    assert read_question(text) == wanted
+def test_a_question_is_read(text: str, wanted: UnaryTest) -> None:
+    assert parse_unary_test(text) == wanted
 
 
 @pytest.mark.parametrize("text", ["[ a = b -a c = d ]", "cat /x", "[ -d /x -o -d /y ]"])
 def test_what_is_neither_is_not_guessed(text: str) -> None:
-    assert read_comparison(text) is None
-    assert read_question(text) is None
+    assert parse_comparison(text) is None
+    assert parse_unary_test(text) is None
 
 
 def test_an_assignment_is_read() -> None:
-    assert read_assignment("t='a b'") == ("t", "a b")
-    assert read_assignment("[ a = b ]") is None
+    assert parse_assignment("t='a b'") == ("t", "a b")
+    assert parse_assignment("[ a = b ]") is None
 
 
 def test_a_command_is_the_same_in_other_quotes_and_cut() -> None:
-    assert same_command("curl -H Authorization: x", "curl -H 'Authorization: x'")
-    assert same_command("cat /a/b/c", "cat /a/b…")
-    assert not same_command("cat /a", "cat /b")
+    assert is_same_command("curl -H Authorization: x", "curl -H 'Authorization: x'")
+    assert is_same_command("cat /a/b/c", "cat /a/b…")
+    assert not is_same_command("cat /a", "cat /b")

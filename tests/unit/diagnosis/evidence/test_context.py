@@ -3,15 +3,15 @@
 from typing import Any
 
 from hardgate.diagnosis.evidence.context import (
-    LOG_CHARACTERS,
-    engine_api,
+    MAX_LOG_CHARS,
+    cut_log_tail,
+    engine_versions,
+    exec_search_path,
     failed_paths,
     image_root,
-    log_tail,
-    path_of,
-    settings_of,
+    workspace_settings,
 )
-from hardgate.model.observation import Failure, Observation
+from hardgate.model.observation import FailedCall, Observation
 
 INSPECT: dict[str, Any] = {
     "Config": {"Env": ["A=b", "PATH=/opt/bin:/bin"], "User": "dev"},
@@ -31,7 +31,7 @@ INSPECT: dict[str, Any] = {
 
 
 def test_the_settings_are_what_the_engine_says_it_started() -> None:
-    seen = settings_of(INSPECT)
+    seen = workspace_settings(INSPECT)
     assert (seen["privileged"], seen["pid_mode"], seen["user"]) == (True, "host", "dev")
     assert seen["binds"] == []
     assert seen["mounts"] == [
@@ -40,8 +40,8 @@ def test_the_settings_are_what_the_engine_says_it_started() -> None:
 
 
 def test_the_path_is_the_images_own_else_the_engines() -> None:
-    assert path_of(INSPECT) == ["/opt/bin", "/bin"]
-    assert path_of({"Config": {"Env": None}})[0] == "/usr/local/sbin"
+    assert exec_search_path(INSPECT) == ["/opt/bin", "/bin"]
+    assert exec_search_path({"Config": {"Env": None}})[0] == "/usr/local/sbin"
 
 
 def test_the_images_root_is_found_on_either_host_and_unknown_elsewhere() -> None:
@@ -54,8 +54,8 @@ def test_paths_that_failed_behind_nsenter_are_the_hosts_only_where_it_gets_there
     observation = Observation(
         name="x",
         failures=(
-            Failure(program="cat", call="openat", target="/a", errno="ENOENT", elsewhere=True),
-            Failure(program="cat", call="openat", target="/b", errno="ENOENT"),
+            FailedCall(program="cat", call="openat", target="/a", errno="ENOENT", elsewhere=True),
+            FailedCall(program="cat", call="openat", target="/b", errno="ENOENT"),
         ),
     )
     assert failed_paths(observation, INSPECT) == (frozenset({"/a"}), frozenset({"/b"}))
@@ -64,13 +64,13 @@ def test_paths_that_failed_behind_nsenter_are_the_hosts_only_where_it_gets_there
 
 
 def test_the_end_of_a_log_is_kept_by_whole_lines() -> None:
-    assert log_tail("short\n") == "short\n"
-    kept = log_tail("".join(f"line {number}\n" for number in range(2000)))
-    assert len(kept) <= LOG_CHARACTERS
+    assert cut_log_tail("short\n") == "short\n"
+    kept = cut_log_tail("".join(f"line {number}\n" for number in range(2000)))
+    assert len(kept) <= MAX_LOG_CHARS
     assert kept.startswith("line ")
     assert kept.endswith("line 1999\n")
 
 
 def test_of_the_engines_version_the_range_of_its_api_is_kept() -> None:
     answer = {"Version": "26.1", "ApiVersion": "1.45", "MinAPIVersion": "1.24", "Os": "linux"}
-    assert engine_api(answer) == {"version": "26.1", "api": "1.45", "min_api": "1.24"}
+    assert engine_versions(answer) == {"version": "26.1", "api": "1.45", "min_api": "1.24"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hardgate.diagnosis.evidence.mentions import find_commands, find_matters, find_paths
+from hardgate.diagnosis.evidence.mentions import find_named_commands, find_named_paths, find_topics
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from hardgate.diagnosis.evidence.mentions import find_commands, find_matters, fi
     ],
 )
 def test_absolute_paths_are_found(script: str, paths: list[str]) -> None:
-    assert list(find_paths([script])) == paths
+    assert list(find_named_paths([script])) == paths
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_absolute_paths_are_found(script: str, paths: list[str]) -> None:
     ],
 )
 def test_commands_are_found_without_the_shells_own(script: str, commands: list[str]) -> None:
-    assert list(find_commands(script)) == commands
+    assert list(find_named_commands(script)) == commands
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,6 @@ def test_commands_are_found_without_the_shells_own(script: str, commands: list[s
 def test_only_what_belongs_to_a_miss_is_looked_at(
     script: str, there: set[str], not_there: set[str]
 ) -> None:
-    matters = find_matters([script])
+    matters = find_topics([script])
     assert there <= matters
     assert not not_there & matters

@@ -3,23 +3,23 @@
 import pytest
 
 from hardgate.diagnosis.evidence.strace import (
-    KEPT,
-    TEXT_LIMIT,
-    Streams,
+    MAX_ENTRIES,
+    MAX_TEXT_CHARS,
+    StreamNames,
     Trace,
-    cut,
-    read_trace,
-    shorten,
+    elide_middle,
+    parse_strace,
+    truncate_text,
 )
-from hardgate.model.observation import Discarded, Exchange, Failure
+from hardgate.model.observation import DiscardedOutput, FailedCall, HttpExchange
 
-STREAMS = Streams(stdout="pipe:[1]", stderr="pipe:[2]")
+STREAMS = StreamNames(stdout="pipe:[1]", stderr="pipe:[2]")
 NULL = "/dev/null<char 1:3>"
 BEGIN = ('10 execve("/usr/bin/sh", ["sh", "-xc", "script"], 0x7f /* 5 vars */) = 0',)
 
 
 def trace(*lines: str) -> Trace:
-    return read_trace((*BEGIN, *lines), STREAMS)
+    return parse_strace((*BEGIN, *lines), STREAMS)
 
 
 def start(pid: int, *words: str, parent: int = 10) -> tuple[str, ...]:
@@ -46,7 +46,7 @@ def test_what_a_program_writes_to_the_void_is_put_together_with_who_wrote_it() -
         "20 +++ exited with 2 +++",
     )
     assert seen.discarded == (
-        Discarded(program="ls", command="ls /zzz", fd=2, text="ls: cannot access"),
+        DiscardedOutput(program="ls", command="ls /zzz", fd=2, text="ls: cannot access"),
     )
     assert [(one.program, one.exit_status) for one in seen.commands] == [("ls", 2)]
 
@@ -117,7 +117,9 @@ def test_a_search_along_path_is_one_failure_and_none_where_it_finds() -> None:
         '10 newfstatat(AT_FDCWD</>, "/usr/local/bin/ls", 0x7f, 0) = -1 ENOENT (No such file)',
         '10 newfstatat(AT_FDCWD</>, "/usr/bin/ls", {st_mode=S_IFREG|0755}, 0) = 0',
     )
-    assert seen.failures == (Failure(program="sh", call="execve", target="nosuch", errno="ENOENT"),)
+    assert seen.failures == (
+        FailedCall(program="sh", call="execve", target="nosuch", errno="ENOENT"),
+    )
 
 
 def test_a_connection_that_is_refused_later_is_told_with_its_address() -> None:
@@ -128,7 +130,7 @@ def test_a_connection_that_is_refused_later_is_told_with_its_address() -> None:
         "20 getsockopt(4<TCP:[9]>, SOL_SOCKET, SO_ERROR, [ECONNREFUSED], [4]) = 0",
     )
     assert seen.failures == (
-        Failure(program="curl", call="connect", target="127.0.0.1:9", errno="ECONNREFUSED"),
+        FailedCall(program="curl", call="connect", target="127.0.0.1:9", errno="ECONNREFUSED"),
     )
 
 
@@ -182,7 +184,7 @@ def test_requests_and_answers_in_clear_are_told_without_their_headers() -> None:
         " NULL) = 40",
     )
     assert seen.exchanges == (
-        Exchange(program="curl", request="GET /x HTTP/1.1", answer="HTTP/1.0 401 Unauthorized"),
+        HttpExchange(program="curl", request="GET /x HTTP/1.1", answer="HTTP/1.0 401 Unauthorized"),
     )
 
 
@@ -221,7 +223,7 @@ def test_a_flood_is_bounded_and_keeps_its_end() -> None:
     flood = [f'20 write(1<{NULL}>, "{"x " * 500}", 1000) = 1000'] * 1000
     seen = trace(*start(20, "yes"), *flood, f'20 write(1<{NULL}>, "at last", 7) = 7')
     (told,) = seen.discarded
-    assert len(told.text) <= TEXT_LIMIT + 2
+    assert len(told.text) <= MAX_TEXT_CHARS + 2
     assert told.text.endswith("at last")
 
 
@@ -231,18 +233,18 @@ def test_only_the_last_of_many_are_kept() -> None:
         for number in range(100)
     ]
     failures = trace(*lines).failures
-    assert len(failures) == KEPT
+    assert len(failures) == MAX_ENTRIES
     assert failures[-1].target == "/x99"
 
 
 def test_a_cut_never_leaves_a_part_of_a_word() -> None:
     secret = "s3cr3t" * 10
-    assert cut(f"the token is {secret}", 40) == "the token is …"
+    assert truncate_text(f"the token is {secret}", 40) == "the token is …"
     for before in range(60):
-        told = shorten(f"{'a ' * before}{secret}{' b' * (130 - before)}", 240)
+        told = elide_middle(f"{'a ' * before}{secret}{' b' * (130 - before)}", 240)
         assert secret in told or "3" not in told
-    assert shorten("short", 240) == "short"
+    assert elide_middle("short", 240) == "short"
 
 
 def test_an_empty_trace_tells_nothing() -> None:
-    assert read_trace((), STREAMS) == Trace()
+    assert parse_strace((), STREAMS) == Trace()

@@ -2,16 +2,21 @@
 
 import pytest
 
-from hardgate.diagnosis.evidence.strace_lines import Call, Ending, decode, read_lines
+from hardgate.diagnosis.evidence.strace_lines import (
+    ProcessExit,
+    SystemCall,
+    decode_quoted,
+    parse_strace_lines,
+)
 
 
-def read(*lines: str) -> list[Call | Ending]:
-    return list(read_lines(lines))
+def read(*lines: str) -> list[SystemCall | ProcessExit]:
+    return list(parse_strace_lines(lines))
 
 
-def call(line: str) -> Call:
+def call(line: str) -> SystemCall:
     (event,) = read(line)
-    assert isinstance(event, Call)
+    assert isinstance(event, SystemCall)
     return event
 
 
@@ -33,7 +38,7 @@ def call(line: str) -> Call:
 def test_a_string_is_read_as_strace_quotes_it_and_a_cut_one_loses_its_broken_word(
     quoted: str, text: str
 ) -> None:
-    assert decode(quoted) == text
+    assert decode_quoted(quoted) == text
 
 
 @pytest.mark.parametrize(
@@ -62,8 +67,8 @@ def test_a_string_is_read_as_strace_quotes_it_and_a_cut_one_loses_its_broken_wor
 def test_a_descriptor_is_read_with_what_it_is(
     line: str, number: int, where: str, data: str
 ) -> None:
-    assert call(line).descriptor() == (number, where)
-    assert call(line).data() == data
+    assert call(line).first_descriptor() == (number, where)
+    assert call(line).transferred_text() == data
 
 
 @pytest.mark.parametrize(
@@ -80,7 +85,7 @@ def test_a_descriptor_is_read_with_what_it_is(
     ],
 )
 def test_a_path_is_made_absolute(line: str, path: str) -> None:
-    assert call(line).path() == path
+    assert call(line).path_argument() == path
 
 
 @pytest.mark.parametrize(
@@ -101,7 +106,7 @@ def test_a_path_is_made_absolute(line: str, path: str) -> None:
     ],
 )
 def test_an_address_is_read(argument: str, address: str) -> None:
-    assert call(f"7 connect(3<TCP:[1]>, {argument}) = 0").address() == address
+    assert call(f"7 connect(3<TCP:[1]>, {argument}) = 0").socket_address() == address
 
 
 def test_a_call_in_two_halves_comes_as_begun_and_then_whole() -> None:
@@ -110,11 +115,11 @@ def test_a_call_in_two_halves_comes_as_begun_and_then_whole() -> None:
         "8 exit_group(0) = ?",
         "7 <... openat resumed>)              = -1 ENOENT (No such file or directory)",
     )
-    assert isinstance(begun, Call)
-    assert isinstance(whole, Call)
-    assert begun.begun
+    assert isinstance(begun, SystemCall)
+    assert isinstance(whole, SystemCall)
+    assert begun.unfinished
     assert not begun.succeeded
-    assert (whole.begun, whole.errno, whole.path()) == (False, "ENOENT", "/x")
+    assert (whole.unfinished, whole.errno, whole.path_argument()) == (False, "ENOENT", "/x")
     assert other.pid == 8
 
 
@@ -123,8 +128,8 @@ def test_the_data_of_a_call_that_reads_comes_with_its_second_half() -> None:
         "7 recvfrom(5<TCP:[1]>,  <unfinished ...>",
         '7 <... recvfrom resumed>"HTTP/1.0 401 Unauthorized\\r\\n", 100, 0, NULL, NULL) = 27',
     )
-    assert isinstance(whole, Call)
-    assert whole.data() == "HTTP/1.0 401 Unauthorized\r\n"
+    assert isinstance(whole, SystemCall)
+    assert whole.transferred_text() == "HTTP/1.0 401 Unauthorized\r\n"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +141,7 @@ def test_the_data_of_a_call_that_reads_comes_with_its_second_half() -> None:
     ],
 )
 def test_an_end_is_read_as_a_shell_would_tell_it(line: str, status: int) -> None:
-    assert read(line) == [Ending(pid=7, status=status)]
+    assert read(line) == [ProcessExit(pid=7, status=status)]
 
 
 @pytest.mark.parametrize(
@@ -150,12 +155,12 @@ def test_an_end_is_read_as_a_shell_would_tell_it(line: str, status: int) -> None
 def test_a_child_is_known_by_the_number_that_its_own_lines_begin_with(
     line: str, child: int
 ) -> None:
-    assert call(line).child == child
+    assert call(line).child_pid == child
 
 
 def test_the_arguments_of_a_program_are_read() -> None:
     line = '7 execve("/usr/bin/curl", ["curl", "-H", "a: \\"b]\\""], 0x7ffc /* 5 vars */) = 0'
-    assert call(line).list_of_strings() == ["curl", "-H", 'a: "b]"']
+    assert call(line).string_list_argument() == ["curl", "-H", 'a: "b]"']
 
 
 @pytest.mark.parametrize(

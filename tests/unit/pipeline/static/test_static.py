@@ -165,7 +165,7 @@ def test_a_t4_that_never_runs_is_unreachable_and_not_required(
     tmp_path: Path, old: str, new: str
 ) -> None:
     template = make_template(tmp_path)
-    file = template.workflows[0]
+    file = template.workflow_files[0]
     file.write_text(WORKFLOW.replace(old, new, 1))
     assert set(broken_rules(template)) == {"reachable-job", "t4-required"}
 

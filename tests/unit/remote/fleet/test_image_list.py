@@ -8,7 +8,7 @@ from hardgate.cli.main import main
 from hardgate.errors import ContractError, UsageError
 from hardgate.model.tier import load_tiers
 from hardgate.remote.fleet.image_list import ImageList, load_image_list, parse_image_list
-from hardgate.remote.fleet.request import FleetImage, read_images
+from hardgate.remote.fleet.request import FleetImage, resolve_images
 from hardgate.resources import CONTRACTS
 from tests.unit import fleets
 
@@ -94,10 +94,10 @@ def test_a_list_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def read(listed: ImageList) -> tuple[FleetImage, ...]:
-    return read_images(
+    return resolve_images(
         listed,
-        wanted=fleets.WANTED,
-        wanted_file=Path("wanted.yaml"),
+        fleet_contract=fleets.WANTED,
+        fleet_contract_file=Path("wanted.yaml"),
         tier=TIER,
         hosts=HOSTS,
         groups=GROUPS,
@@ -109,7 +109,7 @@ def test_an_image_without_hosts_is_for_all_and_by_the_fleets_contract() -> None:
     assert image.hosts == HOSTS
     assert image.plan.contract is fleets.WANTED
     assert image.contract_file == Path("wanted.yaml")
-    assert image.lacks == ()
+    assert image.stale_reasons == ()
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_an_image_by_a_contract_of_its_own_knows_what_it_lacks(tmp_path: Path) -
     text = images("  - reference: a", "    contract: own.yaml").encode()
     (image,) = read(parse_image_list(text, tmp_path / "images.yaml"))
     assert image.contract_file == own
-    assert len(image.lacks) == len(fleets.WANTED.capabilities)
+    assert len(image.stale_reasons) == len(fleets.WANTED.capabilities)
 
 
 def test_a_contract_that_cannot_be_read_is_refused() -> None:

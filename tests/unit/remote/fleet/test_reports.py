@@ -11,21 +11,26 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from hardgate.errors import ExitCode, HardgateError
-from hardgate.model.verdict import Kind
+from hardgate.model.verdict import VerdictKind
 from hardgate.redaction import MASK, Redactor
-from hardgate.remote.fleet.folder import open_fleet_folder, write_reports
-from hardgate.remote.fleet.headline import headline, opening
-from hardgate.remote.fleet.report_json import SCHEMA, summary
-from hardgate.remote.fleet.report_junit import junit
-from hardgate.remote.fleet.report_markdown import ABSENT, LEGEND, MARKS, markdown
+from hardgate.remote.fleet.folder import open_fleet_folder, write_fleet_reports
+from hardgate.remote.fleet.headline import fleet_headline, fleet_opening
+from hardgate.remote.fleet.report_json import FLEET_SCHEMA_FILE, summarize_fleet
+from hardgate.remote.fleet.report_junit import make_fleet_junit
+from hardgate.remote.fleet.report_markdown import (
+    ABSENT_MARK,
+    CELL_MARKS,
+    LEGEND,
+    make_fleet_markdown,
+)
 from hardgate.remote.fleet.result import FleetRun
-from hardgate.remote.fleet.status import Mark, Standing
+from hardgate.remote.fleet.status import ImageStatus, Mark
 from tests.unit import fleets, runs
 from tests.unit.report.test_junit import violations
 from tests.unit.report.test_summary_json import objects
 
 REDACTOR = Redactor().with_values([runs.TOKEN])
-DOCUMENT = json.loads(SCHEMA.read_text())
+DOCUMENT = json.loads(FLEET_SCHEMA_FILE.read_text())
 EVERY = pytest.mark.parametrize(
     "run", [make() for make in fleets.ALL.values()], ids=list(fleets.ALL)
 )
@@ -54,18 +59,20 @@ EVERY = pytest.mark.parametrize(
     ],
 )
 def test_the_headline_cannot_be_misread(name: str, words: str) -> None:
-    assert headline(fleets.ALL[name]()) == words
+    assert fleet_headline(fleets.ALL[name]()) == words
 
 
 def test_a_stopped_fleet_says_so() -> None:
     run = replace(fleets.lost(), interrupted=ExitCode.INTERRUPTED)
-    assert headline(run).startswith("HARDGATE FLEET INTERRUPTED: the fleet was stopped; until then")
-    assert headline(run).endswith("(exit 130)")
+    assert fleet_headline(run).startswith(
+        "HARDGATE FLEET INTERRUPTED: the fleet was stopped; until then"
+    )
+    assert fleet_headline(run).endswith("(exit 130)")
 
 
 def test_the_opening_says_by_what_is_judged() -> None:
     mixed = fleets.mixed()
-    said = opening(mixed, mixed.id)
+    said = fleet_opening(mixed, mixed.id)
     assert "contract contracts/t4.yaml v1, 10 capabilities; 2 images, 4 hosts" in said
     assert said.endswith(f"sha256:{fleets.WANTED.sha256}")
 
@@ -73,7 +80,7 @@ def test_the_opening_says_by_what_is_judged() -> None:
 def rows(run: FleetRun) -> dict[tuple[str, str], list[str]]:
     """Read the matrix: marks by image and capability."""
     found = {}
-    table = markdown(run, REDACTOR).partition("| image | capability |")
+    table = make_fleet_markdown(run, REDACTOR).partition("| image | capability |")
     for line in "".join(table[1:]).splitlines():
         cells = [cell.strip() for cell in line.strip("|").split(" | ")]
         if line.startswith("|") and len(cells) == len(run.hosts) + 2:
@@ -83,7 +90,7 @@ def rows(run: FleetRun) -> dict[tuple[str, str], list[str]]:
 
 @EVERY
 def test_the_first_line_is_the_outcome(run: FleetRun) -> None:
-    text = markdown(run, REDACTOR)
+    text = make_fleet_markdown(run, REDACTOR)
     assert text.startswith("# HARDGATE FLEET ")
     assert text.splitlines()[0].endswith(f"(exit {int(run.exit_code)})")
     assert LEGEND in text
@@ -96,15 +103,20 @@ def test_the_matrix_is_images_and_capabilities_by_hosts() -> None:
         "**✓ green**",
         "**✗ RED**",
         "**? UNKNOWN**",
-        ABSENT,
+        ABSENT_MARK,
     ]
-    assert table["**team/old:1**", "*all*"] == ["**~ STALE**", ABSENT, "**? UNKNOWN**", ABSENT]
-    assert table["app:1", "agent_uid_1000"] == ["✓", "✓", "?", ABSENT]
-    assert table["app:1", "agent_home_writable"] == ["✓", "✗", "?", ABSENT]
-    assert table["app:1", "privileged_flag_observable"] == ["✓", "!", "?", ABSENT]
+    assert table["**team/old:1**", "*all*"] == [
+        "**~ STALE**",
+        ABSENT_MARK,
+        "**? UNKNOWN**",
+        ABSENT_MARK,
+    ]
+    assert table["app:1", "agent_uid_1000"] == ["✓", "✓", "?", ABSENT_MARK]
+    assert table["app:1", "agent_home_writable"] == ["✓", "✗", "?", ABSENT_MARK]
+    assert table["app:1", "privileged_flag_observable"] == ["✓", "!", "?", ABSENT_MARK]
     assert table["app:1", "*guards*"][:2] == ["✓ 7 of 7", "✗ 6 of 7"]
-    assert table["team/old:1", "agent_home_writable"] == ["~", ABSENT, "?", ABSENT]
-    assert table["team/old:1", "privileged_flag_observable"] == ["~", ABSENT, "?", ABSENT]
+    assert table["team/old:1", "agent_home_writable"] == ["~", ABSENT_MARK, "?", ABSENT_MARK]
+    assert table["team/old:1", "privileged_flag_observable"] == ["~", ABSENT_MARK, "?", ABSENT_MARK]
 
 
 @EVERY
@@ -112,8 +124,8 @@ def test_a_tick_in_the_matrix_is_a_pass_by_the_fleets_contract(run: FleetRun) ->
     marks = {
         (one.image.reference, cell.name, one.host): cell.mark
         for one in run.standings
-        for cell in one.cells()
-        if cell.kind is Kind.CAPABILITY
+        for cell in one.make_cells()
+        if cell.kind is VerdictKind.CAPABILITY
     }
     counted = 0
     for (image, name), row in rows(run).items():
@@ -121,13 +133,13 @@ def test_a_tick_in_the_matrix_is_a_pass_by_the_fleets_contract(run: FleetRun) ->
             continue
         for host, said in zip(run.hosts, row, strict=True):
             mark = marks.get((image, name, host))
-            assert said == (MARKS[mark] if mark else ABSENT)
+            assert said == (CELL_MARKS[mark] if mark else ABSENT_MARK)
             counted += mark is not None
     assert counted == len(marks)
 
 
 def test_the_contract_of_each_image_is_named_with_its_hash_and_count() -> None:
-    text = markdown(fleets.mixed(), REDACTOR)
+    text = make_fleet_markdown(fleets.mixed(), REDACTOR)
     assert "| app:1 | contracts/t4.yaml v1, 10 capabilities | `1a2b3c4d1a2b` | yes |" in text
     assert (
         "| team/old:1 | old.yaml v1, 9 capabilities | `000000000000` "
@@ -136,7 +148,7 @@ def test_the_contract_of_each_image_is_named_with_its_hash_and_count() -> None:
 
 
 def test_misses_staleness_errors_and_notices_are_told_below() -> None:
-    text = markdown(fleets.mixed(), REDACTOR).replace("\\", "")
+    text = make_fleet_markdown(fleets.mixed(), REDACTOR).replace("\\", "")
     assert "- app:1 on beta: **agent_home_writable**: mkdir: cannot create" in text
     assert "  - 'agent_home_writable' was looked at by another probe." in text
     assert "- app:1 on gamma: Host 'gamma' cannot be reached: no route. To do: See" in text
@@ -148,9 +160,9 @@ def test_misses_staleness_errors_and_notices_are_told_below() -> None:
 def test_an_image_cannot_write_into_the_table() -> None:
     evil = HardgateError("x | ✓ |\n# HARDGATE FLEET GREEN <b>[a](http://x)")
     run = fleets.fleet(
-        Standing(image=fleets.image("a|b`c", hosts=["h"]), host="h", trouble=evil),
+        ImageStatus(image=fleets.image("a|b`c", hosts=["h"]), host="h", summary_error=evil),
     )
-    text = markdown(run, REDACTOR)
+    text = make_fleet_markdown(run, REDACTOR)
     assert not re.search(r"(?m)^# HARDGATE FLEET GREEN", text)
     assert "<b>" not in text
     assert "a\\|b\\`c" in text
@@ -158,7 +170,7 @@ def test_an_image_cannot_write_into_the_table() -> None:
 
 @EVERY
 def test_every_summary_is_what_the_schema_says(run: FleetRun) -> None:
-    told = json.loads(json.dumps(summary(run)))
+    told = json.loads(json.dumps(summarize_fleet(run)))
     Draft202012Validator(DOCUMENT).validate(told)
     assert list(told)[:3] == ["headline", "outcome", "exit_code"]
     assert (told["exit_code"] == 0) == (told["outcome"] == "green")
@@ -171,7 +183,7 @@ def test_the_schema_is_one_that_requires_every_key_that_it_names() -> None:
 
 
 def test_the_summary_has_no_key_that_the_schema_does_not_name() -> None:
-    told = summary(fleets.mixed())
+    told = summarize_fleet(fleets.mixed())
     definitions = DOCUMENT["$defs"]
     assert sorted(told) == sorted(DOCUMENT["properties"])
     for key, values in (
@@ -184,7 +196,7 @@ def test_the_summary_has_no_key_that_the_schema_does_not_name() -> None:
 
 
 def parse(run: FleetRun) -> ET.Element:
-    return ET.fromstring(junit(run, REDACTOR))  # noqa: S314 - our own words
+    return ET.fromstring(make_fleet_junit(run, REDACTOR))  # noqa: S314 - our own words
 
 
 def counts(suite: ET.Element) -> tuple[int, ...]:
@@ -195,7 +207,7 @@ def counts(suite: ET.Element) -> tuple[int, ...]:
 def test_junit_is_valid_and_never_greener_than_the_exit_code(run: FleetRun) -> None:
     root = parse(run)
     assert violations(root) == []
-    assert str(root.get("name")).startswith(headline(run))
+    assert str(root.get("name")).startswith(fleet_headline(run))
     missed = [one for one in root.iter() if one.tag in {"failure", "error"}]
     assert bool(missed) == (run.exit_code is not ExitCode.HELD)
     for one in missed:
@@ -232,13 +244,15 @@ def test_a_stopped_fleet_of_greens_is_red_in_junit() -> None:
 def leaky(text: str) -> FleetRun:
     trouble = HardgateError(f"It said {text}.", f"Hide {text}.", evidence=text)
     app = fleets.image("app:1", hosts=["alpha"])
-    return fleets.fleet(Standing(image=app, host="alpha", trouble=trouble), remarks=(text,))
+    return fleets.fleet(
+        ImageStatus(image=app, host="alpha", summary_error=trouble), remarks=(text,)
+    )
 
 
 @pytest.mark.parametrize("text", [runs.TOKEN, "Authorization: Bearer 0123456789abcdef0123456789"])
 def test_no_report_holds_a_secret(text: str, tmp_path: Path) -> None:
     folder = open_fleet_folder(tmp_path, "run")
-    write_reports(leaky(text), folder, REDACTOR)
+    write_fleet_reports(leaky(text), folder, REDACTOR)
     secret = text.rpartition(" ")[2]
     for name in ("fleet.md", "fleet.json", "junit.xml"):
         written = (tmp_path / name).read_text()
@@ -249,7 +263,7 @@ def test_no_report_holds_a_secret(text: str, tmp_path: Path) -> None:
 def test_what_no_file_can_hold_costs_no_report(tmp_path: Path) -> None:
     odd: Any = "\x00\x1b[31m\ud800 odd"
     folder = open_fleet_folder(tmp_path, "run")
-    write_reports(leaky(odd), folder, REDACTOR)
+    write_fleet_reports(leaky(odd), folder, REDACTOR)
     assert json.loads((tmp_path / "fleet.json").read_text())["exit_code"] == 3
     assert MASK not in (tmp_path / "fleet.md").read_text()
 
@@ -262,6 +276,6 @@ def test_an_earlier_runs_reports_are_not_taken_for_this_ones(tmp_path: Path) -> 
 
 
 def test_the_legend_has_every_mark() -> None:
-    assert set(MARKS) == set(Mark)
-    for mark in (*MARKS.values(), ABSENT):
+    assert set(CELL_MARKS) == set(Mark)
+    for mark in (*CELL_MARKS.values(), ABSENT_MARK):
         assert f"{mark} " in LEGEND

@@ -7,7 +7,7 @@ import pytest
 
 from hardgate.model.contract import Contract, Severity
 from hardgate.model.contract_fields import ProbeUser, Subject
-from hardgate.remote.fleet.staleness import left_out, why_stale
+from hardgate.remote.fleet.staleness import find_stale_reasons, make_skipped_reason
 from tests.unit import runs
 
 WANTED = runs.CONTRACT
@@ -25,7 +25,7 @@ def with_one(which: str, /, **changes: Any) -> Contract:
 
 
 def reasons(verified_by: Contract) -> list[str]:
-    return [lack.sentence for lack in why_stale(verified_by, WANTED)]
+    return [lack.sentence for lack in find_stale_reasons(verified_by, WANTED)]
 
 
 def more() -> Contract:
@@ -48,7 +48,7 @@ def more() -> Contract:
 def test_a_contract_that_demands_at_least_all_of_it_makes_nobody_stale(
     verified_by: Contract,
 ) -> None:
-    assert why_stale(verified_by, WANTED) == ()
+    assert find_stale_reasons(verified_by, WANTED) == ()
 
 
 @pytest.mark.parametrize(
@@ -106,15 +106,16 @@ def test_a_capability_by_another_name_is_another_capability() -> None:
 
 
 def test_a_lack_says_whose_it_is_and_what_a_miss_would_cost() -> None:
-    (lack,) = why_stale(with_one(ADVISORY, probe="no"), WANTED)
+    (lack,) = find_stale_reasons(with_one(ADVISORY, probe="no"), WANTED)
     assert (lack.capability, lack.severity) == (ADVISORY, Severity.ADVISORY)
-    (whole,) = why_stale(replace(WANTED, agent_uid=1001), WANTED)
+    (whole,) = find_stale_reasons(replace(WANTED, agent_uid=1001), WANTED)
     assert (whole.capability, whole.severity) == ("", Severity.HARD)
 
 
 def test_what_a_run_left_out_is_a_lack_too() -> None:
     assert (
-        left_out(WANTED.capabilities[1]).sentence == f"'{NAME}' was left out of the run, as asked."
+        make_skipped_reason(WANTED.capabilities[1]).sentence
+        == f"'{NAME}' was left out of the run, as asked."
     )
 
 

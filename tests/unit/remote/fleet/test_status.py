@@ -7,50 +7,53 @@ import pytest
 from hardgate.errors import ExitCode
 from hardgate.model.contract import Contract, Severity
 from hardgate.model.run import Run
-from hardgate.model.verdict import Kind
+from hardgate.model.verdict import VerdictKind
 from hardgate.remote.fleet.result import FleetRun
-from hardgate.remote.fleet.status import Cell, Mark, Standing, State, exit_code
+from hardgate.remote.fleet.status import Cell, ImageState, ImageStatus, Mark, exit_code_for_fleet
 from tests.unit import fleets, runs
 
 APP = fleets.image("app:1", hosts=["alpha"])
 OLD = fleets.image("old:1", fleets.older(), ["alpha"])
 
 
-def cells(standing: Standing, kind: Kind = Kind.CAPABILITY) -> dict[str, Cell]:
-    return {cell.name: cell for cell in standing.cells() if cell.kind is kind}
+def cells(standing: ImageStatus, kind: VerdictKind = VerdictKind.CAPABILITY) -> dict[str, Cell]:
+    return {cell.name: cell for cell in standing.make_cells() if cell.kind is kind}
 
 
 @pytest.mark.parametrize(
     ("run", "state"),
     [
-        (runs.green(), State.GREEN),
-        (runs.red(), State.RED),
-        (runs.build_failed(), State.UNKNOWN),
-        (runs.interrupted(), State.UNKNOWN),
-        (runs.partial(), State.STALE),
-        (runs.partial(problem="It broke."), State.UNKNOWN),
+        (runs.green(), ImageState.GREEN),
+        (runs.red(), ImageState.RED),
+        (runs.build_failed(), ImageState.UNKNOWN),
+        (runs.interrupted(), ImageState.UNKNOWN),
+        (runs.partial(), ImageState.STALE),
+        (runs.partial(problem="It broke."), ImageState.UNKNOWN),
     ],
 )
-def test_a_gates_word_is_the_images_standing(run: Run, state: State) -> None:
+def test_a_gates_word_is_the_images_standing(run: Run, state: ImageState) -> None:
     assert fleets.standing(APP, "alpha", run).state is state
 
 
 @pytest.mark.parametrize(
     ("run", "state"),
     [
-        (runs.green(), State.STALE),
-        (runs.red(), State.RED),
-        (runs.build_failed(), State.UNKNOWN),
+        (runs.green(), ImageState.STALE),
+        (runs.red(), ImageState.RED),
+        (runs.build_failed(), ImageState.UNKNOWN),
     ],
 )
-def test_by_a_lesser_contract_green_is_stale_and_red_stays_red(run: Run, state: State) -> None:
+def test_by_a_lesser_contract_green_is_stale_and_red_stays_red(run: Run, state: ImageState) -> None:
     assert fleets.standing(OLD, "alpha", run).state is state
 
 
 def test_what_nobody_heard_of_is_unknown() -> None:
     for image in (APP, OLD):
-        assert Standing(image=image, host="alpha").state is State.UNKNOWN
-        assert Standing(image=image, host="alpha", trouble=fleets.LOST).state is State.UNKNOWN
+        assert ImageStatus(image=image, host="alpha").state is ImageState.UNKNOWN
+        assert (
+            ImageStatus(image=image, host="alpha", summary_error=fleets.LOST).state
+            is ImageState.UNKNOWN
+        )
 
 
 @pytest.mark.parametrize(
@@ -71,7 +74,7 @@ def test_the_exit_code_has_one_meaning(name: str, code: ExitCode) -> None:
 
 
 def test_nothing_verified_is_never_0() -> None:
-    assert exit_code(()) is ExitCode.UNKNOWN
+    assert exit_code_for_fleet(()) is ExitCode.UNKNOWN
 
 
 @pytest.mark.parametrize("code", [ExitCode.INTERRUPTED, ExitCode.TERMINATED])
@@ -83,7 +86,7 @@ def test_a_signal_decides_the_exit_code(code: ExitCode) -> None:
 @pytest.mark.parametrize("run", [make() for make in fleets.ALL.values()], ids=list(fleets.ALL))
 def test_every_standing_has_a_cell_for_each_capability_and_guard(run: FleetRun) -> None:
     for standing in run.standings:
-        names = [cell.name for cell in standing.cells()]
+        names = [cell.name for cell in standing.make_cells()]
         planned = standing.image.plan
         assert len(names) == len(set(names))
         assert {one.name for one in fleets.WANTED.capabilities} <= set(names)
@@ -98,14 +101,14 @@ def test_a_cell_says_what_its_gate_said() -> None:
     assert told["agent_home_writable"].remedy.startswith("Make /agent-home")
     assert told["network_egress_https"].mark is Mark.UNKNOWN
     assert told["privileged_flag_observable"].mark is Mark.ADVISORY
-    guards = cells(fleets.standing(APP, "alpha", runs.red()), Kind.GUARD)
+    guards = cells(fleets.standing(APP, "alpha", runs.red()), VerdictKind.GUARD)
     assert guards["workload_runs_as_agent_uid"].mark is Mark.MISSED
 
 
 def test_where_nobody_could_tell_every_cell_says_so_and_why() -> None:
-    lost = Standing(image=OLD, host="gamma", trouble=fleets.LOST)
-    assert {cell.mark for cell in lost.cells()} == {Mark.UNKNOWN}
-    assert {cell.reason for cell in lost.cells()} == {fleets.LOST.problem}
+    lost = ImageStatus(image=OLD, host="gamma", summary_error=fleets.LOST)
+    assert {cell.mark for cell in lost.make_cells()} == {Mark.UNKNOWN}
+    assert {cell.reason for cell in lost.make_cells()} == {fleets.LOST.problem}
 
 
 def test_what_a_lesser_contract_does_not_ask_is_no_pass() -> None:
@@ -127,7 +130,7 @@ def test_for_another_agent_no_capability_counts() -> None:
     contract: Contract = replace(fleets.WANTED, agent_uid=1001)
     standing = fleets.standing(fleets.image("x", contract), "alpha", runs.green())
     assert {cell.mark for cell in cells(standing).values()} == {Mark.STALE}
-    assert {cell.mark for cell in cells(standing, Kind.GUARD).values()} == {Mark.HELD}
+    assert {cell.mark for cell in cells(standing, VerdictKind.GUARD).values()} == {Mark.HELD}
 
 
 def test_what_was_left_out_as_asked_is_stale() -> None:
@@ -143,7 +146,7 @@ def test_an_error_is_told_where_nobody_could_tell_and_nowhere_else() -> None:
     assert failed is not None
     assert "could not be built" in failed.problem
     assert failed.evidence
-    assert Standing(image=APP, host="x").error is not None
+    assert ImageStatus(image=APP, host="x").error is not None
 
 
 def test_a_host_that_no_image_is_for_is_noticed() -> None:
@@ -152,8 +155,8 @@ def test_a_host_that_no_image_is_for_is_noticed() -> None:
 
 def test_one_name_for_two_images_is_noticed() -> None:
     other = replace(fleets.green().standings[1])
-    assert other.said
-    other = replace(other, said=replace(other.said, digest="sha256:0"))
+    assert other.gate_summary
+    other = replace(other, gate_summary=replace(other.gate_summary, digest="sha256:0"))
     run = fleets.fleet(fleets.green().standings[0], other)
     (notice,) = run.notices
     assert "'app:1' is not the same on all hosts" in notice

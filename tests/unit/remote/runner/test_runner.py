@@ -11,19 +11,19 @@ import pytest
 from junitparser import JUnitXml
 
 from hardgate.ansible.inventory import Inventory
-from hardgate.cli.runner import main, read_secrets
+from hardgate.cli.runner import main, read_runner_secrets
 from hardgate.errors import ExitCode, HardgateError, UsageError
 from hardgate.model.observation import Execution, Observation
 from hardgate.model.plan import Plan, make_host_plan, make_plan
 from hardgate.redaction import Redactor
-from hardgate.remote.runner.events import Hearing
-from hardgate.remote.runner.headline import host_headline, opening, run_headline
-from hardgate.remote.runner.host_state import Seen
-from hardgate.remote.runner.provision import variables
-from hardgate.remote.runner.report_json import summary
-from hardgate.remote.runner.report_junit import junit
+from hardgate.remote.runner.events import RunnerEventHandler
+from hardgate.remote.runner.headline import host_headline, runner_headline, runner_opening
+from hardgate.remote.runner.host_state import HostState
+from hardgate.remote.runner.provision import make_runner_variables
+from hardgate.remote.runner.report_json import summarize_host
+from hardgate.remote.runner.report_junit import make_host_junit
 from hardgate.remote.runner.request import RunnerRequest
-from hardgate.remote.runner.result import HostReport, conclude, worst
+from hardgate.remote.runner.result import HostReport, combine_exit_codes, judge_host
 from hardgate.remote.runner.run import RunnerRun
 from hardgate.report.console import Console
 from tests.unit import fleets, runs
@@ -36,7 +36,7 @@ REQUEST = RunnerRequest(
     plans=(FIRST, SECOND),
     gate_plan=make_plan(runs.CONTRACT, runs.TIER),
     reference="app:1",
-    words=("--image", "app:1"),
+    gate_arguments=("--image", "app:1"),
     secrets={"runner_token": "t0p-s3cret-registration"},
 )
 APP = fleets.image("app:1")
@@ -61,17 +61,17 @@ def gate(**changes: Any) -> dict[str, Any]:
     return {"exit_code": told["exit_code"], "summary": told, "said": ["the last line"]}
 
 
-def seen(**changes: Any) -> Seen:
+def seen(**changes: Any) -> HostState:
     whole: dict[str, Any] = {
         "name": "one",
         "observations": {plan.group: observations(plan) for plan in (FIRST, SECOND)},
         "gate": gate(),
     }
-    return Seen(**(whole | changes))
+    return HostState(**(whole | changes))
 
 
 def report(**changes: Any) -> HostReport:
-    return conclude(
+    return judge_host(
         seen(**changes), REQUEST, run_id="r1", started_at="2026-11-24T00:00:00+00:00", seconds=9.0
     )
 
@@ -88,7 +88,7 @@ def run_of(*hosts: HostReport, **changes: Any) -> RunnerRun:
 
 def cases(host: HostReport) -> dict[str, str]:
     """Give the kind of each case, by its class and name."""
-    told = JUnitXml.fromstring(junit(host, run_of(host), Redactor()))
+    told = JUnitXml.fromstring(make_host_junit(host, run_of(host), Redactor()))
     return {
         f"{case.classname}/{case.name}": type(case.result[0]).__name__ if case.result else ""
         for suite in told
@@ -155,8 +155,8 @@ def test_a_gate_on_another_kind_of_host_proves_nothing_of_this_one() -> None:
     nested["summary"]["host"]["kind"] = "nested"
     host = report(gate=nested)
     assert host.exit_code is ExitCode.UNKNOWN
-    assert host.trouble is not None
-    assert host.trouble.evidence == "the last line"
+    assert host.summary_error is not None
+    assert host.summary_error.evidence == "the last line"
 
 
 def test_after_the_first_contract_was_missed_the_second_is_not_told_as_missed() -> None:
@@ -180,32 +180,32 @@ def test_after_the_first_contract_was_missed_the_second_is_not_told_as_missed() 
 def test_a_proven_miss_weighs_most_and_nothing_is_not_green(
     codes: list[ExitCode], all_in_all: ExitCode
 ) -> None:
-    assert worst(codes) is all_in_all
+    assert combine_exit_codes(codes) is all_in_all
 
 
 def test_the_last_line_names_who_is_not_known_to_work() -> None:
     run = run_of(report(), replace(report(gate=None), name="two"))
-    assert run_headline(run) == (
+    assert runner_headline(run) == (
         "HARDGATE RUNNER UNKNOWN: 1 of 2 hosts are runners that are known to work; "
         "not so: two (exit 3)"
     )
     stopped = run_of(report(), interrupted=ExitCode.INTERRUPTED)
-    assert "it was stopped" in run_headline(stopped)
+    assert "it was stopped" in runner_headline(stopped)
     assert stopped.exit_code is ExitCode.INTERRUPTED
     broken = run_of(report(), problem=HardgateError("The play ended early."))
     assert broken.exit_code is ExitCode.UNKNOWN
-    assert "The play ended early" in run_headline(broken)
+    assert "The play ended early" in runner_headline(broken)
 
 
 def test_the_first_line_says_by_what_hosts_are_judged() -> None:
-    line = opening(REQUEST, "r1")
+    line = runner_opening(REQUEST, "r1")
     assert "2 hosts" in line
     assert all(word in line for word in ("runner-host v1", "runner v1", "t4 v1", "run r1"))
 
 
 def test_a_hosts_summary_is_json_and_tells_all_parts() -> None:
     host = report(error=LOST, notices=["Mind this.", "Mind this."])
-    told = json.loads(json.dumps(summary(host, run_of(host, changed=("one",))), default=str))
+    told = json.loads(json.dumps(summarize_host(host, run_of(host, changed=("one",))), default=str))
     assert (told["exit_code"], told["changed"], told["host"]) == (3, True, "one")
     assert told["notices"] == ["Mind this."]
     assert told["error"]["evidence"] == "ssh: no"
@@ -218,11 +218,11 @@ def test_a_hosts_summary_is_json_and_tells_all_parts() -> None:
 # What is heard
 
 
-def hear(*events: Mapping[str, Any]) -> Hearing:
-    hearing = Hearing(REQUEST.hosts, Console(io.StringIO()))
+def hear(*events: Mapping[str, Any]) -> RunnerEventHandler:
+    hearing = RunnerEventHandler(REQUEST.hosts, Console(io.StringIO()))
     for event in events:
-        hearing.hear(dict(event))
-    hearing.close()
+        hearing.handle_event(dict(event))
+    hearing.close_step()
     return hearing
 
 
@@ -243,7 +243,7 @@ def contract_heard(name: str, *told: Mapping[str, Any]) -> dict[str, Any]:
 def test_observations_are_kept_by_contract_and_without_secrets() -> None:
     token = "ghp_" + "a1B2" * 9
     told = {"name": "x", "execution": {"exit_status": 1, "stderr": f"token {token}"}}
-    one = hear(contract_heard("runner-host", told)).seen["one"]
+    one = hear(contract_heard("runner-host", told)).host_states["one"]
     assert one.engine == "26.1"
     execution = one.observations["runner-host"][0].execution
     assert execution is not None
@@ -255,25 +255,28 @@ def test_the_first_trouble_is_kept_and_conclusions_are_no_trouble() -> None:
     concluded = event(
         "runner_on_failed", task="Refuse a runner that does not keep its contract", **failing
     )
-    assert hear(concluded).seen["one"].error is None
+    assert hear(concluded).host_states["one"].error is None
     again: dict[str, Any] = {"task_action": "fail", "res": {"msg": "It is otherwise."}}
     one = hear(
         event("runner_on_failed", task="Install", **failing),
         event("runner_on_failed", task="Later", **again),
-    ).seen["one"]
+    ).host_states["one"]
     assert one.error is not None
     assert one.error.problem == "It is so."
 
 
 def test_a_host_that_is_lost_does_not_touch_another() -> None:
-    seen = hear(event("runner_on_unreachable", "two", res={"msg": "no route"})).seen
+    seen = hear(event("runner_on_unreachable", "two", res={"msg": "no route"})).host_states
     assert seen["one"].error is None
     assert seen["two"].error is not None
     assert seen["two"].error.problem == "The host could not be reached: no route"
 
 
 def test_hosts_that_nobody_asked_for_are_not_heard() -> None:
-    assert set(hear(event("runner_on_ok", "else", res={"changed": True})).seen) == {"one", "two"}
+    assert set(hear(event("runner_on_ok", "else", res={"changed": True})).host_states) == {
+        "one",
+        "two",
+    }
 
 
 def test_changes_notices_the_gate_and_a_withdrawal_are_heard() -> None:
@@ -282,7 +285,7 @@ def test_changes_notices_the_gate_and_a_withdrawal_are_heard() -> None:
         event("runner_on_ok", role="runner", res={"msg": "Mind this."}, task_action="debug"),
         event("runner_on_ok", role="remote_gate", res={"ansible_facts": {"remote_gate": gate()}}),
         event("runner_on_ok", role="runner", res={}, task_path="/r/tasks/unregister.yml:3"),
-    ).seen["one"]
+    ).host_states["one"]
     assert (one.changed, one.notices, one.withdrawn) == (True, ["Mind this."], True)
     assert one.gate is not None
     assert one.gate["exit_code"] == 0
@@ -292,7 +295,7 @@ def test_changes_notices_the_gate_and_a_withdrawal_are_heard() -> None:
 
 
 def test_the_play_is_given_a_folder_for_each_host_and_the_secrets() -> None:
-    told = variables(REQUEST, Path("/s.tar"), Path("/reports"))
+    told = make_runner_variables(REQUEST, Path("/s.tar"), Path("/reports"))
     assert told["host_reports"] == {"one": "/reports/one/t4", "two": "/reports/two/t4"}
     assert told["remote_gate_words"] == ["--host", "direct", "--image", "app:1"]
     assert told["runner_token"] == "t0p-s3cret-registration"
@@ -301,11 +304,11 @@ def test_the_play_is_given_a_folder_for_each_host_and_the_secrets() -> None:
 
 def test_secrets_come_from_the_environment_and_a_file_counts_before_it(tmp_path: Path) -> None:
     environ = {"HARDGATE_RUNNER_TOKEN": "abc", "HARDGATE_API_TOKEN": "def"}
-    assert read_secrets(None, environ) == {"runner_token": "abc", "runner_api_token": "def"}
+    assert read_runner_secrets(None, environ) == {"runner_token": "abc", "runner_api_token": "def"}
     file = tmp_path / "token"
     file.write_text("from-a-file\n")
-    assert read_secrets(file, environ)["runner_token"] == "from-a-file"
-    assert read_secrets(None, {}) == {}
+    assert read_runner_secrets(file, environ)["runner_token"] == "from-a-file"
+    assert read_runner_secrets(None, {}) == {}
 
 
 def test_without_hosts_the_command_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

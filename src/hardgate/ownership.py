@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-RUN = "hardgate.run"
-OWNER = "hardgate.owner"
-DEADLINE = "hardgate.deadline"
-KEEP = "hardgate.keep"
+RUN_LABEL = "hardgate.run"
+OWNER_LABEL = "hardgate.owner"
+DEADLINE_LABEL = "hardgate.deadline"
+KEEP_LABEL = "hardgate.keep"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Process:
+class ProcessIdentity:
     """A process that cannot be mistaken for a later one with the same id."""
 
     boot: str
@@ -29,7 +29,7 @@ class Process:
         return f"{self.boot}/{self.namespace}/{self.pid}/{self.started}"
 
     @classmethod
-    def parse(cls, text: str) -> "Process | None":
+    def from_label(cls, text: str) -> "ProcessIdentity | None":
         """Read a label's value; None where it is not one of ours."""
         boot, _, rest = text.partition("/")
         namespace, _, rest = rest.partition("/")
@@ -39,20 +39,20 @@ class Process:
         return cls(boot=boot, namespace=namespace, pid=int(pid), started=int(started))
 
     @classmethod
-    def current(cls) -> "Process":
+    def of_current_process(cls) -> "ProcessIdentity":
         """Describe this process."""
         return cls(
-            boot=_boot_id(),
-            namespace=_pid_namespace(),
+            boot=_read_boot_id(),
+            namespace=_read_pid_namespace(),
             pid=os.getpid(),
-            started=start_time(os.getpid()) or 0,
+            started=read_start_time(os.getpid()) or 0,
         )
 
     def is_gone(self) -> bool | None:
         """Tell whether it has ended; None where that cannot be seen from here."""
-        if self.boot != _boot_id() or self.namespace != _pid_namespace():
+        if self.boot != _read_boot_id() or self.namespace != _read_pid_namespace():
             return None
-        return start_time(self.pid) != self.started
+        return read_start_time(self.pid) != self.started
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class Owner:
     """The run that a container, a volume or a folder belongs to."""
 
     run: str
-    process: Process
+    process: ProcessIdentity
     deadline: int
     """Seconds of the Unix clock, after which it is debris whatever its process does."""
     keep: bool = False
@@ -69,21 +69,25 @@ class Owner:
     @property
     def labels(self) -> dict[str, str]:
         """Give the labels for everything that the run creates."""
-        labels = {RUN: self.run, OWNER: str(self.process), DEADLINE: str(self.deadline)}
-        return labels | ({KEEP: "true"} if self.keep else {})
+        labels = {
+            RUN_LABEL: self.run,
+            OWNER_LABEL: str(self.process),
+            DEADLINE_LABEL: str(self.deadline),
+        }
+        return labels | ({KEEP_LABEL: "true"} if self.keep else {})
 
     @classmethod
     def from_labels(cls, labels: Mapping[str, str]) -> "Owner | None":
         """Read labels; None where they are not all there, so that a look-alike stays."""
-        process = Process.parse(labels.get(OWNER, ""))
-        deadline = labels.get(DEADLINE, "")
-        if process is None or not labels.get(RUN) or not deadline.isdigit():
+        process = ProcessIdentity.from_label(labels.get(OWNER_LABEL, ""))
+        deadline = labels.get(DEADLINE_LABEL, "")
+        if process is None or not labels.get(RUN_LABEL) or not deadline.isdigit():
             return None
         return cls(
-            run=labels[RUN],
+            run=labels[RUN_LABEL],
             process=process,
             deadline=int(deadline),
-            keep=labels.get(KEEP) == "true",
+            keep=labels.get(KEEP_LABEL) == "true",
         )
 
     def is_dead(self, now: float | None = None) -> bool:
@@ -93,7 +97,7 @@ class Owner:
         return not self.keep and self.process.is_gone() is True
 
 
-def start_time(pid: int) -> int | None:
+def read_start_time(pid: int) -> int | None:
     """Read when a process started, in clock ticks after boot; None where there is none."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -102,9 +106,9 @@ def start_time(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[19])
 
 
-def _boot_id() -> str:
+def _read_boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
-def _pid_namespace() -> str:
+def _read_pid_namespace() -> str:
     return str(Path("/proc/self/ns/pid").stat().st_ino)
