@@ -1,79 +1,131 @@
 """`hardgate secrets`: credential-shaped strings in what a change adds, and in our own reports."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hardgate.cli.options import add_template_options, load_requested_contract, make_session
 from hardgate.cli.parser import CommandParser
+from hardgate.git import Repository, open_repository
 from hardgate.model.verdict import Outcome
+from hardgate.pipeline.changed_files import (
+    ChangedFile,
+    UnreadFile,
+    read_changed_files,
+    read_tree_file,
+)
 from hardgate.pipeline.check import Check
-from hardgate.pipeline.git_change import Added, Change, added_lines, find_change, git, lines_of
-from hardgate.pipeline.kingfisher import Credential, find_in_lines
+from hardgate.pipeline.git_change import Change, find_change, list_file_changes
+from hardgate.pipeline.secret_search import Credential, SecretSearch
 from hardgate.pipeline.session import Session
 from hardgate.pipeline.session_result import REPORTS_FOLDER
 from hardgate.pipeline.template import Template, walk_files
 from hardgate.report.folder import ReportFolder
+from hardgate.temporary_folder import temporary_folder
 
 REMEDY = (
     "Revoke it first, for it is known; then take it out of the commit as well, and read it from "
     "the environment."
 )
 LEAKED = "Hardgate's own reports hold it: please report which shape the redactor missed."
+MAX_LISTED = 500
+"""Findings that are listed; all are counted."""
+MAX_NAMED = 5
+"""Files of a kind that a notice names; all are counted."""
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Look, and leave an answer; the value itself is in none of it."""
     parser = CommandParser(
         "secrets", "Look for credentials in added lines, and in hardgate's reports."
     )
     parser.add_argument("--base", default="", metavar="REF", help="default: the main branch")
     add_template_options(parser)
-    values = parser.parse_argv(words)
+    values = parser.parse_argv(argv)
     template = Template.from_folder(values.context, values.dockerfile)
-    change = find_change(template.root, values.base, os.environ)
-    inquiry = make_session(values, "secrets", template.root, load_requested_contract(values).sha256)
+    session = make_session(values, "secrets", template.root, load_requested_contract(values).sha256)
 
-    def look(inquiry: Session, _folder: ReportFolder) -> Iterable[Check]:
-        if not change.base:
-            inquiry.add_notice(f"Looked at {change.told}.")
-        return _points(template.root, change)
+    def inspect(session: Session, _folder: ReportFolder) -> Iterable[Check]:
+        with open_repository(template.root) as repository, temporary_folder() as folder:
+            yield _search_added(session, repository, values.base, folder)
+            yield _search_reports(session, template.root, folder)
 
-    return int(inquiry.run_checks(change.told, look))
-
-
-def _points(root: Path, change: Change) -> Iterator[Check]:
-    lines = list(added_lines(root, change.base) if change.base else _whole_tree(root))
-    yield _point("added-lines" if change.base else "whole-tree", find_in_lines(lines), REMEDY)
-    yield _point("own-reports", find_in_lines(_reports(root)), LEAKED)
+    return int(session.run_checks("what the change adds", inspect))
 
 
-def _whole_tree(root: Path) -> Iterator[Added]:
-    listed = git(root, "ls-files", "-z", "-c", "-o", "--exclude-standard")
-    if listed is None:
-        names = [str(file.relative_to(root)) for file in walk_files(root)]
+def _search_added(
+    session: Session, repository: Repository | None, base: str, folder: Path
+) -> Check:
+    if repository is None:
+        name, change = "whole-tree", Change(description="all files, for there is no git here")
+        files = _read_folder(session.root, walk_files(session.root))
     else:
-        names = [name for name in listed.split("\0") if name]
-    for name in dict.fromkeys(names):
-        yield from lines_of(root, name)
+        name, change = "added-lines", find_change(repository, base, os.environ)
+        changes = list_file_changes(repository, change, folder)
+        files = read_changed_files(repository, changes, folder)
+    if change.excluded:
+        session.console.print_line(f"Looking at {change.description}.")
+    else:
+        session.add_notice(f"Looked at {change.description}.")
+    return _search(session, name, files, REMEDY, folder)
 
 
-def _reports(root: Path) -> Iterator[Added]:
+def _search_reports(session: Session, root: Path, folder: Path) -> Check:
+    return _search(session, "own-reports", _read_reports(root), LEAKED, folder)
+
+
+def _read_reports(root: Path) -> Iterator[ChangedFile | UnreadFile]:
     for folder in dict.fromkeys((root / REPORTS_FOLDER, REPORTS_FOLDER.resolve())):
-        for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
-            yield from lines_of(folder, str(file.relative_to(folder)))
+        if folder.is_dir():
+            yield from _read_folder(folder, sorted(folder.rglob("*")))
 
 
-def _point(name: str, found: Sequence[Credential], remedy: str) -> Check:
+def _read_folder(folder: Path, files: Iterable[Path]) -> Iterator[ChangedFile | UnreadFile]:
+    for file in files:
+        if file.is_file() and not file.is_symlink():
+            read = read_tree_file(folder, str(file.relative_to(folder)))
+            if read is not None:
+                yield read
+
+
+def _search(
+    session: Session,
+    name: str,
+    files: Iterable[ChangedFile | UnreadFile],
+    remedy: str,
+    folder: Path,
+) -> Check:
+    search = SecretSearch(folder=folder / name)
+    search.search(files)
+    for sentence in describe_unread(search.unread):
+        session.add_notice(sentence)
+    return _make_point(name, search.credentials, remedy)
+
+
+def describe_unread(unread: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence for each reason why files were not looked into."""
+    by_reason: dict[str, list[str]] = {}
+    for path, reason in unread.items():
+        by_reason.setdefault(reason, []).append(path)
+    for reason, paths in by_reason.items():
+        more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
+        named = ", ".join(f"'{path}'" for path in paths[:MAX_NAMED])
+        yield f"Not looked into ({reason}): {named}{more}."
+
+
+def _make_point(name: str, found: Sequence[Credential], remedy: str) -> Check:
     if not found:
         return Check(name=name, group="secrets", outcome=Outcome.PASS)
     first = found[0]
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    listed = [f"{one.place}: {one.rule}: {one.kind}" for one in found[:MAX_LISTED]]
+    if len(found) > MAX_LISTED:
+        listed.append(f"and {len(found) - MAX_LISTED} more")
     return Check(
         name=name,
         group="secrets",
         outcome=Outcome.FAIL,
         reason=f"{first.place}: this looks like a credential: {first.kind}{more}.",
         remedy=remedy,
-        evidence="\n".join(f"{one.place}: {one.rule}: {one.kind}" for one in found),
+        evidence="\n".join(listed),
     )

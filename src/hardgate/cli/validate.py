@@ -10,9 +10,10 @@ from pathlib import Path
 from hardgate import process
 from hardgate.cli.gate import EGRESS_VARIABLE, make_gate_parser
 from hardgate.cli.options import load_requested_contract, make_session
+from hardgate.git import GitRefusedError, open_repository
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
-from hardgate.pipeline.git_change import find_change
+from hardgate.pipeline.git_change import Change, find_change
 from hardgate.pipeline.policy import read_policy
 from hardgate.pipeline.report import tone_of_check
 from hardgate.pipeline.session import Session
@@ -84,10 +85,21 @@ def make_validation_context(values: argparse.Namespace) -> ValidationContext:
         contract=contract,
         contract_file=file if inside else None,
         pin=values.contract_sha256,
-        change=find_change(template.root, values.ref, os.environ),
+        change=_find_change_or_reason(template.root, values.ref),
         trust=determine_trust(runner=policy.exists),
         policy=policy,
     )
+
+
+def _find_change_or_reason(root: Path, base: str) -> Change:
+    """Find what the contract is compared with; a change without a base says why there is none."""
+    try:
+        with open_repository(root) as repository:
+            if repository is not None:
+                return find_change(repository, base, os.environ)
+    except GitRefusedError as error:
+        return Change(description=str(error))
+    return Change(description="there is no git repository here")
 
 
 def _run_missing(

@@ -14,6 +14,7 @@ from hardgate import process
 from hardgate.engine.client import Engine
 from hardgate.engine.proxy import read_proxy_environment
 from hardgate.errors import BuildError, UsageError
+from hardgate.git import UNKNOWN_COMMIT, GitRefusedError, read_commit
 from hardgate.model.run import Image
 
 BASE_ARGUMENT = "BASE_IMAGE"
@@ -114,8 +115,17 @@ def build_image(
     return Image(
         reference=str(request.context),
         digest=digest,
-        source_commit=read_git_commit(request.context),
+        source_commit=_read_source_commit(request.context, write),
     )
+
+
+def _read_source_commit(context: Path, write: WriteLine) -> str:
+    """Read the commit for the report; a refusal of git's stops no build."""
+    try:
+        return read_commit(context)
+    except GitRefusedError as error:
+        write(f"The commit is not known. {error}")
+        return UNKNOWN_COMMIT
 
 
 def build_for_engine(
@@ -233,17 +243,3 @@ def find_image(client: docker.APIClient, reference: str) -> Image:
 def list_layers(client: docker.APIClient, digest: str) -> tuple[str, ...]:
     """Give the image's layers by their diff ids, the lowest first."""
     return tuple(client.inspect_image(digest)["RootFS"].get("Layers") or ())
-
-
-def read_git_commit(folder: Path) -> str:
-    """Give the commit that a folder is checked out from, `-dirty` where it has changes."""
-    try:
-        commit = process.run_command(["git", "-C", str(folder), "rev-parse", "HEAD"], timeout=20)
-        changes = process.run_command(
-            ["git", "-C", str(folder), "status", "--porcelain", "--", "."], timeout=60
-        )
-    except process.CommandMissingError:
-        return ""
-    if commit.status != 0:
-        return ""
-    return commit.stdout.strip() + ("-dirty" if changes.stdout.strip() else "")

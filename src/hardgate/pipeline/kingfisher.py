@@ -1,116 +1,128 @@
 """Looks for credentials by kingfisher, offline; why this one: docs/pipeline.md, with figures.
 
-What is looked at is copied into a private folder first, line by line, so that neither ignore files
-nor attributes of the repository decide, and a finding's line is the line in the file.
+It is handed a folder of copies that hold nothing but text, of one name's end: it leaves files out
+by that, and opens others.
 """
 
+import hashlib
 import json
 import os
+import re
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hardgate import process
 from hardgate.errors import HardgateError
-from hardgate.pipeline.git_change import Added
 
 RULES = Path(__file__).with_name("secret_rules.yml")
-SECONDS = 600
+EXAMPLES = Path(__file__).with_name("published_examples.txt")
+COPY_SUFFIX = ".txt"
+TIMEOUT_SECONDS = 900
+_OPTIONS = (
+    *("--no-validate", "--no-update-check", "--no-ignore", "--no-dedup", "--no-extract-archives"),
+    *("--git-history", "none", "--max-file-size", "0", "--format", "jsonl", "--quiet"),
+)
+_AWS_EXAMPLE = re.compile(r"A[KS]IA[A-Z0-9]{9}EXAMPLE|[A-Za-z0-9/+]{30}EXAMPLEKEY")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Credential:
-    """Something of a credential's shape: where, and of which kind; never what."""
+class Match:
+    """Something of a credential's shape in a copy."""
 
-    file: str
-    line: int
-    commit: str
+    copy: str
+    """The copy's name."""
+    first_line: int
+    last_line: int
+    start: int
+    """Bytes of the first line that stand before it."""
+    end: int
     rule: str
     kind: str
-
-    @property
-    def place(self) -> str:
-        """Write it as editors know it, with the commit where it is gone again since."""
-        commit = f" (commit {self.commit[:12]})" if self.commit else ""
-        return f"{self.file}:{self.line}{commit}"
+    value: str = field(repr=False)
+    """Never to be shown."""
 
 
-def find_in_lines(lines: Iterable[Added]) -> list[Credential]:
-    """Look at added lines."""
-    with tempfile.TemporaryDirectory(prefix="hardgate-secrets-") as folder:
-        places = _lay_out(lines, Path(folder))
-        found = {
-            (places[one["path"]][1], int(one["line"]), rule): _credential(one, rule, kind, places)
-            for one, rule, kind in _ask(Path(folder))
-            if one["path"] in places
-        }
-    return sorted(found.values(), key=lambda one: (one.file, one.line, one.commit))
-
-
-def _lay_out(lines: Iterable[Added], folder: Path) -> dict[str, tuple[str, str]]:
-    """Write each file's lines where they stood; give commit and file by the copies' names."""
-    places: dict[str, tuple[str, str]] = {}
-    texts: dict[tuple[str, str], list[Added]] = {}
-    for added in lines:
-        texts.setdefault((added.commit, added.file), []).append(added)
-    for number, (place, held) in enumerate(texts.items()):
-        name = f"{number}{Path(place[1]).suffix[:12]}"
-        places[name] = place
-        at = 1
-        with (folder / name).open("w", encoding="utf-8", errors="replace") as copy:
-            for added in held:
-                copy.write("\n" * max(added.line - at, 0) + added.text + "\n")
-                at = max(added.line, at) + 1
-    return places
-
-
-def _credential(
-    found: Mapping[str, Any], rule: str, kind: str, places: Mapping[str, tuple[str, str]]
-) -> Credential:
-    commit, file = places[found["path"]]
-    return Credential(file=file, line=int(found["line"]), commit=commit, rule=rule, kind=kind)
-
-
-def _ask(folder: Path) -> Iterator[tuple[Mapping[str, Any], str, str]]:
-    """Yield findings with their rule's id and name; what was found is redacted by it already."""
-    if not any(folder.iterdir()):
+def find_credentials(folder: Path) -> Iterator[Match]:
+    """Yield what kingfisher finds in the copies in a folder, beside which it leaves its report."""
+    copies = {file.name for file in folder.iterdir()}
+    if not copies:
         return
-    seen = _run(folder)
-    rows = [json.loads(line) for line in seen.stdout.splitlines() if line.startswith("{")]
-    states = [
-        one["scan"]["status"]
-        for row in rows
-        for one in row.get("audit", {}).get("repositories", ())
-    ]
-    if not states or any(state != "completed" for state in states):
+    report = folder.with_name(f"{folder.name}-report")
+    finished = _run_kingfisher(folder, report)
+    seen = 0
+    with report.open(encoding="utf-8", errors="replace") as lines:
+        for row in (json.loads(line) for line in lines if line.startswith("{")):
+            seen += sum(_count_read(one) for one in row.get("audit", {}).get("repositories", ()))
+            if "finding" in row and not is_published_example(row["finding"]["snippet"]):
+                yield _read_match(row, copies)
+    report.unlink()
+    if seen != len(copies):
         raise HardgateError(
-            f"'kingfisher' did not get to an answer (exit status {seen.status}).",
-            "Look at the evidence.",
-            evidence=seen.stderr[-2000:],
+            f"'kingfisher' looked at {seen} of {len(copies)} files ({finished.end_description}).",
+            "See its own words below.",
+            evidence=finished.stderr[-2000:],
         )
-    for row in rows:
-        if "finding" in row:
-            rule = row["rule"]
-            path = Path(row["finding"]["path"]).name
-            told = rule.get("description") or rule.get("name") or rule["id"]
-            yield {**row["finding"], "path": path}, str(rule["id"]), str(told)
 
 
-def _run(folder: Path) -> process.CommandResult:
+def _count_read(repository: Mapping[str, Any]) -> int:
+    if repository["scan"]["status"] != "completed":
+        return 0
+    return int(repository["stats"]["blobs_scanned"])
+
+
+def _read_match(row: Mapping[str, Any], copies: set[str]) -> Match:
+    found, rule = row["finding"], row["rule"]
+    name = Path(str(found["path"]).partition("!")[0]).name
+    if name not in copies:
+        raise HardgateError(
+            "'kingfisher' found something in a file that it was not given.",
+            "Please report it with the version of 'kingfisher --version'.",
+        )
+    first, value = int(found["line"]), str(found["snippet"])
+    return Match(
+        copy=name,
+        first_line=first,
+        last_line=first + value.count("\n"),
+        start=int(found["column_start"]),
+        end=int(found["column_end"]),
+        rule=str(rule["id"]),
+        kind=str(rule.get("description") or rule.get("name") or rule["id"]),
+        value=value,
+    )
+
+
+def is_published_example(value: str) -> bool:
+    """Tell a vendor's own example, which it publishes in its documentation."""
+    digest = hashlib.sha256(value.encode(errors="replace")).hexdigest()
+    return digest in _read_published_examples() or bool(_AWS_EXAMPLE.fullmatch(value))
+
+
+@cache
+def _read_published_examples() -> frozenset[str]:
+    lines = EXAMPLES.read_text().splitlines()
+    return frozenset(line.split()[0] for line in lines if line and not line.startswith("#"))
+
+
+def _run_kingfisher(folder: Path, report: Path) -> process.CommandResult:
     beside = Path(sys.executable).with_name("kingfisher")
+    program = str(beside) if beside.exists() else "kingfisher"
+    # Its own variables could switch rules off, or send what it finds somewhere.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("KF_", "KINGFISHER_"))
+    }
     try:
         return process.run_command(
-            [
-                *(str(beside) if beside.exists() else "kingfisher", "scan", str(folder)),
-                *("--no-validate", "--no-update-check", "--no-ignore", "--redact", "--no-dedup"),
-                *("--git-history", "none", "--format", "jsonl", "--rules-path", str(RULES)),
-            ],
-            env={key: value for key, value in os.environ.items() if not key.startswith("KF_")},
+            [program, "scan", str(folder), *_OPTIONS, "--rules-path", str(RULES)],
+            env=environment,
             cwd=folder,
-            timeout=SECONDS,
+            timeout=TIMEOUT_SECONDS,
+            output_file=report,
         )
     except process.CommandMissingError as error:
         raise HardgateError(

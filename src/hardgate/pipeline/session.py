@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hardgate.engine.image import read_git_commit
 from hardgate.errors import ExitCode, HardgateError
+from hardgate.git import UNKNOWN_COMMIT, GitRefusedError, read_commit
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.report import make_session_junit, print_check, tone_of_session
@@ -34,13 +34,20 @@ class Session:
     notices: list[str] = field(default_factory=list)
     print_check: Callable[[Console, Check], None] = print_check
     """How a point is told on the terminal."""
-    read_commit: Callable[[Path], str] = read_git_commit
+    read_commit: Callable[[Path], str] = read_commit
     """What the answer is about, asked at the end; of `root`, where it is this checkout."""
 
     def add_notice(self, text: str) -> None:
         """Say what the reader must not miss, here and in every report."""
         self.console.print_notice(text)
         self.notices.append(text)
+
+    def _read_commit_or_unknown(self) -> str:
+        try:
+            return self.read_commit(self.root)
+        except GitRefusedError as error:
+            self.add_notice(f"The commit is not known. {error}")
+            return UNKNOWN_COMMIT
 
     def run_checks(
         self, opening: str, inspect: Callable[["Session", ReportFolder], Iterable[Check]]
@@ -57,7 +64,7 @@ class Session:
         result = make_session_result(
             self.session,
             checks,
-            commit=self.read_commit(self.root),
+            commit=self._read_commit_or_unknown(),
             contract=self.contract,
             started_at=started_at,
             seconds=time.monotonic() - begun,

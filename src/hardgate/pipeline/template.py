@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from hardgate import process
 from hardgate.errors import UsageError
+from hardgate.git import find_repository_root
 
 ADAPTER_FILES = ("adapter.py", "adapter/__init__.py", "src/adapter.py", "src/adapter/__init__.py")
 CONFIG_FILES = ("config.yaml", "config.yml")
@@ -40,7 +40,9 @@ class Template:
         if dockerfile and not file.is_file() and (folder / dockerfile).is_file():
             file = folder / dockerfile
         return cls(
-            context=folder.resolve(), dockerfile=file.resolve(), root=find_repository_top(folder)
+            context=folder.resolve(),
+            dockerfile=file.resolve(),
+            root=find_repository_root(folder) or folder.resolve(),
         )
 
     @property
@@ -77,17 +79,6 @@ class Template:
 
     def _find_first(self, names: tuple[str, ...]) -> Path | None:
         return next((self.context / n for n in names if (self.context / n).is_file()), None)
-
-
-def find_repository_top(folder: Path) -> Path:
-    """Give the top of the repository that a folder lies in; itself outside git."""
-    try:
-        finished = process.run_command(
-            ["git", "-C", str(folder), "rev-parse", "--show-toplevel"], timeout=20
-        )
-    except process.CommandMissingError:
-        return folder.resolve()
-    return Path(finished.stdout.strip()).resolve() if finished.status == 0 else folder.resolve()
 
 
 def walk_files(folder: Path) -> Iterator[Path]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hardgate.engine.image import read_git_commit
+from hardgate.git import open_repository, read_commit
 from hardgate.model.contract import Contract, Severity
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
-from hardgate.pipeline.git_change import Change, git
+from hardgate.pipeline.git_change import Change
 from hardgate.pipeline.policy import POLICY_FILE, Policy
 from hardgate.pipeline.session_result import (
     IMAGE_SESSIONS,
@@ -56,7 +56,7 @@ class SessionStatus:
 def collect_session_statuses(context: ValidationContext) -> list[SessionStatus]:
     """Look at what lies here; nothing is run."""
     newest = {name: next(find_session_results(name, context.reports), None) for name in SESSIONS}
-    commit, changed = read_git_commit(context.root), _find_last_change(context.root)
+    commit, changed = read_commit(context.root), _find_last_change(context.root)
     image = _pick_image(newest)
     return [
         SessionStatus(
@@ -119,7 +119,11 @@ def _shorten_commit(commit: str) -> str:
 
 def _find_last_change(root: Path) -> float:
     """Give the time of the last change that is not committed; 0 where there is none."""
-    output = git(root, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames") or ""
+    with open_repository(root) as repository:
+        if repository is None:
+            return 0.0
+        options = ("--porcelain", "-z", "--untracked-files=all", "--no-renames")
+        output = repository.read_text("status", *options, "--ignore-submodules=dirty")
     times = [0.0]
     for entry in output.split("\0"):
         name = entry[3:]
@@ -197,7 +201,7 @@ def _judge_contract(context: ValidationContext) -> tuple[Outcome, str, str]:
     remedy = "Give '--contract-sha256' from outside the repository, once somebody has read it."
     outside = context.pin is not None and not _is_in_repository(context.root, context.pin)
     if edited is None and not outside:
-        why = f": nobody can tell whether this change edits it ({context.change.told})"
+        why = f": nobody can tell whether this change edits it ({context.change.description})"
         return Outcome.ERROR, why, f"Fetch the base ('--base REF'). {remedy}"
     if outside:
         remark = ", EDITED by this change" if edited else ""
@@ -210,17 +214,19 @@ def _is_contract_edited(context: ValidationContext) -> bool | None:
     """Tell whether the change touches the contract; None where there is nothing to compare with."""
     if context.contract_file is None:
         return False
-    if not context.change.reached:
-        return None
-    if not context.change.base:
-        return False
     name = str(context.contract_file.relative_to(context.root))
-    diff = git(context.root, "diff", "--name-only", context.change.base, "--", name)
-    untracked = git(context.root, "ls-files", "-o", "--", name)
-    return bool((diff or "").strip() or (untracked or "").strip())
+    with open_repository(context.root) as repository:
+        if repository is None or not context.change.base:
+            return None
+        options = ("--no-ext-diff", "--no-textconv", "--name-only")
+        diff = repository.read_text("diff", *options, context.change.base, "--", name)
+        return bool(diff.strip() or repository.read_text("ls-files", "-o", "--", name).strip())
 
 
 def _is_in_repository(root: Path, pin: str) -> bool:
     """Look for the pin in the repository: one that stands there was not given from outside."""
-    found = git(root, "grep", "--untracked", "-l", "-i", "-F", "-e", pin)
-    return bool(found and found.strip())
+    with open_repository(root) as repository:
+        if repository is None:
+            return False
+        argv = ("grep", "--untracked", "--no-textconv", "-q", "-i", "-F", "-e", pin)
+        return repository.ask(*argv, expected=(0, 1)).status == 0

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.engine.image import read_git_commit
+from hardgate.git import read_commit
 from hardgate.model.contract import parse_contract
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check, exit_code_for_checks
-from hardgate.pipeline.git_change import Change, git
+from hardgate.pipeline.git_change import Change
 from hardgate.pipeline.policy import Policy
 from hardgate.pipeline.session_result import (
     IMAGE_SESSIONS,
@@ -22,7 +22,7 @@ from hardgate.pipeline.session_result import (
 )
 from hardgate.pipeline.trust import Trust
 from hardgate.pipeline.validate import ValidationContext, hash_session_contract, judge_sessions
-from tests.unit.pipeline.test_git_change import git as make
+from tests.unit.git_repositories import git as make
 
 CONTRACT = b"""\
 version: 1
@@ -32,7 +32,7 @@ capabilities:
 """
 TRUSTED = Trust(trusted=True, reason="a person")
 FORK = Trust(trusted=False, reason="a fork")
-UNREACHED = Change(base="", told="the whole tree", reached=False)
+UNREACHED = Change(description="all commits")
 PASSED = Check(name="p", group="g", outcome=Outcome.PASS)
 
 
@@ -46,14 +46,14 @@ def scene(tmp_path: Path) -> ValidationContext:
     (root / ".gitignore").write_text("/reports/\n")
     make(root, "add", "-A")
     make(root, "commit", "-q", "-m", "first")
-    base = (git(root, "rev-parse", "HEAD") or "").strip()
+    base = make(root, "rev-parse", "HEAD")
     made = ValidationContext(
         root=root,
         reports=root / "reports",
         contract=parse_contract(CONTRACT, str(root / "contract.yaml")),
         contract_file=None,
         pin=None,
-        change=Change(base=base, told="lines added since main"),
+        change=Change(base=base, description="lines added since main"),
         trust=TRUSTED,
         policy=Policy(),
     )
@@ -67,7 +67,7 @@ def leave(scene: ValidationContext, session: str, /, **changes: object) -> None:
     answer = make_session_result(
         session,
         [PASSED],
-        commit=read_git_commit(scene.root),
+        commit=read_commit(scene.root),
         contract=hash_session_contract(session, scene.contract),
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=1,
@@ -116,7 +116,7 @@ DEFECTS: list[tuple[str, str, Callable[[ValidationContext], None]]] = [
     (
         "t4",
         "not here any more",
-        lambda s: leave(s, "t4", commit=f"{read_git_commit(s.root)}-dirty"),
+        lambda s: leave(s, "t4", commit=f"{read_commit(s.root)}-dirty"),
     ),
     ("t4", "another contract", lambda scene: leave(scene, "t4", contract="0")),
     ("t4", "not: x", lambda s: leave(s, "t4", exit_code=1, headline="H: not: x (exit 1)")),
