@@ -23,7 +23,7 @@ from tests.integration.runner_hosts import RunnerHosts, gateway, runner_hosts
 from tests.integration.stand_in.forge import Forge, Job, forge_at
 from tests.integration.stand_in.programs import write_archive, write_program
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.full]
 
 PLAYBOOK = """
 - name: Make runners, or take them back
