@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import nox
@@ -115,7 +116,7 @@ def integration(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests, once an engine answers."""
+    """Run the tests, once an engine answers (-- --full runs all of them, as CI does)."""
     hardgate(session, "engine")
     tool(session, "test", "pytest", "tests", *AT_ONCE, *session.posargs)
 
@@ -187,41 +188,51 @@ def environment(session: nox.Session, group: str | None) -> Path:
 
 
 def fill_environment(session: nox.Session, home: Path, group: str | None) -> None:
-    """Make an environment by uv, which takes a quarter of pip's time; by pip where uv fails."""
+    """Install hardgate and what a group adds: by uv, or by pip where uv cannot be had."""
     extra = "[pipeline]" if group in {"pipeline", "test"} else ""
     with_group = ["--group", group] if group in GROUPS else []
     packages = ("--editable", f"{ROOT}{extra}", *with_group)
-    if uv := find_uv(session):
-        try:
-            session.run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(home))
-            session.run(uv, "pip", "install", "--quiet", "--python", str(home), *packages)
-        except CommandFailed:
-            session.warn("uv failed, so pip installs the same.")
-        else:
-            return
+    uv = "" if names_an_index(session) else have_uv(session)
+    if uv and fill_by_uv(session, uv, home, packages):
+        return
     session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(home))
     session.run(str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", *packages)
 
 
-def find_uv(session: nox.Session) -> str:
-    """Find uv, or have pip install it under .nox/; empty where neither can be."""
-    settings = str(
-        session.run(
-            sys.executable, "-m", "pip", "config", "list", silent=True, success_codes=(0, 1)
-        )
-    )
-    if re.search(r"\b(extra-)?index-url=|\bno-index=", settings):
-        return ""  # uv reads none of pip's settings, and would ask another index
+def fill_by_uv(session: nox.Session, uv: str, home: Path, packages: Sequence[str]) -> bool:
+    """Make an environment by uv; False where that failed."""
+    trust = {"UV_NATIVE_TLS": "1", "UV_SYSTEM_CERTS": "1"}  # the machine's authorities, as pip does
+    python = ("--python", sys.executable)
+    try:
+        session.run(uv, "venv", "--quiet", "--clear", *python, str(home), env=trust)
+        into = ("--python", str(home / "bin" / "python"))
+        session.run(uv, "pip", "install", "--quiet", *into, *packages, env=trust)
+    except CommandFailed:
+        session.warn("uv could not do it, so pip does.")
+        return False
+    return True
+
+
+def names_an_index(session: nox.Session) -> bool:
+    """Tell whether pip's settings name an index: uv reads none of them, and would ask another."""
+    words = (sys.executable, "-m", "pip", "config", "list")
+    settings = str(session.run(*words, silent=True, success_codes=(0, 1)))
+    return re.search(r"\b(index-url|no-index)=", settings) is not None
+
+
+def have_uv(session: nox.Session) -> str:
+    """Have pip install uv under .nox/, once; empty where it cannot."""
     home = ROOT / ".nox" / "uv"
+    uv = home / "bin" / "uv"
     with FileLock(home.with_suffix(".lock")):
-        if not (home / "bin" / "uv").is_file():
+        if not uv.is_file():
             try:
                 session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(home))
                 python = str(home / "bin" / "python")
                 session.run(python, "-m", "pip", "install", "--quiet", UV)
             except CommandFailed:
                 return ""
-    return str(home / "bin" / "uv")
+    return str(uv)
 
 
 def fingerprint() -> str:
