@@ -140,6 +140,13 @@ def reference(once: Once, host_image: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def runner_image(client: docker.APIClient, reference: str) -> str:
+    """Give the reference image under a name that hosts can be given."""
+    client.tag(reference, "hardgate-test/runner-reference", "1", force=True)
+    return "hardgate-test/runner-reference:1"
+
+
+@pytest.fixture(scope="session")
 def slim(once: Once, base: str) -> str:
     """Make a stand-in for a slim Python base, which no registry here has; give its tag."""
     lines = (

@@ -3,197 +3,43 @@
 Then each capability of a host's contracts is broken by hand, and seen by that capability alone.
 """
 
-import json
-import os
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
 from http import HTTPStatus
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
-from junitparser import JUnitXml
 
-from hardgate.ansible.inventory import Inventory
-from hardgate.ansible.play import Event, run_playbook
-from hardgate.model.contract import Subject, load_contract
-from hardgate.model.observation import Observation
-from hardgate.model.plan import make_host_plan
-from hardgate.model.verdict import Outcome, judge_plan
-from tests.integration.conftest import ROOT
-from tests.integration.runner_hosts import RunnerHosts, gateway, runner_hosts
-from tests.integration.stand_in.forge import Answer, Forge, forge_at
-from tests.integration.stand_in.programs import write_archive, write_program
+from tests.integration.runner_world import (
+    CONTRACTS,
+    NAMES_OF,
+    PROGRAM,
+    REGISTRATION,
+    Looked,
+    Ran,
+    World,
+    cases_of,
+    look_at,
+    world_of,
+)
+from tests.integration.stand_in.forge import Answer
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("runner-command")]
+pytestmark = [pytest.mark.slow, pytest.mark.full, pytest.mark.xdist_group("runner-command")]
 
 FORGES = {"one": "gitea", "two": "forgejo", "three": "github"}
-PROGRAM = "/usr/local/lib/hardgate-runner/program"
-REGISTRATION = "/var/lib/hardgate-runner/registration/.runner"
-SUFFICIENT = {"runner_job_seconds": 60, "runner_drain_seconds": 60}
-CONTRACTS = ("runner-host", "runner")
-NAMES_OF = {
-    name: {
-        one.name
-        for one in load_contract(
-            str(ROOT / "contracts" / f"{name}.yaml"), subject=Subject.HOST
-        ).capabilities
-    }
-    for name in CONTRACTS
-}
-PREPARED = """
-- name: Make hosts that have an engine and images
-  hosts: all
-  gather_facts: false
-  become: true
-  roles:
-    - role: engine
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ran:
-    """How a command over all hosts ended, and what it left."""
-
-    exit_code: int
-    output: str
-    folder: Path
-
-    def summary(self, host: str) -> dict[str, Any]:
-        """Read a host's own summary."""
-        return dict(json.loads((self.folder / host / "summary.json").read_text()))
-
-    def missed(self, host: str) -> set[str]:
-        """Name what a host did not keep of its contracts."""
-        return {
-            verdict["name"]
-            for contract in self.summary(host)["contracts"]
-            for verdict in contract["verdicts"]
-            if verdict["outcome"] == "fail"
-        }
-
-    def junit(self, host: str) -> JUnitXml:
-        """Read a host's JUnit."""
-        return JUnitXml.fromfile(str(self.folder / host / "junit.xml"))
-
-
-@dataclass(kw_only=True)
-class World:
-    """Hosts and their forge."""
-
-    folder: Path
-    hosts: RunnerHosts
-    forge: Forge
-    variables: dict[str, dict[str, Any]]
-    image: str
-    tokens: list[str] = field(default_factory=list)
-    runs: int = 0
-
-    def inventory(self, **more: object) -> Path:
-        """Write the inventory, with a new token for each host that has none."""
-        told = json.loads(self.hosts.inventory.read_text())
-        for name, entry in told["all"]["hosts"].items():
-            entry.update(self.variables[name] | more)
-        file = self.folder / "inventory.yml"
-        file.write_text(json.dumps(told))
-        file.chmod(0o600)
-        return file
-
-    def give_tokens(self) -> None:
-        """Have the next run find a new token for each host."""
-        for name in FORGES:
-            self.tokens.append(self.forge.issue_token())
-            self.variables[name]["runner_token"] = self.tokens[-1]
-
-    def start(self, *words: str, **more: object) -> "tuple[subprocess.Popen[str], Path]":
-        """Start the command as its users do."""
-        self.runs += 1
-        out = self.folder / f"out{self.runs}"
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "hardgate", "runner", "-i", str(self.inventory(**more))),
-                *("--image", self.image, "--out", str(out), *words),
-            ],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        return process, out
-
-    def run(self, *words: str, **more: object) -> Ran:
-        """Run it to its end."""
-        process, out = self.start(*words, **more)
-        output, _ = process.communicate(timeout=900)
-        print(output)
-        return Ran(exit_code=process.returncode, output=output, folder=out)
-
-
-@contextmanager
-def shop_at(address: str, folder: Path) -> Iterator[str]:
-    """Offer a folder's files where hosts reach them, and give the address."""
-    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
-    server = ThreadingHTTPServer((address, 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://{address}:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture(scope="module")
 def world(
     client: docker.APIClient,
-    reference: str,
     base: str,
     host_image: str,
+    runner_image: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
-    """Boot three hosts, and give each an engine with the images that it would make first."""
+    """Boot three hosts."""
     folder = tmp_path_factory.mktemp("runner")
-    image = "hardgate-test/runner-reference:1"
-    client.tag(reference, "hardgate-test/runner-reference", "1", force=True)
-    program, archive = folder / "gitea-runner", folder / "github.tar.gz"
-    write = {"gitea": write_program, "forgejo": write_program, "github": write_archive}
-    files = {"gitea": program, "forgejo": program.with_name("forgejo-runner"), "github": archive}
-    pins = {forge: write[forge](file) for forge, file in files.items()}
-    with (
-        forge_at(gateway(client)) as forge,
-        shop_at(gateway(client), folder) as shop,
-        runner_hosts(client, folder / "hosts", list(FORGES)) as hosts,
-    ):
-        variables = {
-            name: {
-                **SUFFICIENT,
-                "runner_forge": kind,
-                "runner_url": f"{forge.url}/acme/site" if kind == "github" else forge.url,
-                "runner_binary": str(files[kind]),
-                "runner_sha256": pins[kind],
-            }
-            for name, kind in FORGES.items()
-        }
-        # One host fetches it by itself.
-        variables["one"]["runner_source"] = f"{shop}/{files['gitea'].name}"
-        del variables["one"]["runner_binary"]
-        made = World(folder=folder, hosts=hosts, forge=forge, variables=variables, image=image)
-        playbook = folder / "prepared.yml"
-        playbook.write_text(PREPARED)
-        run_playbook(str(playbook), {}, inventory=Inventory(path=made.inventory()))
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda host: host.load(base, host_image, image), hosts))
-        yield made
+    with world_of(client, folder, FORGES, base, host_image, runner_image) as booted:
+        yield booted
 
 
 @pytest.fixture(scope="module")
@@ -226,13 +72,8 @@ def test_the_others_are_runners_that_are_known_to_work(world: World, refused: Ra
         told = refused.summary(name)
         assert (told["exit_code"], told["gate"]["exit_code"]) == (0, 0)
         junit = refused.junit(name)
-        assert (junit.tests, junit.failures, junit.errors) == (len(list_of(junit)), 0, 0)
+        assert (junit.tests, junit.failures, junit.errors) == (len(cases_of(junit)), 0, 0)
         world.forge.wait_for_polls(name)
-
-
-def list_of(junit: JUnitXml) -> list[str]:
-    """Name all cases."""
-    return [case.name for suite in junit for case in suite]
 
 
 @pytest.fixture(scope="module")
@@ -320,66 +161,11 @@ BREAKS: Mapping[str, tuple[str, str]] = {
 """What breaks each capability, and what mends it: on a host of systemd's, as root."""
 
 
-@dataclass(kw_only=True)
-class Looked:
-    """The contracts' probes alone, on all hosts at once."""
-
-    world: World
-    environments: dict[str, dict[str, str]]
-
-    def missed(self, *contracts: str, **variables: str) -> dict[str, set[str]]:
-        """Name what each host misses of contracts; `variables` are asked for otherwise."""
-        seen: dict[str, set[str]] = {name: set() for name in FORGES}
-
-        def hear(event: Event) -> None:
-            data = event.get("event_data", {})
-            told = data.get("res", {}).get("host_contract")
-            if event["event"] != "runner_on_ok" or told is None:
-                return
-            plan = make_host_plan(load_contract(told["contract"], subject=Subject.HOST))
-            found = map(Observation.from_json, told["observations"])
-            verdicts = judge_plan(plan, found)
-            seen[data["host"]] |= {one.name for one in verdicts if one.outcome is Outcome.FAIL}
-            errors = [one for one in verdicts if one.outcome is Outcome.ERROR]
-            assert not errors, errors
-
-        values = {
-            "environments": {name: told | variables for name, told in self.environments.items()},
-            "folder": str(ROOT / "contracts"),
-            "contracts": contracts or CONTRACTS,
-        }
-        file = self.world.folder / "probes.yml"
-        file.write_text(PROBES)
-        end = run_playbook(
-            str(file), values, on_event=hear, inventory=Inventory(path=self.world.inventory())
-        )
-        assert (end.failed, end.unreachable) == ((), ())
-        return seen
-
-
-PROBES = """
-- name: Probe hosts
-  hosts: all
-  gather_facts: false
-  tasks:
-    - name: Probe by both contracts
-      ansible.builtin.include_role:
-        name: host_contract
-      loop: "{{ contracts }}"
-      vars:
-        host_contract_file: "{{ folder }}/{{ item }}.yaml"
-        host_contract_environment: "{{ environments[inventory_hostname] }}"
-        host_contract_runner: hardgate-runner
-"""
-
-
 @pytest.fixture(scope="module")
 def looked(world: World, proved: Ran) -> Looked:
-    """Read what the role wrote down for whoever repeats a probe."""
+    """Look at hosts that are runners."""
     assert proved.exit_code == 0
-    facts = {host.name: host.shell("cat /etc/hardgate/runner-facts.json") for host in world.hosts}
-    environments = {name: json.loads(told)["environment"] for name, told in facts.items()}
-    return Looked(world=world, environments=environments)
+    return look_at(world)
 
 
 def test_hosts_that_nobody_touched_miss_nothing(looked: Looked) -> None:
@@ -392,13 +178,6 @@ ROUNDS = [
     for names in ([name for name in BREAKS if name in NAMES_OF[contract]],)
     for at in range(0, len(names), len(FORGES))
 ]
-FIRST = [next(one for one in ROUNDS if one[0] == contract) for contract in CONTRACTS]
-EACH_ROUND = [
-    pytest.param(*one, id="-".join(one[1]), marks=[] if one in FIRST else [pytest.mark.full])
-    for one in ROUNDS
-]
-"""In plain runs the first of each contract; what a probe makes of what it finds is told by
-tests/unit/contracts, too."""
 REGISTRATION_OF_GITHUB = f"{PROGRAM}/.runner"
 
 
@@ -410,7 +189,7 @@ def on_host(name: str, script: str) -> str:
     return script
 
 
-@pytest.mark.parametrize(("contract", "names"), EACH_ROUND)
+@pytest.mark.parametrize(("contract", "names"), ROUNDS, ids=str)
 def test_what_is_broken_by_hand_is_seen_by_its_capability_alone(
     world: World, looked: Looked, contract: str, names: list[str]
 ) -> None:
@@ -424,7 +203,6 @@ def test_what_is_broken_by_hand_is_seen_by_its_capability_alone(
     assert seen == {host: {broken[host]} if host in broken else set() for host in FORGES}
 
 
-@pytest.mark.full
 @pytest.mark.parametrize(
     ("name", "variables"),
     [
@@ -438,7 +216,6 @@ def test_more_than_a_host_has_is_missed(
     assert looked.missed("runner-host", **variables) == {host: {name} for host in FORGES}
 
 
-@pytest.mark.full
 def test_a_clock_that_is_not_the_forges_is_missed(world: World, looked: Looked) -> None:
     world.forge.clock_offset = 3600.0
     seen = looked.missed("runner-host")
@@ -446,7 +223,6 @@ def test_a_clock_that_is_not_the_forges_is_missed(world: World, looked: Looked) 
     assert seen == {host: {"clock_matches_forge"} for host in FORGES}
 
 
-@pytest.mark.full
 def test_a_forge_that_is_not_well_is_missed(world: World, looked: Looked) -> None:
     ill = Answer(status=HTTPStatus.SERVICE_UNAVAILABLE, body={})
     well = Answer(body={})
@@ -458,7 +234,6 @@ def test_a_forge_that_is_not_well_is_missed(world: World, looked: Looked) -> Non
     assert seen == {host: {"forge_reachable"} for host in FORGES}
 
 
-@pytest.mark.full
 def test_an_engine_of_remapped_users_is_missed(world: World, looked: Looked) -> None:
     """It is told as what it is, beside what no such engine can."""
     host = world.hosts["two"]
@@ -506,7 +281,6 @@ def killed(world: World, looked: Looked) -> Ran:
     return Ran(exit_code=process.returncode, output=said, folder=out)
 
 
-@pytest.mark.full
 def test_a_host_that_is_killed_in_the_middle_is_an_error_of_its_own(killed: Ran) -> None:
     assert killed.exit_code == 3
     told = killed.summary("three")
