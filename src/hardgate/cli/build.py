@@ -67,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
             refresh=values.refresh_base,
             report_progress=console.print_notice,
         )
-    with console.step("Build the image") as step:
+    with image.hold_image(engine, request), console.step("Build the image") as step:
         buildx = image.has_buildx(request.environment)
         built = image.build_for_engine(
             engine, request, base, buildx=buildx, write=step.show_progress

@@ -2,8 +2,12 @@
 
 import hashlib
 import re
+import secrets as random_names
+import tempfile
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +23,15 @@ from hardgate.model.run import Image
 
 BASE_ARGUMENT = "BASE_IMAGE"
 BUILD_EVIDENCE_LINES = 20
+HOLD_REPOSITORY = "hardgate/hold"
+HOLD_SECONDS = 24 * 3600
+"""After which a tag that a killed run left no longer holds its image."""
 WriteLine = Callable[[str], None]
+
+
+def make_hold_tag() -> str:
+    """Name a tag that no other run knows; its name says until when it counts."""
+    return f"{HOLD_REPOSITORY}:{random_names.token_hex(8)}-{int(time.time()) + HOLD_SECONDS}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +46,9 @@ class BuildRequest:
     environment: Mapping[str, str] = field(default_factory=dict)
     """For the build's own processes: where the engine is, and proxies."""
     tag: str
-    """Holds this context's last image, and so its build cache."""
+    """Holds this context's last image, and so its build cache; other jobs may move it."""
+    hold_tag: str = field(default_factory=make_hold_tag)
+    """Holds the image that this build makes, and is known to nobody else."""
 
     def wants_base(self) -> bool:
         """Tell whether the Dockerfile leaves its base to the builder, and the caller does too."""
@@ -100,23 +114,68 @@ def has_buildx(environment: Mapping[str, str]) -> bool:
 def build_image(
     client: docker.APIClient, request: BuildRequest, *, buildx: bool, write: WriteLine
 ) -> Image:
-    """Build, on the caller's engine; a failure brings the end of the builder's words."""
-    before = find_image_digest(client, request.tag)
+    """Build, on the caller's engine; a failure brings the end of the builder's words.
+
+    The digest is the builder's own word of what it built: another job's build may move
+    `request.tag` at any time. `release_image` lets the image go.
+    """
     if request.secrets and not buildx:
         raise UsageError(
             "'--secret' needs buildx, and this machine's 'docker' command has none.",
             "Install the package 'docker-buildx' (or docker-buildx-plugin), or leave it out.",
         )
-    (_build_with_buildx if buildx else build_with_classic)(client, request, write)
-    digest = find_image_digest(client, request.tag)
+    held = replace(request, tag=request.hold_tag)
+    reported = (_build_with_buildx if buildx else build_with_classic)(client, held, write)
+    # An engine with containerd's store knows an image by another digest than its builder gives.
+    digest = find_image_digest(client, reported or request.hold_tag)
+    digest = digest or find_image_digest(client, request.hold_tag)
     if digest is None:
-        raise BuildError(f"The build ended well, and left no image '{request.tag}'.")
-    remove_replaced_image(client, before, digest)
+        raise BuildError(f"The build ended well, and the engine has no image '{reported}'.")
+    _keep_as_cache(client, request.tag, digest)
     return Image(
         reference=str(request.context),
         digest=digest,
         source_commit=_read_source_commit(request.context, write),
     )
+
+
+def _keep_as_cache(client: docker.APIClient, tag: str, digest: str) -> None:
+    """Let the context's tag name this image, and let go of what it named before."""
+    before = find_image_digest(client, tag)
+    with suppress(APIError):  # without the tag the next build is slower, and no other
+        repository, _, name = tag.rpartition(":")
+        client.tag(digest, repository, name)
+        remove_replaced_image(client, before, digest)
+
+
+def release_image(client: docker.APIClient, request: BuildRequest) -> None:
+    """Take the run's own tag away, and those that killed runs left too long ago."""
+    for tag in (request.hold_tag, *_list_expired_holds(client)):
+        with suppress(DockerException):  # an engine that is away is told elsewhere
+            client.remove_image(tag)
+
+
+@contextmanager
+def hold_image(engine: Engine, request: BuildRequest | None) -> Iterator[None]:
+    """Release what a build makes at the end, however that comes."""
+    try:
+        yield
+    finally:
+        if request is not None:
+            with suppress(DockerException):
+                release_image(engine.open_client(), request)
+
+
+def _list_expired_holds(client: docker.APIClient) -> Iterator[str]:
+    try:
+        images = client.images(name=HOLD_REPOSITORY)
+    except DockerException:
+        return
+    for tag in (tag for image in images for tag in image["RepoTags"] or ()):
+        repository, _, name = str(tag).rpartition(":")
+        until = name.rpartition("-")[2]
+        if repository == HOLD_REPOSITORY and until.isdigit() and int(until) < time.time():
+            yield str(tag)
 
 
 def _read_source_commit(context: Path, write: WriteLine) -> str:
@@ -178,9 +237,9 @@ class _BuildLog:
         )
 
 
-def build_with_classic(client: docker.APIClient, request: BuildRequest, write: WriteLine) -> None:
-    """Build with the engine's own builder."""
-    log = _BuildLog(write)
+def build_with_classic(client: docker.APIClient, request: BuildRequest, write: WriteLine) -> str:
+    """Build with the engine's own builder; give the digest that it reports."""
+    log, digest = _BuildLog(write), ""
     try:
         events = client.build(
             path=str(request.context),
@@ -193,22 +252,32 @@ def build_with_classic(client: docker.APIClient, request: BuildRequest, write: W
         )
         for event in events:
             log.add_text(str(event.get("stream", "")))
+            digest = str((event.get("aux") or {}).get("ID", digest))
             if "error" in event:
                 log.add_text(str(event["error"]))
                 raise log.make_build_error("The image could not be built.")
     except (DockerException, OSError, ValueError) as error:
         log.add_text(str(error.explanation if isinstance(error, APIError) else error))
         raise log.make_build_error("The build could not go on.") from error
+    return digest
 
 
-def _build_with_buildx(client: docker.APIClient, request: BuildRequest, write: WriteLine) -> None:
+def _build_with_buildx(client: docker.APIClient, request: BuildRequest, write: WriteLine) -> str:
     del client  # the command finds the same engine by request.environment
+    with tempfile.TemporaryDirectory(prefix="hardgate-build-") as folder:
+        digest_file = Path(folder) / "digest"
+        _run_buildx(request, digest_file, write)
+        return digest_file.read_text().strip() if digest_file.is_file() else ""
+
+
+def _run_buildx(request: BuildRequest, digest_file: Path, write: WriteLine) -> None:
     log = _BuildLog(write)
     arguments = [f"--build-arg={key}" for key in request.arguments]
     finished = process.run_command(
         [
             *("docker", "buildx", "build", "--load", "--progress=plain"),
             f"--tag={request.tag}",
+            f"--iidfile={digest_file}",
             f"--file={request.dockerfile}",
             *arguments,
             *(f"--secret={secret}" for secret in request.secrets),

@@ -129,6 +129,7 @@ def _verify_image(
     )
     host_image = _prepare_host_image(client, base, console)
     with (
+        image.hold_image(engine, request.build),
         _open_environment(engine, owner, console) as test_environment,
         ThreadPoolExecutor() as workers,
     ):
