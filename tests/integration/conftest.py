@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from hardgate.engine.client import find_engine
 from hardgate.engine.proxy import read_proxy_environment
 from hardgate.host.image import ensure_host_image
 from tests.integration.acting import have_act, told_how
-from tests.integration.sharing import Once, company, output_of, shared_folder
+from tests.integration.sharing import Once, output_of, shared_folder
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -93,15 +93,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         told = any(item.get_closest_marker(name) for name in ("independent", "xdist_group"))
         if item.path.is_relative_to(HERE) and not told:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Run a test, with its fixtures, beside others, or alone where it has to be."""
-    if not item.path.is_relative_to(HERE):
-        return (yield)
-    with company(alone=item.get_closest_marker("alone") is not None):
-        return (yield)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,10 +1,8 @@
 """What the processes of one test run share: things that are made once, and the machine."""
 
-import fcntl
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,16 +33,3 @@ class Once:
             if not made.is_file():
                 made.write_text(make())
         return made.read_text()
-
-
-@contextmanager
-def company(*, alone: bool) -> Iterator[None]:
-    """Share the machine with the tests of this checkout's other processes; or have it alone."""
-    # Any two files that all of them know will do.
-    here = Path(__file__)
-    with here.with_name("conftest.py").open() as door, here.open() as room:
-        # Who waits for the room holds the door: nobody who comes later is served first.
-        fcntl.flock(door, fcntl.LOCK_EX)
-        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        fcntl.flock(door, fcntl.LOCK_UN)
-        yield

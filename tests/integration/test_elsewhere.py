@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import docker
 import pytest
 
+from hardgate.ownership import RUN_LABEL, Owner, ProcessIdentity
 from hardgate.pipeline.trust import determine_trust
 from tests.integration.conftest import Ended, Gate, Running
 from tests.integration.machine import Machine, machine
@@ -95,6 +97,32 @@ def test_a_direct_run_that_is_killed_leaves_nothing(
     running.send(signal.SIGKILL)
     assert wait_until_gone(here.client, run) == []
     assert_nothing_left(here)
+
+
+@pytest.mark.xdist_group("policy")
+@pytest.mark.usefixtures("may_be_given_away")
+def test_a_start_removes_a_dead_runs_debris_and_leaves_a_look_alike(
+    gate: Gate, here: Machine, tags: dict[str, str]
+) -> None:
+    """On an engine of its own: another gate's start would remove it first."""
+    current, deadline = ProcessIdentity.of_current_process(), int(time.time()) + 3600
+    ended = ProcessIdentity(
+        boot=current.boot, namespace=current.namespace, pid=current.pid, started=1
+    )
+    dead = Owner(run="deadbeef", process=ended, deadline=deadline)
+    living = Owner(run="1ee71e55", process=current, deadline=deadline)
+    labels = {"dead": dead.labels, "living": living.labels, "look-alike": {RUN_LABEL: "deadbeef"}}
+    made = {
+        name: here.client.create_container(tags["reference"], ["true"], labels=own)["Id"]
+        for name, own in labels.items()
+    }
+    words = ("--host", "direct", "--image", tags["reference"], "--only", "agent_home_writable")
+    ran = gate(*words, environment={"DOCKER_HOST": here.url})
+    assert "Removed what a dead run left" in ran.output
+    left = {one["Id"] for one in here.client.containers(all=True)}
+    assert left == {made["living"], made["look-alike"]}
+    for container in left:
+        here.client.remove_container(container)
 
 
 @pytest.mark.full

@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from hardgate.ownership import RUN_LABEL, Owner, ProcessIdentity
+from hardgate.ownership import RUN_LABEL
 from tests.integration.conftest import ROOT, Ended, Running
 
 pytestmark = pytest.mark.independent
@@ -113,39 +113,6 @@ def test_two_runs_of_one_checkout_at_once_do_not_touch_each_other(
     assert [running.process.wait(timeout=400) for running in both] == [0, 0]
     for running in both:
         assert left_of(client, run_of(running.log.read_text())) == []
-
-
-@pytest.mark.alone  # or another gate's start removes it first
-def test_a_start_removes_a_dead_runs_debris_and_leaves_a_look_alike(
-    start_gate: Start, client: docker.APIClient, reference: str
-) -> None:
-    here = ProcessIdentity.of_current_process()
-    dead = Owner(
-        run="deadbeef",
-        process=ProcessIdentity(boot=here.boot, namespace=here.namespace, pid=here.pid, started=1),
-        deadline=int(time.time()) + 3600,
-    )
-    living = Owner(run="1ee71e55", process=here, deadline=int(time.time()) + 3600)
-    look_alike = {RUN_LABEL: "deadbeef"}
-    made = {
-        name: client.create_container(reference, ["true"], name=name, labels=labels)["Id"]
-        for name, labels in {
-            "hardgate-deadbeef": dead.labels,
-            "hardgate-1ee71e55": living.labels,
-            "hardgate-deadbeef-not": look_alike,
-        }.items()
-    }
-    try:
-        running = start_gate(*WORDS, "--only", "agent_home_writable")
-        running.process.wait(timeout=400)
-        left = {c["Id"] for c in client.containers(all=True)}
-        assert made["hardgate-deadbeef"] not in left
-        assert {made["hardgate-1ee71e55"], made["hardgate-deadbeef-not"]} <= left
-        assert "Removed what a dead run left" in running.log.read_text()
-    finally:
-        for container in made.values():
-            if container in {c["Id"] for c in client.containers(all=True)}:
-                client.remove_container(container, force=True)
 
 
 @pytest.mark.usefixtures("reference")
