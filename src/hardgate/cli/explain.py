@@ -1,9 +1,7 @@
 """`hardgate explain`: a capability in words, or the misses of a finished run."""
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from hardgate.cli.options import add_contract_options, load_requested_contract
 from hardgate.cli.parser import CommandParser
@@ -12,11 +10,9 @@ from hardgate.errors import UsageError
 from hardgate.model.contract import Contract
 from hardgate.model.guard import GUARDS
 from hardgate.redaction import Redactor
-from hardgate.report.summary_json import SUMMARY_SCHEMA_VERSION
+from hardgate.report.read_summary import read_summary
 from hardgate.text.plain import strip_control_codes
 from hardgate.text.typo import suggest_choice
-
-SUMMARY_FILE = "summary.json"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -55,7 +51,7 @@ def _explain_by_name(name: str, contract: Contract) -> Iterable[str]:
 
 
 def _explain_finished_run(folder: Path, name: str) -> Iterable[str]:
-    summary = _read_summary(folder)
+    summary = read_summary(folder)
     names = [verdict["name"] for verdict in summary["verdicts"]]
     if name and name not in names:
         raise UsageError(
@@ -63,27 +59,6 @@ def _explain_finished_run(folder: Path, name: str) -> Iterable[str]:
             suggest_choice(name, names) or f"It has {', '.join(names)}.",
         )
     return explain_run(summary, name)
-
-
-def _read_summary(folder: Path) -> dict[str, Any]:
-    """Read a run's summary; `latest` may be a file that names the run's folder."""
-    if folder.is_file() and folder.name != SUMMARY_FILE:
-        folder = folder.with_name(folder.read_text(encoding="utf-8").strip())
-    file = folder if folder.name == SUMMARY_FILE else folder / SUMMARY_FILE
-    try:
-        summary = json.loads(file.read_text(encoding="utf-8"))
-        known = summary["schema_version"] == SUMMARY_SCHEMA_VERSION and "causes" in summary
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UsageError(
-            f"'{file}' cannot be read as a run's summary: {error}.",
-            "Name the folder that a run wrote its reports to, such as 'reports/t4/latest'.",
-        ) from error
-    if not known:
-        raise UsageError(
-            f"'{file}' was written by another version of hardgate.",
-            "Run the gate again, or explain it with that version.",
-        )
-    return dict(summary)
 
 
 def _print_redacted(lines: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from hardgate.cli.build import add_build_options, read_build_request
 from hardgate.cli.options import (
     add_contract_options,
+    add_format_option,
     add_verbosity_options,
     load_requested_contract,
     make_console,
@@ -48,6 +49,7 @@ def make_gate_parser(
     _add_workspace_options(parser)
     group = parser.add_argument_group("the run")
     group.add_argument("--out", type=Path, metavar="DIR", help="default: reports/tN/RUN")
+    add_format_option(group)
     group.add_argument("--keep", action="store_true", help="leave host and workspace running")
     add_verbosity_options(group)
     return parser
@@ -123,6 +125,7 @@ def read_gate_request(values: argparse.Namespace, environ: Mapping[str, str]) ->
         ready_seconds=values.ready_timeout,
         probe_seconds=values.probe_timeout,
         out=values.out,
+        formats=tuple(values.format),
         keep=values.keep,
         base=values.base,
         refresh_base=values.refresh_base,

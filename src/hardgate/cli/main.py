@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "build": "build an image as the gate would, and print its digest",
     "engine": "make sure that a Docker Engine answers here, or remove the one it installed",
     "explain": "say what a capability promises and what breaks it, or why a run is red",
+    "report": "make the reports of a finished run anew, in any format",
     "runner": "make hosts self-hosted runners that are known to work",
     "fleet": "verify many images on many hosts",
     "contract": "say what a contract will demand that another did not",

@@ -7,6 +7,7 @@ from pathlib import Path
 from hardgate.model.contract import Contract, Subject, load_contract
 from hardgate.pipeline.session import Session
 from hardgate.report.console import Console
+from hardgate.report.formats import DEFAULT_FORMATS, FORMATS
 from hardgate.resources import CONTRACTS
 from hardgate.schema.source import read_pin
 
@@ -34,6 +35,17 @@ def add_template_options(parser: argparse.ArgumentParser) -> None:
     run = parser.add_argument_group("the run")
     run.add_argument("--out", type=Path, metavar="DIR", help="default: reports/SESSION/RUN")
     add_verbosity_options(run)
+
+
+def add_format_option(parser: argparse._ActionsContainer) -> None:
+    """Add which reports are written."""
+    parser.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        choices=tuple(FORMATS),
+        help=f"repeatable (default: {', '.join(DEFAULT_FORMATS)})",
+    )
 
 
 def add_verbosity_options(parser: argparse._ActionsContainer) -> None:

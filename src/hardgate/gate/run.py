@@ -66,6 +66,8 @@ class GateRequest:
     ready_seconds: float
     probe_seconds: float
     out: Path | None
+    formats: tuple[str, ...] = ()
+    """Of the reports; the default ones where it is empty."""
     keep: bool
     base: Path | None
     refresh_base: bool
@@ -106,9 +108,9 @@ def run_gate(request: GateRequest, console: Console) -> ExitCode:
                 "Please report it, with the evidence.",
                 evidence=traceback.format_exc(),
             )
-    run = _conclude_run(request, owner, console, state, started_at, time.monotonic() - begun)
+    run = _conclude_run(request, owner, console, state, started_at, begun)
     try:
-        folder.write_reports(run, console.redactor)
+        folder.write_reports(run, console.redactor, request.formats)
     finally:
         console.print_run(run, reports=folder.path)
     return run.exit_code
@@ -326,7 +328,7 @@ def _conclude_run(
     console: Console,
     state: RunState,
     started_at: str,
-    seconds: float,
+    begun: float,
 ) -> Run:
     error, interrupted = state.error, state.interrupted
     problem = f"The run was broken off by {interrupted}." if interrupted else ""
@@ -342,7 +344,7 @@ def _conclude_run(
     return Run(
         id=owner.run,
         started_at=started_at,
-        seconds=round(seconds, 3),
+        seconds=round(time.monotonic() - begun, 3),
         plan=request.plan,
         image=state.image,
         host=host,
@@ -353,5 +355,6 @@ def _conclude_run(
         evidence=error.evidence if error and not interrupted else "",
         notices=_collect_notices(request),
         steps=dict(console.steps),
+        timeline=console.list_spans(begun),
         kept=state.kept,
     )

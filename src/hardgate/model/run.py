@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from hardgate.errors import ExitCode
 from hardgate.model.plan import Plan
@@ -36,6 +37,18 @@ class Host:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StepSpan:
+    """One step of a run; steps may overlap."""
+
+    name: str
+    began: float
+    """Seconds after the run's start."""
+    seconds: float
+    held: bool
+    """False where an error ended it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """Everything a report may say."""
 
@@ -58,5 +71,9 @@ class Run:
     """Sentences that the reader must not miss, such as a beacon in place of the internet."""
     steps: Mapping[str, float] = field(default_factory=dict)
     """Seconds that each step took, in order."""
+    timeline: tuple[StepSpan, ...] = ()
+    """The same steps with their start, in the order of their start."""
+    baseline: Mapping[str, Any] | None = None
+    """What changed since an older run (`report.run_diff`); None where none was named."""
     kept: tuple[str, ...] = ()
     """With --keep: how to enter, repeat and remove; a line each."""

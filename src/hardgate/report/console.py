@@ -15,7 +15,7 @@ from typing import TextIO
 
 from hardgate.model.contract import Severity
 from hardgate.model.plan import Plan
-from hardgate.model.run import Run
+from hardgate.model.run import Run, StepSpan
 from hardgate.model.verdict import Outcome, Verdict
 from hardgate.redaction import Redactor
 from hardgate.report.details import list_sections
@@ -45,7 +45,7 @@ class ConsoleStep:
         self.latest = ""
         self.seconds = 0.0
         self._console = console
-        self._begun = time.monotonic()
+        self.began = time.monotonic()
 
     def show_progress(self, line: str) -> None:
         """Show what it is doing: beside its name on a terminal, as a line of its own with `-v`."""
@@ -57,7 +57,7 @@ class ConsoleStep:
 
     def stop_clock(self) -> None:
         """Take the time."""
-        self.seconds = time.monotonic() - self._begun
+        self.seconds = time.monotonic() - self.began
 
 
 class Console:
@@ -78,6 +78,7 @@ class Console:
         self.verbosity = verbosity
         self.steps: dict[str, float] = {}
         """Seconds of each step that has ended, in order; a name that comes twice is added up."""
+        self._spans: list[tuple[str, float, float, bool]] = []
         self._stream = stream
         self._lock = threading.RLock()  # a signal's handler may speak while its thread does
         self._running: list[ConsoleStep] = []
@@ -183,11 +184,19 @@ class Console:
             case _:
                 return self._marks["missed"]
 
+    def list_spans(self, run_began: float) -> tuple[StepSpan, ...]:
+        """List the steps that have ended by their start; `run_began` is of `time.monotonic`."""
+        return tuple(
+            StepSpan(name=name, began=max(began - run_began, 0.0), seconds=seconds, held=held)
+            for name, began, seconds, held in sorted(self._spans, key=lambda span: span[1])
+        )
+
     def _finish_step(self, step: ConsoleStep, mark: str, tone: Tone) -> None:
         step.stop_clock()
         with self._lock:
             if step in self._running:
                 self._running.remove(step)
+            self._spans.append((step.name, step.began, step.seconds, mark == "held"))
             self.steps[step.name] = self.steps.get(step.name, 0.0) + step.seconds
             remark = f"  {one_line(step.outcome)}" if step.outcome else ""
             if self.verbosity >= 0 or mark == "missed":

@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -13,15 +13,14 @@ from pathlib import Path
 from hardgate.errors import HardgateError, UsageError
 from hardgate.model.run import Run
 from hardgate.redaction import Redactor
+from hardgate.report import formats
 from hardgate.report.atomic_write import replace_file
-from hardgate.report.junit import write_junit
 from hardgate.report.log import HOLD_BACK_CHARS, RedactingStream
-from hardgate.report.summary_json import write_summary
 
 BUILD_LOG = "build.log"
 WORKSPACE_LOG = "workspace.log"
 LOG_FILES = (BUILD_LOG, WORKSPACE_LOG)
-REPORT_FILES = ("junit.xml", "summary.json", "answer.json")
+REPORT_FILES = (*formats.REPORT_FILES, "answer.json")
 LATEST_LINK = "latest"
 MAX_FOLDER_NAME_CHARS = 100
 """Characters of a name that its folder carries."""
@@ -51,8 +50,10 @@ class ReportFolder:
         except OSError as error:
             raise _explain_write_error(self.path / name, error) from error
 
-    def write_reports(self, run: Run, redactor: Redactor) -> None:
-        """Write each report, whole or not at all; one that fails does not keep the other back.
+    def write_reports(self, run: Run, redactor: Redactor, names: Iterable[str] = ()) -> None:
+        """Write each report, whole or not at all; one that fails does not keep the others back.
+
+        `names` are the formats; the default ones where it is empty.
 
         The logs are redacted once more, by what is known at the end: a token shows up late.
         """
@@ -63,8 +64,10 @@ class ReportFolder:
                     _catch_error(partial(_redact_log, self.path / log, redactor))
                     for log in LOG_FILES
                 ),
-                _catch_error(partial(write_summary, run, self.path / "summary.json", redactor)),
-                _catch_error(partial(write_junit, run, self.path / "junit.xml", redactor)),
+                *(
+                    _catch_error(partial(formats.write_report, name, run, self.path, redactor))
+                    for name in formats.order_formats(names)
+                ),
             )
             if error
         ]

@@ -5,13 +5,14 @@ keys are added, never taken away or given another meaning.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hardgate import __version__
 from hardgate.diagnosis.root_cause import RootCause, group_root_causes
-from hardgate.model.run import Host, Image, Run
+from hardgate.model.run import Host, Image, Run, StepSpan
 from hardgate.model.tier import Tier
 from hardgate.model.verdict import Reason, Verdict
 from hardgate.redaction import Redactor
@@ -24,10 +25,13 @@ SUMMARY_SCHEMA_FILE = Path(__file__).with_name("summary.schema.json")
 
 def write_summary(run: Run, path: Path, redactor: Redactor) -> None:
     """Write the summary to `path`, whole or not at all."""
-    text = json.dumps(
-        redactor.redact_value(summarize_run(run)), indent=2, ensure_ascii=False, default=str
-    )
-    replace_file(path, (text + "\n").encode("utf-8", "replace"))
+    text = encode_summary(redactor.redact_value(summarize_run(run)))
+    replace_file(path, text.encode("utf-8", "replace"))
+
+
+def encode_summary(summary: Mapping[str, Any]) -> str:
+    """Write a summary as JSON."""
+    return json.dumps(summary, indent=2, ensure_ascii=False, default=str) + "\n"
 
 
 def summarize_run(run: Run) -> dict[str, Any]:
@@ -52,12 +56,20 @@ def summarize_run(run: Run) -> dict[str, Any]:
         "id": run.id,
         "started_at": run.started_at,
         "seconds": round(run.seconds, 3),
+        "baseline": dict(run.baseline) if run.baseline else None,
+        "session": run.plan.title,
+        "timeline": [_span_json(span) for span in run.timeline],
         "steps": {name: round(seconds, 3) for name, seconds in run.steps.items()},
         "kept": list(run.kept),
         "verdicts": [_verdict_json(verdict, run) for verdict in run.verdicts],
         "hardgate": __version__,
         "schema_version": SUMMARY_SCHEMA_VERSION,
     }
+
+
+def _span_json(span: StepSpan) -> dict[str, Any]:
+    times = {"began": round(span.began, 3), "seconds": round(span.seconds, 3)}
+    return {**asdict(span), **times}
 
 
 def _contract_json(run: Run) -> dict[str, Any]:
@@ -128,12 +140,16 @@ def _verdict_json(verdict: Verdict, run: Run) -> dict[str, Any]:
     }
 
 
-def _promise_json(name: str, run: Run) -> dict[str, str]:
+def _promise_json(name: str, run: Run) -> dict[str, Any]:
     for capability in run.plan.capabilities:
         if capability.name == name:
-            return {"description": capability.description, "source": capability.source}
+            return {
+                "description": capability.description,
+                "source": capability.source,
+                "line": capability.line,
+            }
     guards = {guard.name: guard.description for guard in run.plan.guards}
-    return {"description": guards.get(name, ""), "source": ""}
+    return {"description": guards.get(name, ""), "source": "", "line": 0}
 
 
 def _diagnosis_json(verdict: Verdict) -> dict[str, Any] | None:

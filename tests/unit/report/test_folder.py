@@ -27,7 +27,11 @@ def test_the_default_is_a_folder_for_each_run_with_latest_beside_it(tmp_path: Pa
     folder = write(tmp_path)
     assert folder.path == tmp_path / "t4" / "3f9c2e7a"
     assert (tmp_path / "t4" / "latest").readlink() == Path("3f9c2e7a")
-    assert sorted(one.name for one in folder.path.iterdir()) == ["junit.xml", "summary.json"]
+    assert sorted(one.name for one in folder.path.iterdir()) == [
+        "junit.xml",
+        "report.html",
+        "summary.json",
+    ]
     write(tmp_path, "second")
     assert (tmp_path / "t4" / "latest").readlink() == Path("second")
 
@@ -43,7 +47,9 @@ def test_a_folder_of_the_callers_gets_no_latest_and_keeps_what_is_in_it(tmp_path
     out.mkdir()
     (out / "theirs.txt").write_text("theirs")
     open_report_folder(out, "run").write_reports(runs.green(), KNOWING)
-    assert sorted(one.name for one in out.iterdir()) == ["junit.xml", "summary.json", "theirs.txt"]
+    assert sorted(one.name for one in out.iterdir()) == [
+        *("junit.xml", "report.html", "summary.json", "theirs.txt")
+    ]
     assert sorted(one.name for one in tmp_path.iterdir()) == ["out"]
 
 

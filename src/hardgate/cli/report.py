@@ -1,0 +1,48 @@
+"""`hardgate report`: the reports of a finished run, made anew from its summary."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hardgate.cli.options import add_format_option
+from hardgate.cli.parser import CommandParser
+from hardgate.errors import UsageError
+from hardgate.redaction import Redactor
+from hardgate.report.console import Console
+from hardgate.report.formats import DEFAULT_FORMATS, FORMATS, render_report, write_report
+from hardgate.report.read_summary import read_summary, restore_run
+
+ABOUT = "Make the reports of a finished run anew, from its summary.json."
+
+
+def main(argv: Sequence[str]) -> int:
+    """Write the reports beside the summary, into a folder, or one of them to standard output."""
+    parser = CommandParser("report", ABOUT)
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or its summary.json")
+    add_format_option(parser)
+    parser.add_argument(
+        "--out", metavar="DIR|-", help="default: the run's folder; '-' prints one format"
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="all that was seen")
+    values = parser.parse_argv(argv)
+    run, redactor = restore_run(read_summary(values.run)), Redactor()
+    names = tuple(values.format)
+    if values.out == "-":
+        if len(names) != 1:
+            raise UsageError("'--out -' prints one report.", "Name one format by '--format'.")
+        sys.stdout.buffer.write(render_report(names[0], run, redactor))
+        return 0
+    folder = Path(values.out) if values.out else _find_run_folder(values.run)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names or tuple(name for name in DEFAULT_FORMATS if name != "json"):
+        write_report(name, run, folder, redactor)
+        print(f"Wrote {folder / FORMATS[name].file}.")
+    Console(sys.stdout, verbosity=1 if values.verbose else 0).print_run(run, reports=folder)
+    return 0
+
+
+def _find_run_folder(path: Path) -> Path:
+    """Find the folder that the run wrote to; `latest` may be a file that names it."""
+    if path.is_file() and path.suffix != ".json":
+        return path.with_name(path.read_text(encoding="utf-8").strip())
+    return path.parent if path.is_file() else path

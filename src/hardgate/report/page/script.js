@@ -1,0 +1,47 @@
+"use strict";
+(() => {
+  const rows = [...document.querySelectorAll("[data-outcome]")];
+  const bar = document.getElementById("filter");
+  const search = document.getElementById("search");
+  const count = document.getElementById("count");
+
+  const openTarget = () => {
+    const id = decodeURIComponent(location.hash.slice(1));
+    const row = id && document.getElementById(id);
+    if (!row) return;
+    if (row.hidden) {
+      search.value = "";
+      bar.querySelector("input[value=all]").checked = true;
+      filterRows();
+    }
+    if (row.tagName === "DETAILS") row.open = true;
+    row.scrollIntoView();
+  };
+
+  const filterRows = () => {
+    const wanted = bar.querySelector("input[name=outcome]:checked").value;
+    const text = search.value.trim().toLowerCase();
+    let shown = 0;
+    for (const row of rows) {
+      const fits = wanted === "all" || row.dataset.outcome === wanted;
+      row.hidden = !(fits && row.textContent.toLowerCase().includes(text));
+      shown += row.hidden ? 0 : 1;
+    }
+    count.textContent = `${shown} of ${rows.length} shown`;
+  };
+
+  const openAll = (open) => {
+    for (const row of document.querySelectorAll("details.row")) row.open = open;
+  };
+
+  if (bar && rows.length) {
+    bar.hidden = false;
+    bar.addEventListener("input", filterRows);
+    document.getElementById("open").addEventListener("click", () => openAll(true));
+    document.getElementById("close").addEventListener("click", () => openAll(false));
+    filterRows();
+  }
+  addEventListener("hashchange", openTarget);
+  addEventListener("beforeprint", () => openAll(true));
+  openTarget();
+})();
