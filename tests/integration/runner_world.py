@@ -17,8 +17,9 @@ from typing import Any
 import docker
 from junitparser import JUnitXml
 
+from hardgate.ansible.events import PlayEvent, TaskOk
 from hardgate.ansible.inventory import Inventory
-from hardgate.ansible.play import Event, run_playbook
+from hardgate.ansible.play import run_playbook
 from hardgate.model.contract import Subject, load_contract
 from hardgate.model.observation import Observation
 from hardgate.model.plan import make_host_plan
@@ -210,15 +211,14 @@ class Looked:
         """Name what each host misses of contracts; `variables` are asked for otherwise."""
         seen: dict[str, set[str]] = {name: set() for name in self.world.forges}
 
-        def hear(event: Event) -> None:
-            data = event.get("event_data", {})
-            told = data.get("res", {}).get("host_contract")
-            if event["event"] != "runner_on_ok" or told is None:
+        def hear(event: PlayEvent) -> None:
+            told = event.result.get("host_contract") if isinstance(event, TaskOk) else None
+            if not isinstance(event, TaskOk) or told is None:
                 return
             plan = make_host_plan(load_contract(told["contract"], subject=Subject.HOST))
             found = map(Observation.from_json, told["observations"])
             verdicts = judge_plan(plan, found)
-            seen[data["host"]] |= {one.name for one in verdicts if one.outcome is Outcome.FAIL}
+            seen[event.host] |= {one.name for one in verdicts if one.outcome is Outcome.FAIL}
             errors = [one for one in verdicts if one.outcome is Outcome.ERROR]
             assert not errors, errors
 

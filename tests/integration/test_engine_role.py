@@ -44,7 +44,10 @@ ENTRYPOINT ["tini", "-g", "--"]
 """
 TAG = "hardgate-test/fresh-machine:1"
 SECONDS = 1800
-PLAY = "from hardgate.ansible.play import play; print('changed', play('engine.yml', {}).changed)"
+PLAY = (
+    "from hardgate.ansible.play import run_playbook; "
+    "print('changed', run_playbook('engine.yml', {}).changed)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from hardgate.ansible.events import TaskOk
 from hardgate.ansible.play import mark_unsafe, run_playbook
 from hardgate.diagnosis.diagnose import attach_diagnoses
 from hardgate.errors import PlaybookError
@@ -68,7 +69,7 @@ def look(folder: Path, probes: Mapping[str, Mapping[str, Any]], url: str) -> Ite
     run_playbook(
         str(folder / "play.yml"),
         {"file": str(file), "given": mark_unsafe({"HARDGATE_FORGE_URL": url})},
-        on_event=lambda event: seen.append(event.get("event_data", {}).get("res", {})),
+        on_event=lambda event: seen.append(event.result if isinstance(event, TaskOk) else {}),
     )
     told = next(one["host_contract"] for one in seen if "host_contract" in one)
     yield told

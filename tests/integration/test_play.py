@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from hardgate.ansible.events import PlayEvent, TaskMark, TaskOk
 from hardgate.ansible.inventory import Inventory
 from hardgate.ansible.play import (
-    Event,
     PlayInterruptedError,
     list_inventory_hosts,
     mark_unsafe,
@@ -53,10 +53,10 @@ def test_text_reaches_a_task_untouched_and_nothing_outlives_the_play(
     folder = tmp_path / "with a space"
     folder.mkdir()
 
-    def look(event: Event) -> None:
+    def look(event: PlayEvent) -> None:
         modes.update(stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir())
-        if event["event"] == "runner_on_ok":
-            seen.append(event["event_data"]["res"]["stdout"])
+        if isinstance(event, TaskOk):
+            seen.append(event.result["stdout"])
 
     text = "a {{ b }} 'c' \"d\" $e ü"
     file = write(
@@ -83,10 +83,28 @@ def test_events_come_while_the_play_runs(home: Path, tmp_path: Path) -> None:
         file,
         {},
         on_event=lambda event: (
-            times.append(time.monotonic()) if event["event"] == "runner_on_ok" else None
+            times.append(time.monotonic()) if isinstance(event, TaskOk) else None
         ),
     )
     assert times[1] - times[0] > 0.8
+
+
+def test_a_tasks_marks_come_with_its_events(home: Path, tmp_path: Path) -> None:
+    del home
+    marked: dict[str, frozenset[TaskMark]] = {}
+    file = write(
+        tmp_path,
+        "    - name: Unmarked\n      ansible.builtin.debug:\n"
+        "    - name: Marked\n      tags: [hardgate_verdict]\n      ansible.builtin.debug:\n"
+        "    - block:\n        - tags: hardgate_silent\n          ansible.builtin.debug:\n",
+    )
+
+    def look(event: PlayEvent) -> None:
+        if isinstance(event, TaskOk):
+            marked[event.task.title] = event.task.marks
+
+    run_playbook(file, {}, on_event=look)
+    assert list(marked.values()) == [frozenset(), {TaskMark.VERDICT}, {TaskMark.SILENT}]
 
 
 def test_a_play_that_does_not_parse_is_told_in_ansibles_words(home: Path, tmp_path: Path) -> None:
@@ -162,12 +180,12 @@ def test_the_caller_may_break_it_off(home: Path, tmp_path: Path, sleeper: str) -
 def test_what_the_caller_raises_over_an_event_ends_the_play(home: Path, tmp_path: Path) -> None:
     del home
 
-    def refuse(event: Event) -> None:
-        raise ValueError(event["event"])
+    def refuse(event: PlayEvent) -> None:
+        raise ValueError(type(event).__name__)
 
-    with pytest.raises(ValueError, match="playbook_on_start"):
+    with pytest.raises(ValueError, match="TaskStarted"):
         run_playbook(
-            write(tmp_path, "    - name: A\n      ansible.builtin.meta: noop\n"),
+            write(tmp_path, "    - name: A\n      ansible.builtin.debug:\n"),
             {},
             on_event=refuse,
         )
@@ -180,8 +198,8 @@ def test_a_signal_that_nobody_handles_leaves_no_folder(
     file, folder = tmp_path / "pid", tmp_path / "folder"
     folder.mkdir()
     script = (
-        "import sys; from pathlib import Path; from hardgate.ansible.play import play;"
-        "play(sys.argv[1], {'pid_file': sys.argv[2]}, directory=Path(sys.argv[3]))"
+        "import sys; from pathlib import Path; from hardgate.ansible.play import run_playbook;"
+        "run_playbook(sys.argv[1], {'pid_file': sys.argv[2]}, directory=Path(sys.argv[3]))"
     )
     player = subprocess.Popen([sys.executable, "-c", script, sleeper, str(file), str(folder)])
     while not has_words(file):
@@ -233,10 +251,9 @@ def test_of_an_inventory_each_host_is_told(home: Path, tmp_path: Path, inventory
         "      when: inventory_hostname == 'two'\n"
     )
 
-    def hear(event: Event) -> None:
-        if event["event"] == "runner_on_ok":
-            data = event["event_data"]
-            said[data["host"]] = data["res"]["stdout"]
+    def hear(event: PlayEvent) -> None:
+        if isinstance(event, TaskOk):
+            said[event.host] = event.result["stdout"]
 
     end = run_playbook(str(file), {}, on_event=hear, inventory=Inventory(path=inventory))
     assert said == {"one": "first", "two": "second"}

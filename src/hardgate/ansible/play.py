@@ -24,18 +24,24 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from ansible_runner.interface import init_runner
 from ansible_runner.utils import get_callback_dir
 
 from hardgate.ansible.environment import build_ansible_environment
+from hardgate.ansible.events import (
+    HostUnreachable,
+    PlayEnded,
+    PlayEvent,
+    TaskFailed,
+    make_task_error,
+    read_play_event,
+)
 from hardgate.ansible.inventory import Inventory
 from hardgate.errors import PlaybookError, UsageError
 from hardgate.process import CommandResult, run_command
 from hardgate.resources import PLAYBOOKS
-
-Event = dict[str, Any]
 
 PLAY_TERMINATE_SECONDS = 5.0
 """Seconds between the polite and the impolite end of a play that is broken off."""
@@ -43,26 +49,9 @@ PLAY_TERMINATE_SECONDS = 5.0
 PLAY_EVIDENCE_LINES = 60
 """How much of Ansible's own words is kept for a play that did not get to a task."""
 
-_SELF_EXPLAINING_ACTIONS = frozenset({"fail", "assert"})
-"""Actions whose message was written for the reader, and needs no task's name before it."""
-
 
 class PlayInterruptedError(PlaybookError):
     """A play was broken off because the caller said so, or a signal came."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlayEnd:
-    """What a play that ended well came to."""
-
-    ok: int
-    changed: int
-    skipped: int
-    seconds: float
-    failed: tuple[str, ...] = ()
-    """Hosts of an inventory where a task failed."""
-    unreachable: tuple[str, ...] = ()
-    """Hosts of an inventory that Ansible lost, or never reached."""
 
 
 def mark_unsafe(value: Any) -> Any:
@@ -83,26 +72,23 @@ def run_playbook(
     playbook: str,
     extra_vars: Mapping[str, Any],
     *,
-    on_event: Callable[[Event], None] | None = None,
+    on_event: Callable[[PlayEvent], None] | None = None,
     interrupt: Callable[[], bool] | None = None,
     timeout: float | None = None,
     directory: Path | None = None,
-    quiet: bool = True,
-    environment: Mapping[str, str] | None = None,
     inventory: Inventory | None = None,
-) -> PlayEnd:
+) -> PlayEnded:
     """Run `playbook`, a file's name in our playbooks or a path, on this machine or an inventory.
 
     Its private folder is made in `directory`, else where temporary files go. What `on_event`
     raises ends the play and is raised again; so are SIGINT and SIGTERM, once it has ended. On this
     machine a task that fails is raised too; of an inventory's hosts, how each ended is the answer.
     """
-    started = time.monotonic()
     progress = _PlayProgress(
         playbook=playbook,
         on_event=on_event,
         interrupt=interrupt,
-        deadline=None if timeout is None else started + timeout,
+        deadline=None if timeout is None else time.monotonic() + timeout,
         by_host=inventory is not None,
     )
     with _hold_back_signals(progress), _make_play_folder(directory) as folder:
@@ -112,18 +98,18 @@ def run_playbook(
             playbook=str(PLAYBOOKS / playbook),
             **_make_inventory_settings(inventory),
             settings=_RUNNER_SETTINGS,
-            quiet=quiet,
+            quiet=True,
             event_handler=progress.handle_event,
             cancel_callback=progress.is_over,
         )
         runner.config.env = build_ansible_environment(
-            environment or os.environ,
+            os.environ,
             folder,
             callback={**runner.config.env, "ANSIBLE_CALLBACK_PLUGINS": get_callback_dir()},
             elsewhere=inventory is not None,
         )
         runner.run()
-    return progress.conclude_play(runner.rc, time.monotonic() - started)
+    return progress.conclude_play(runner.rc)
 
 
 _RUNNER_SETTINGS = {
@@ -139,35 +125,41 @@ class _PlayProgress:
     """What is known of a play while it runs: the one thing here that changes."""
 
     playbook: str
-    on_event: Callable[[Event], None] | None
+    on_event: Callable[[PlayEvent], None] | None
     interrupt: Callable[[], bool] | None
     deadline: float | None
     by_host: bool = False
     pid: int | None = None
-    stats: Mapping[str, Any] | None = None
-    failure: Mapping[str, Any] | None = None
+    ended: PlayEnded | None = None
+    failure: TaskFailed | HostUnreachable | None = None
     output_lines: deque[str] = field(default_factory=lambda: deque(maxlen=PLAY_EVIDENCE_LINES))
     raised: BaseException | None = None
     held_signal: int | None = None
     end_reason: str = ""
 
-    def handle_event(self, event: Event) -> bool:
+    def handle_event(self, raw: dict[str, Any]) -> bool:
         """Take in one event. False: the runner need not write it down."""
-        self.pid = event.get("pid") or self.pid
-        self.output_lines.extend(event.get("stdout", "").splitlines())
-        kind, data = event.get("event"), event.get("event_data", {})
-        if kind == "playbook_on_stats":
-            self.stats = data
-        elif kind == "runner_on_unreachable" or (
-            kind == "runner_on_failed" and not data.get("ignore_errors")
-        ):
-            self.failure = data
-        if self.on_event is not None and self.raised is None:
-            try:
-                self.on_event(event)
-            except BaseException as error:
-                self.raised = error
+        self.pid = raw.get("pid") or self.pid
+        self.output_lines.extend(raw.get("stdout", "").splitlines())
+        try:
+            self._follow_event(raw)
+        except BaseException as error:
+            self.raised = self.raised or error
         return False
+
+    def _follow_event(self, raw: dict[str, Any]) -> None:
+        event = read_play_event(raw)
+        match event:
+            case None:
+                return
+            case PlayEnded():
+                self.ended = event
+            case TaskFailed() | HostUnreachable():
+                self.failure = event
+            case _:
+                pass
+        if self.on_event is not None and self.raised is None:
+            self.on_event(event)
 
     def is_over(self) -> bool:
         """Say whether the play must end now, and end it."""
@@ -188,58 +180,31 @@ class _PlayProgress:
             return "its time was over"
         return ""
 
-    def conclude_play(self, status: int, seconds: float) -> PlayEnd:
+    def conclude_play(self, status: int) -> PlayEnded:
         """Tell how it ended, or raise."""
         if self.raised is not None:
             raise self.raised
         if self.end_reason and status:
             kind = PlaybookError if self.end_reason == "its time was over" else PlayInterruptedError
             raise kind(f"Play '{self.playbook}' was broken off: {self.end_reason}.")
-        if self.stats is None or (status and not self.by_host):
+        if self.ended is None or (status and not self.by_host):
             raise self._make_play_error(status)
-        return PlayEnd(
-            ok=_sum_stats(self.stats, "ok"),
-            changed=_sum_stats(self.stats, "changed"),
-            skipped=_sum_stats(self.stats, "skipped"),
-            seconds=seconds,
-            failed=tuple(sorted(self.stats.get("failures", {}))),
-            unreachable=tuple(sorted(self.stats.get("dark", {}))),
-        )
+        return self.ended
 
     def _make_play_error(self, status: int) -> PlaybookError:
-        if self.failure is not None:
-            return make_task_error(self.failure)
-        return PlaybookError(
-            f"Play '{self.playbook}' ended with status {status} before any task failed.",
-            "Read what Ansible said.",
-            evidence="\n".join(self.output_lines).strip(),
-        )
-
-
-def make_task_error(data: Mapping[str, Any]) -> PlaybookError:
-    """Tell a failed task, from its event's data: what it is, and all that it said."""
-    result = _find_failed_item(data.get("res", {}))
-    message = str(result.get("msg") or "It gave no reason.").strip()
-    outputs = [str(result.get(key) or "").strip() for key in ("stderr", "stdout")]
-    action = str(data.get("task_action", "")).rpartition(".")[2]
-    first, _, rest = message.partition("\n")
-    if action not in _SELF_EXPLAINING_ACTIONS:
-        first = f"Task '{data.get('task', '')}' failed: {first.rstrip('.')}."
-    return PlaybookError(
-        first, evidence="\n".join(part for part in (rest, *outputs) if part).strip()
-    )
-
-
-def _find_failed_item(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Find the item that failed in a task with a loop, whose own message names none."""
-    for item in result.get("results", ()):
-        if item.get("failed"):
-            return dict(item)
-    return result
-
-
-def _sum_stats(stats: Mapping[str, Any], key: str) -> int:
-    return sum(stats.get(key, {}).values())
+        match self.failure:
+            case TaskFailed() as failure:
+                return make_task_error(failure)
+            case HostUnreachable(host=host, message=message):
+                return PlaybookError(f"Ansible lost the host '{host}': {message}")
+            case None:
+                return PlaybookError(
+                    f"Play '{self.playbook}' ended with status {status} before any task failed.",
+                    "Read Ansible's output.",
+                    evidence="\n".join(self.output_lines).strip(),
+                )
+            case _:
+                assert_never(self.failure)
 
 
 def _terminate_play(pid: int) -> None:

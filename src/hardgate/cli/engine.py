@@ -10,7 +10,8 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, DockerException
 
-from hardgate.ansible.play import Event, run_playbook
+from hardgate.ansible.events import PlayEvent, TaskOk
+from hardgate.ansible.play import run_playbook
 from hardgate.cli.parser import CommandParser
 from hardgate.engine.base_image import ensure_base
 from hardgate.engine.client import Engine, EngineAccessError, connect_engine, find_engine
@@ -132,7 +133,7 @@ def _play_engine_role(state: str, step: str, console: Console) -> None:
             run_playbook(
                 "engine.yml",
                 values,
-                on_event=lambda event: messages.extend(read_debug_lines(event)),
+                on_event=lambda event: messages.extend(read_notices(event)),
             )
     except PlaybookError as error:
         raise EngineError(error.problem, error.remedy, evidence=error.evidence) from error
@@ -141,10 +142,6 @@ def _play_engine_role(state: str, step: str, console: Console) -> None:
             console.print_text(line)
 
 
-def read_debug_lines(event: Event) -> Sequence[str]:
-    """Pick what the role says of its work: the lines of its debug tasks."""
-    data = event.get("event_data", {})
-    if event.get("event") != "runner_on_ok" or not str(data.get("task_action")).endswith("debug"):
-        return ()
-    lines = data.get("res", {}).get("msg", ())
-    return lines if isinstance(lines, list) else [str(lines)]
+def read_notices(event: PlayEvent) -> Sequence[str]:
+    """Pick what the role reports of its work."""
+    return event.messages if isinstance(event, TaskOk) else ()

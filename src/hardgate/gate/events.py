@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from hardgate.ansible.play import Event
-from hardgate.ansible.task_result import ERROR_KEY
+from hardgate.ansible.events import PlayEnded, PlayEvent, Task, TaskFailed, TaskOk, TaskStarted
 from hardgate.diagnosis.diagnose import attach_diagnoses
 from hardgate.errors import HardgateError
 from hardgate.gate.environment import TestEnvironment
@@ -19,19 +18,6 @@ from hardgate.model.plan import Plan
 from hardgate.model.run import Host
 from hardgate.model.verdict import judge_plan
 from hardgate.report.console import Console
-
-OK_EVENTS = frozenset({"runner_on_ok", "runner_item_on_ok"})
-SILENT_TASKS = frozenset(
-    {
-        "Wait for the image",
-        "Give the test host its engine",
-        "Load the image, where its store could not be taken over",
-        "Bring the workspace down",
-    }
-)
-"""Tasks that only wait, include others, or are told as an adaptation where they had to be done."""
-VALIDATION_PREFIX = "Validating arguments"
-"""How the tasks begin that Ansible itself puts before a role with argument specs."""
 
 
 class GateEventHandler:
@@ -52,23 +38,24 @@ class GateEventHandler:
         self._findings = findings
         self._step = step
 
-    def handle_play_event(self, event: Event) -> None:
+    def handle_play_event(self, event: PlayEvent) -> None:
         """Take in one event; what is raised here ends the play."""
-        kind, data = event.get("event"), event.get("event_data", {})
-        if kind == "playbook_on_task_start":
-            self._start_step(str(data.get("name", "")))
-        elif kind in OK_EVENTS:
-            self._store_result(data.get("res", {}))
-        elif kind == "runner_on_failed" and not data.get("ignore_errors"):
-            self._store_error(data.get("res", {}))
-        elif kind == "playbook_on_stats":
-            self._step.close()
+        match event:
+            case TaskStarted(task=task):
+                self._start_step(task)
+            case TaskOk(result=result):
+                self._store_result(result)
+            case TaskFailed():
+                self._store_error(event)
+            case PlayEnded():
+                self._step.close()
+            case _:
+                pass
 
-    def _start_step(self, task: str) -> None:
+    def _start_step(self, task: Task) -> None:
         self._step.close()
-        name = task.rpartition(" : ")[2]
-        if name not in SILENT_TASKS and not name.startswith(VALIDATION_PREFIX):
-            self._step.enter_context(self._console.step(name))
+        if not task.is_silent:
+            self._step.enter_context(self._console.step(task.title))
 
     def _store_result(self, result: Mapping[str, Any]) -> None:
         if "test_host" in result:
@@ -111,12 +98,9 @@ class GateEventHandler:
         for verdict in attach_diagnoses(plan, judge_plan(plan, observations), observations):
             self._console.print_verdict(verdict)
 
-    def _store_error(self, result: Mapping[str, Any]) -> None:
-        reported = result.get(ERROR_KEY)
-        if reported:
-            error = HardgateError(
-                reported["problem"], reported["remedy"], evidence=reported["evidence"]
-            )
+    def _store_error(self, failure: TaskFailed) -> None:
+        error = failure.reported_error
+        if error is not None:
             self._findings.error = error
             with contextlib.suppress(HardgateError):
                 self._step.__exit__(HardgateError, error, None)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hardgate.ansible.events import PlayEvent
 from hardgate.ansible.inventory import Inventory
-from hardgate.ansible.play import Event, mark_unsafe, run_playbook
+from hardgate.ansible.play import mark_unsafe, run_playbook
 from hardgate.engine.guarded_folder import open_guarded_folder
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.interruption import Interrupted, raise_on_signals
@@ -38,7 +39,7 @@ def play_on_hosts(
     *,
     inventory: Inventory,
     run_id: str,
-    on_event: Callable[[Event], None],
+    on_event: Callable[[PlayEvent], None],
 ) -> PlayFailure:
     """Play; `variables` gives the playbook's own, told where the source is packed."""
     owner = Owner(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hardgate.ansible.environment import build_ansible_environment
-from hardgate.ansible.play import make_task_error, mark_unsafe
+from hardgate.ansible.play import mark_unsafe
 from hardgate.errors import PlaybookError
 
 
@@ -25,40 +25,6 @@ from hardgate.errors import PlaybookError
 )
 def test_every_text_is_marked_and_nothing_else(value: object, marked: object) -> None:
     assert mark_unsafe(value) == marked
-
-
-def test_a_failed_task_is_told_by_its_name_and_its_words() -> None:
-    error = make_task_error(
-        {
-            "task": "Install it",
-            "task_action": "ansible.builtin.command",
-            "res": {"msg": "non-zero return code", "stderr": "E: no space", "stdout": "Reading"},
-        }
-    )
-    assert error.problem == "Task 'Install it' failed: non-zero return code."
-    assert error.evidence == "E: no space\nReading"
-
-
-@pytest.mark.parametrize("action", ["fail", "ansible.builtin.fail", "ansible.builtin.assert"])
-def test_a_message_written_for_the_reader_stands_alone(action: str) -> None:
-    error = make_task_error(
-        {"task": "x", "task_action": action, "res": {"msg": "It is wrong.\nline 1\nline 2"}}
-    )
-    assert (error.problem, error.evidence) == ("It is wrong.", "line 1\nline 2")
-
-
-def test_of_a_loop_the_item_that_failed_is_told() -> None:
-    error = make_task_error(
-        {
-            "task": "Each",
-            "task_action": "command",
-            "res": {
-                "msg": "One or more items failed",
-                "results": [{"failed": False, "msg": "fine"}, {"failed": True, "msg": "the one"}],
-            },
-        }
-    )
-    assert error.problem == "Task 'Each' failed: the one."
 
 
 def test_the_callers_own_ansible_settings_stay_outside(tmp_path: Path) -> None:

@@ -3,7 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from hardgate.ansible.play import Event, make_task_error
+from hardgate.ansible.events import (
+    HostUnreachable,
+    PlayEvent,
+    TaskFailed,
+    TaskOk,
+    make_task_error,
+)
 from hardgate.errors import HardgateError
 from hardgate.remote.fleet.request import FleetImage, FleetRequest
 from hardgate.remote.fleet.status import ImageStatus
@@ -35,17 +41,15 @@ class FleetEventHandler:
         self.remarks: list[str] = []
         """What went wrong after a gate had answered; whole sentences."""
 
-    def handle_event(self, event: Event) -> None:
+    def handle_event(self, event: PlayEvent) -> None:
         """Take in one event."""
-        kind, data = event.get("event"), event.get("event_data", {})
-        host = str(data.get("host", ""))
-        match kind:
-            case "runner_on_ok":
-                self._read_task_result(host, data.get("res", {}))
-            case "runner_on_failed" if not data.get("ignore_errors"):
-                self._record_task_failure(host, make_task_error(data))
-            case "runner_on_unreachable":
-                self._record_unreachable(host, data.get("res", {}))
+        match event:
+            case TaskOk(is_item=False):
+                self._read_task_result(event.host, event.result)
+            case TaskFailed():
+                self._record_task_failure(event.host, make_task_error(event))
+            case HostUnreachable():
+                self._record_unreachable(event)
             case _:
                 pass
 
@@ -114,8 +118,9 @@ class FleetEventHandler:
         else:
             self._publish_status(ImageStatus(image=image, host=host, summary_error=error))
 
-    def _record_unreachable(self, host: str, result: Mapping[str, Any]) -> None:
-        message = " ".join(str(result.get("msg") or "it gave no reason").split()).rstrip(".")
+    def _record_unreachable(self, event: HostUnreachable) -> None:
+        host = event.host
+        message = " ".join((event.message or "it gave no reason").split()).rstrip(".")
         self._host_errors[host] = HardgateError(
             f"Host '{host}' cannot be reached: {message}.",
             f"See 'ansible -i {self._request.inventory.path} -m ping {host}'.",

@@ -1,11 +1,19 @@
 """Hears a play on many hosts as it goes: events in, and what was seen of each host out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import PurePath
-from typing import Any
 
-from hardgate.ansible.play import Event, make_task_error
+from hardgate.ansible.events import (
+    HostUnreachable,
+    PlayEvent,
+    Task,
+    TaskFailed,
+    TaskMark,
+    TaskOk,
+    TaskStarted,
+    make_task_error,
+)
 from hardgate.errors import HardgateError
 from hardgate.model.observation import Observation
 from hardgate.remote.runner.host_state import HostState
@@ -21,17 +29,6 @@ STEP_TITLES = {
     "remote_gate": "Verify an image under tier 4 there",
 }
 """What a role's tasks come to, by its name and the file where that says more."""
-VERDICT_TASKS = frozenset(
-    {
-        "Refuse a host that does not keep the contract of one",
-        "Refuse a runner that does not keep its contract",
-        "Refuse a runner on which tier 4 does not hold",
-        "Say that this host is not known to work",
-    }
-)
-"""Tasks that fail for what was seen: the verdicts tell it."""
-UNREGISTER_FILE = "/unregister.yml"
-"""The file of the role's tasks that take a runner back."""
 GATE_FACT = "remote_gate"
 """The fact that tells of the gate there."""
 
@@ -50,38 +47,38 @@ class RunnerEventHandler:
         """End the step that was under way."""
         self._step.close()
 
-    def handle_event(self, event: Event) -> None:
+    def handle_event(self, event: PlayEvent) -> None:
         """Take in one event; what is raised here ends the play."""
-        kind, data = str(event.get("event")), event.get("event_data", {})
-        if kind == "playbook_on_task_start":
-            self._show_step(data)
-            return
-        state = self.host_states.get(str(data.get("host")))
-        if state is None:
-            return
-        if kind == "runner_on_unreachable":
-            message = str(data.get("res", {}).get("msg", "")).strip()
-            self._record_failure(state, HardgateError(f"The host could not be reached: {message}"))
-        elif kind == "runner_on_failed" and not data.get("ignore_errors"):
-            if data.get("task") not in VERDICT_TASKS:
-                self._record_failure(state, make_task_error(data))
-        elif kind == "runner_on_ok":
-            self._record_result(state, data)
+        match event:
+            case TaskStarted(task=task):
+                self._show_step(task)
+            case TaskOk(is_item=False) if state := self.host_states.get(event.host):
+                self._record_result(state, event)
+            case TaskFailed() if state := self.host_states.get(event.host):
+                if TaskMark.VERDICT not in event.task.marks:
+                    self._record_failure(state, make_task_error(event))
+            case HostUnreachable(message=message) if state := self.host_states.get(event.host):
+                error = HardgateError(f"The host could not be reached: {message}")
+                self._record_failure(state, error)
+            case _:
+                pass
 
-    def _show_step(self, data: Mapping[str, Any]) -> None:
-        role, file = str(data.get("role", "")), PurePath(str(data.get("task_path", "")))
-        stem = file.name.partition(".")[0]
-        step = STEP_TITLES.get(f"{role}/{stem}") or STEP_TITLES.get(role)
+    def _show_step(self, task: Task) -> None:
+        step = STEP_TITLES.get(f"{task.role}/{task.file}") or STEP_TITLES.get(task.role)
         if step is None or step == self._current_step:
             return
         self._step.close()
         self._current_step = step
         self._step.enter_context(self._console.step(step))
 
-    def _record_result(self, state: HostState, data: Mapping[str, Any]) -> None:
-        result = data.get("res", {})
+    def _record_result(self, state: HostState, event: TaskOk) -> None:
+        result = event.result
         state.responded = True
         state.changed = state.changed or bool(result.get("changed"))
+        if event.task.role == "runner":
+            state.notices += event.messages
+        if TaskMark.WITHDRAWN in event.task.marks:
+            state.withdrawn = True
         if "host_contract" in result:
             facts = result["host_contract"]
             name = PurePath(facts["contract"]).stem
@@ -93,11 +90,6 @@ class RunnerEventHandler:
             ]
         elif GATE_FACT in (result.get("ansible_facts") or {}):
             state.gate = self._console.redactor.redact_value(result["ansible_facts"][GATE_FACT])
-        elif str(data.get("task_action")).endswith("debug") and data.get("role") == "runner":
-            message = result.get("msg", ())
-            state.notices += message if isinstance(message, list) else [str(message)]
-        if data.get("role") == "runner" and UNREGISTER_FILE in str(data.get("task_path")):
-            state.withdrawn = True
 
     def _record_failure(self, state: HostState, error: HardgateError) -> None:
         if state.error is None:

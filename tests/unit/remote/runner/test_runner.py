@@ -10,6 +10,14 @@ from typing import Any
 import pytest
 from junitparser import JUnitXml
 
+from hardgate.ansible.events import (
+    HostUnreachable,
+    PlayEvent,
+    Task,
+    TaskFailed,
+    TaskMark,
+    TaskOk,
+)
 from hardgate.ansible.inventory import Inventory
 from hardgate.cli.runner import main, read_runner_secrets
 from hardgate.errors import ExitCode, HardgateError, UsageError
@@ -218,26 +226,32 @@ def test_a_hosts_summary_is_json_and_tells_all_parts() -> None:
 # What is heard
 
 
-def hear(*events: Mapping[str, Any]) -> RunnerEventHandler:
+def hear(*events: PlayEvent) -> RunnerEventHandler:
     hearing = RunnerEventHandler(REQUEST.hosts, Console(io.StringIO()))
     for event in events:
-        hearing.handle_event(dict(event))
+        hearing.handle_event(event)
     hearing.close_step()
     return hearing
 
 
-def event(kind: str, host: str = "one", **data: Any) -> dict[str, Any]:
-    return {"event": kind, "event_data": {"host": host, **data}}
+def ok(result: Mapping[str, Any], *marks: TaskMark, host: str = "one", role: str = "") -> TaskOk:
+    task = Task(title="Do it", action="debug", role=role, marks=frozenset(marks))
+    return TaskOk(host=host, task=task, result=result)
 
 
-def contract_heard(name: str, *told: Mapping[str, Any]) -> dict[str, Any]:
+def failed(message: str, *marks: TaskMark) -> TaskFailed:
+    task = Task(title="Any title", action="assert", marks=frozenset(marks))
+    return TaskFailed(host="one", task=task, result={"msg": message})
+
+
+def contract_heard(name: str, *told: Mapping[str, Any]) -> TaskOk:
     answer = {
         "contract": f"/x/{name}.yaml",
         "engine": "26.1",
         "kernel": "6.1",
         "observations": list(told),
     }
-    return event("runner_on_ok", role="host_contract", res={"host_contract": answer})
+    return ok({"host_contract": answer}, role="host_contract")
 
 
 def test_observations_are_kept_by_contract_and_without_secrets() -> None:
@@ -251,40 +265,32 @@ def test_observations_are_kept_by_contract_and_without_secrets() -> None:
 
 
 def test_the_first_trouble_is_kept_and_conclusions_are_no_trouble() -> None:
-    failing: dict[str, Any] = {"task_action": "ansible.builtin.assert", "res": {"msg": "It is so."}}
-    concluded = event(
-        "runner_on_failed", task="Refuse a runner that does not keep its contract", **failing
-    )
+    concluded = failed("It is so.", TaskMark.VERDICT)
     assert hear(concluded).host_states["one"].error is None
-    again: dict[str, Any] = {"task_action": "fail", "res": {"msg": "It is otherwise."}}
-    one = hear(
-        event("runner_on_failed", task="Install", **failing),
-        event("runner_on_failed", task="Later", **again),
-    ).host_states["one"]
+    one = hear(failed("It is so."), failed("It is otherwise.")).host_states["one"]
     assert one.error is not None
     assert one.error.problem == "It is so."
 
 
 def test_a_host_that_is_lost_does_not_touch_another() -> None:
-    seen = hear(event("runner_on_unreachable", "two", res={"msg": "no route"})).host_states
+    seen = hear(HostUnreachable(host="two", message="no route")).host_states
     assert seen["one"].error is None
     assert seen["two"].error is not None
     assert seen["two"].error.problem == "The host could not be reached: no route"
 
 
 def test_hosts_that_nobody_asked_for_are_not_heard() -> None:
-    assert set(hear(event("runner_on_ok", "else", res={"changed": True})).host_states) == {
-        "one",
-        "two",
-    }
+    assert set(hear(ok({"changed": True}, host="else")).host_states) == {"one", "two"}
 
 
 def test_changes_notices_the_gate_and_a_withdrawal_are_heard() -> None:
     one = hear(
-        event("runner_on_ok", role="runner", res={"changed": True}, task_path="/r/main.yml:1"),
-        event("runner_on_ok", role="runner", res={"msg": "Mind this."}, task_action="debug"),
-        event("runner_on_ok", role="remote_gate", res={"ansible_facts": {"remote_gate": gate()}}),
-        event("runner_on_ok", role="runner", res={}, task_path="/r/tasks/unregister.yml:3"),
+        ok({"changed": True}, role="runner"),
+        ok({"msg": "Mind this."}, TaskMark.NOTICE, role="runner"),
+        ok({"msg": "Not this."}, role="runner"),
+        ok({"msg": "The engine's."}, TaskMark.NOTICE, role="engine"),
+        ok({"ansible_facts": {"remote_gate": gate()}}, role="remote_gate"),
+        ok({}, TaskMark.WITHDRAWN, role="runner"),
     ).host_states["one"]
     assert (one.changed, one.notices, one.withdrawn) == (True, ["Mind this."], True)
     assert one.gate is not None
