@@ -160,12 +160,3 @@ def test_an_image_that_is_not_ours_passes_a_contract_that_is_not_ours(gate: Gate
     assert ended.exit_code == 0
     assert ended.names("pass") >= {v["name"] for v in ended.summary["verdicts"]}
     assert ended.output.splitlines()[-1].startswith("HARDGATE GREEN: 10 of 10")
-
-
-def test_the_image_is_known_by_one_digest_from_build_to_report(
-    gate: Gate, client: docker.APIClient, reference: str
-) -> None:
-    ended = gate("--image", reference, "--only", "agent_home_writable")
-    assert ended.exit_code == 3
-    assert ended.summary["image"]["digest"] == reference == client.inspect_image(reference)["Id"]
-    assert ended.summary["partial"] is True

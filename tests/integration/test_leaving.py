@@ -105,14 +105,17 @@ def test_a_signal_ends_the_run_with_a_report_and_leaves_nothing(
     assert left_of(client, run_of(ended.output)) == []
 
 
-@pytest.mark.usefixtures("reference")
 def test_two_runs_of_one_checkout_at_once_do_not_touch_each_other(
-    start_gate: Start, client: docker.APIClient
+    start_gate: Start, client: docker.APIClient, reference: str
 ) -> None:
+    """Both build the one image, which is known by one digest from 'hardgate build' to a report."""
     both = [start_gate(*WORDS), start_gate(*WORDS)]
     assert [running.process.wait(timeout=400) for running in both] == [0, 0]
     for running in both:
-        assert left_of(client, run_of(running.log.read_text())) == []
+        ended = Ended(exit_code=0, output=running.log.read_text(), folder=running.folder)
+        assert ended.summary["image"]["digest"] == reference
+        assert left_of(client, run_of(ended.output)) == []
+    assert client.inspect_image(reference)["Id"] == reference
 
 
 @pytest.mark.usefixtures("reference")
