@@ -143,9 +143,9 @@ def test_every_fixture_image_has_a_case() -> None:
 
 
 @pytest.fixture
-def local_only(client: docker.APIClient, base: str) -> Iterator[None]:
-    """Give the engine a base that no registry has."""
-    client.tag(base, "hardgate-test/local-only", "1", force=True)
+def local_only(client: docker.APIClient, slim: str) -> Iterator[None]:
+    """Give the engine a base that no registry has; Python is on it already."""
+    client.tag(slim, "hardgate-test/local-only", "1", force=True)
     yield
     client.remove_image("hardgate-test/local-only:1")
 
