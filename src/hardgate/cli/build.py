@@ -9,7 +9,10 @@ from pathlib import Path
 from hardgate.cli.parser import CommandParser
 from hardgate.engine import image
 from hardgate.engine.base_image import ensure_base
+from hardgate.engine.build_request import BuildRequest, make_build_request
+from hardgate.engine.build_way import find_build_way
 from hardgate.engine.client import find_engine
+from hardgate.engine.own_base import describe_own_base, explain_own_base, set_base
 from hardgate.report.console import Console
 
 
@@ -26,28 +29,32 @@ def add_build_options(parser: argparse.ArgumentParser, *, base: str = "--base") 
         help="repeatable; K alone takes its value from the environment",
     )
     group.add_argument(
-        "--secret", action="append", default=[], metavar="SPEC", help="as buildx takes it"
+        "--secret", action="append", default=[], metavar="SPEC", help="as 'docker build' takes it"
     )
+    group.add_argument("--target", metavar="STAGE", help="the stage to build (default: the last)")
+    group.add_argument("--build-platform", metavar="OS/ARCH", help="default: the engine's own")
     group.add_argument(
         base,
         dest="base",
         type=Path,
         metavar="FILE",
-        help="a root file system (tar) to build BASE_IMAGE from",
+        help="a root file system (tar) for BASE_IMAGE",
     )
     group.add_argument(
         "--refresh-base", action="store_true", help="make the base anew, though one is cached"
     )
 
 
-def read_build_request(values: argparse.Namespace) -> image.BuildRequest:
-    """Make a request of the options; see `image.make_request` for the errors."""
-    return image.make_build_request(
+def read_build_request(values: argparse.Namespace) -> BuildRequest:
+    """Make a request of the options; see `make_build_request` for the errors."""
+    return make_build_request(
         values.context or ".",
         values.dockerfile,
         values.build_arg,
         values.secret,
         os.environ,
+        target=values.target,
+        platform=values.build_platform,
     )
 
 
@@ -59,18 +66,21 @@ def main(argv: Sequence[str]) -> int:
     request = read_build_request(values)
     console = Console(sys.stderr)
     engine = find_engine()
-    base = ""
-    if request.wants_base():
+    given = values.base is not None
+    reason = explain_own_base(engine.open_client(), request, base_given=given)
+    if reason is not None:
         base = ensure_base(
             engine,
             file=values.base,
             refresh=values.refresh_base,
             report_progress=console.print_notice,
         )
+        console.print_notice(describe_own_base(base, reason))
+        request = set_base(request, base)
+    way = find_build_way(request.environment)
+    if way.notice:
+        console.print_notice(way.notice)
     with image.hold_image(engine, request), console.step("Build the image") as step:
-        buildx = image.has_buildx(request.environment)
-        built = image.build_for_engine(
-            engine, request, base, buildx=buildx, write=step.show_progress
-        )
+        built = image.build_for_engine(engine, request, way=way, write=step.show_progress)
     print(built.digest)
     return 0

@@ -15,9 +15,9 @@ from urllib3.exceptions import HTTPError
 
 from hardgate.ansible.play import run_playbook
 from hardgate.engine.base_file import BaseFileKind, detect_base_file_kind, open_unpacked
+from hardgate.engine.build_request import BuildRequest
 from hardgate.engine.client import Engine, EngineClient
 from hardgate.engine.image import (
-    BuildRequest,
     build_with_classic,
     find_image_digest,
     remove_replaced_image,

@@ -20,7 +20,10 @@ from hardgate.ansible.play import mark_unsafe, run_playbook
 from hardgate.diagnosis.diagnose import attach_diagnoses
 from hardgate.engine import image, reaper
 from hardgate.engine.base_image import ensure_base
+from hardgate.engine.build_request import BuildRequest
+from hardgate.engine.build_way import find_build_way
 from hardgate.engine.client import Engine, connect_engine, find_engine
+from hardgate.engine.own_base import describe_own_base, explain_own_base, set_base
 from hardgate.engine.proxy import read_proxy_environment
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.gate.environment import TestEnvironment
@@ -54,7 +57,7 @@ class GateRequest:
     """What the command line asked for, read and found to make sense."""
 
     plan: Plan
-    build: image.BuildRequest | None
+    build: BuildRequest | None
     """None where `reference` names an image that is there."""
     reference: str
     host: str
@@ -141,7 +144,7 @@ def _verify_image(
                 _play_gate, request, engine, test_environment, host_image, console, state
             )
             beacon_future = workers.submit(_start_beacon, request, test_environment, host_image)
-            state.image = _obtain_image(request, engine, base, folder, console)
+            state.image = _obtain_image(request, engine, base, folder, console, state)
             _publish_image(request, test_environment, state.image, beacon_future.result())
             _wait_for_play(play_future)
             if request.keep:
@@ -169,16 +172,20 @@ def _prepare_host_image(client: docker.APIClient, base: str, console: Console) -
 
 
 def _obtain_image(
-    request: GateRequest, engine: Engine, base: str, folder: ReportFolder, console: Console
+    request: GateRequest,
+    engine: Engine,
+    base: str,
+    folder: ReportFolder,
+    console: Console,
+    state: RunState,
 ) -> Image:
     if request.build is None:
         with console.step(f"Find the image '{request.reference}'"):
             return image.find_image(engine.open_client(), request.reference)
-    build, buildx = request.build, image.has_buildx(request.build.environment)
-    if not buildx:
-        console.print_notice(
-            "This machine's 'docker' command has no buildx: the classic builder builds."
-        )
+    way = find_build_way(request.build.environment)
+    build = _choose_base(request, request.build, engine, base, state)
+    if way.notice:
+        state.notices.append(way.notice)
     with (
         console.step("Build the image") as step,
         folder.open_log(BUILD_LOG, console.redactor) as log,
@@ -188,7 +195,19 @@ def _obtain_image(
             log.write(f"{line}\n")
             step.show_progress(line)
 
-        return image.build_for_engine(engine, build, base, buildx=buildx, write=log_line)
+        return image.build_for_engine(engine, build, way=way, write=log_line)
+
+
+def _choose_base(
+    request: GateRequest, build: BuildRequest, engine: Engine, base: str, state: RunState
+) -> BuildRequest:
+    """Let hardgate's base step in where the Dockerfile's own is not to be had, and note it."""
+    given = request.base is not None
+    reason = explain_own_base(engine.open_client(), build, base_given=given)
+    if reason is None:
+        return build
+    state.notices.append(describe_own_base(base, reason))
+    return set_base(build, base)
 
 
 def _add_platform_stub(
@@ -287,12 +306,13 @@ def _play_gate(
         )
 
 
-def _collect_notices(request: GateRequest) -> tuple[str, ...]:
+def _collect_notices(request: GateRequest, state: RunState) -> tuple[str, ...]:
     conditions = {
         egress_beacon.BEACON_NOTICE: request.plan.beacon,
         platform_stub.STUB_NOTICE: request.platform,
     }
-    return (*request.notices, *(notice for notice, holds in conditions.items() if holds))
+    standing = (notice for notice, holds in conditions.items() if holds)
+    return (*request.notices, *state.notices, *standing)
 
 
 def _wait_for_play(play_future: "Future[None]") -> None:
@@ -353,7 +373,7 @@ def _conclude_run(
         problem=problem,
         remedy=error.remedy if error and not interrupted else "",
         evidence=error.evidence if error and not interrupted else "",
-        notices=_collect_notices(request),
+        notices=_collect_notices(request, state),
         steps=dict(console.steps),
         timeline=console.list_spans(begun),
         kept=state.kept,

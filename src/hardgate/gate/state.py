@@ -18,6 +18,8 @@ class RunState:
     workspace: Workspace | None = None
     observations: list[Observation] = field(default_factory=list)
     adaptations: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    """What came up on the way that a reader of the reports must not miss."""
     error: HardgateError | None = None
     interrupted: Interrupted | None = None
     kept: tuple[str, ...] = ()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import docker
 
+from hardgate.engine.build_request import BuildRequest
+from hardgate.engine.build_run import WriteLine
+from hardgate.engine.dockerfile_base import BASE_ARGUMENT
 from hardgate.engine.image import (
-    BASE_ARGUMENT,
-    BuildRequest,
-    WriteLine,
     build_with_classic,
     find_image_digest,
 )

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from hardgate.engine.build_way import INSTALL_BUILDX_REMEDY, BuildClient, find_build_way
 from hardgate.engine.client import find_engine
-from hardgate.engine.image import has_buildx
 from hardgate.errors import HardgateError
 from hardgate.model.contract import Severity
 from hardgate.model.verdict import Outcome
@@ -27,7 +27,7 @@ def inspect_setup(template: Template) -> Iterator[Check]:
     """Yield what is looked at: the machine first, then the repository."""
     for inspect in (
         _inspect_engine,
-        _inspect_buildx,
+        _inspect_builder,
         _inspect_disk,
         _inspect_programs,
         _inspect_git,
@@ -75,14 +75,16 @@ def _inspect_engine() -> Iterator[Check]:
     )
 
 
-def _inspect_buildx() -> Iterator[Check]:
+def _inspect_builder() -> Iterator[Check]:
+    way = find_build_way(os.environ)
+    held = way.client is not BuildClient.CLASSIC
+    reason = (
+        f"BuildKit builds images, by {way.client.value} ('{way.program}')."
+        if held
+        else f"The classic builder builds images: {way.reason}."
+    )
     yield _make_setup_check(
-        "machine",
-        "buildx",
-        has_buildx(os.environ),
-        "'docker buildx' builds images; without it the classic builder does.",
-        "Install 'docker-buildx', if a Dockerfile uses RUN --mount or COPY --chmod.",
-        needed=False,
+        "machine", "buildkit", held, reason, INSTALL_BUILDX_REMEDY, needed=False
     )
 
 

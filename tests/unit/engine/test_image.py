@@ -9,15 +9,12 @@ from typing import Any
 import pytest
 from docker.errors import APIError, ImageNotFound
 
-from hardgate.engine.image import (
-    HOLD_REPOSITORY,
-    BuildRequest,
-    build_image,
-    make_hold_tag,
-    release_image,
-)
+from hardgate.engine.build_request import HOLD_REPOSITORY, BuildRequest, make_hold_tag
+from hardgate.engine.build_way import BuildClient, BuildWay
+from hardgate.engine.image import build_image, release_image
 from hardgate.errors import BuildError
 
+CLASSIC = BuildWay(client=BuildClient.CLASSIC, reason="the test has no other")
 SHARED = "hardgate/workspace:0123456789abcdef"
 
 
@@ -71,8 +68,9 @@ def digest_of(content: str) -> str:
 def build(engine: Engine, folder: Path, content: str) -> tuple[str, BuildRequest]:
     """Build in a checkout whose path, and so whose tag, another job's is as well."""
     engine.content = content
+    (folder / "Dockerfile").write_text("FROM scratch\n")
     request = BuildRequest(context=folder, dockerfile=folder / "Dockerfile", tag=SHARED)
-    built = build_image(engine, request, buildx=False, write=lambda _: None)  # type: ignore[arg-type]
+    built = build_image(engine, request, way=CLASSIC, write=lambda _: None)  # type: ignore[arg-type]
     return built.digest, request
 
 
@@ -138,5 +136,6 @@ def test_buildx_names_the_digest_in_a_file_of_the_builds_own(tmp_path: Path) -> 
         tag=SHARED,
         environment={"PATH": f"{tmp_path}:/usr/bin:/bin"},
     )
-    built = build_image(engine, request, buildx=True, write=lambda _: None)  # type: ignore[arg-type]
+    way = BuildWay(client=BuildClient.BUILDX, program=str(script))
+    built = build_image(engine, request, way=way, write=lambda _: None)  # type: ignore[arg-type]
     assert built.digest == "sha256:mine"
