@@ -13,7 +13,7 @@ from hardgate.engine.base_image import _build_trusting_base
 from hardgate.engine.build_request import BuildRequest, make_build_request
 from hardgate.engine.build_way import BuildClient
 from hardgate.engine.client import find_engine
-from hardgate.engine.image import build_for_engine
+from hardgate.engine.image import build_for_engine, release_image
 from hardgate.errors import BuildError, UsageError
 from hardgate.model.run import Image
 from tests.integration.build_ways import choose_way, fetch_clients
