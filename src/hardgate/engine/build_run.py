@@ -45,7 +45,7 @@ class BuildLog:
 
 def build_with_engine(client: docker.APIClient, request: BuildRequest, log: BuildLog) -> str:
     """Build with the classic builder; give the image's id, from the builder's own answer."""
-    digest = ""
+    digest, failed = "", False
     try:
         with _pack_context(request) as (context, dockerfile):
             events = client.build(
@@ -64,11 +64,13 @@ def build_with_engine(client: docker.APIClient, request: BuildRequest, log: Buil
                 log.add_text(str(event.get("stream", "")))
                 digest = str((event.get("aux") or {}).get("ID", digest))
                 if "error" in event:
+                    failed = True  # and read on: the answer ends here
                     log.add_text(str(event["error"]))
-                    raise log.make_build_error("The image could not be built.")
     except (DockerException, OSError, ValueError) as error:
         log.add_text(str(error.explanation if isinstance(error, APIError) else error))
         raise log.make_build_error("The build could not go on.") from error
+    if failed:
+        raise log.make_build_error("The image could not be built.")
     return digest
 
 
