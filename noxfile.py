@@ -103,6 +103,36 @@ def fleet(session: nox.Session) -> None:
 
 
 @nox.session
+def explain(session: nox.Session) -> None:
+    """Describe a capability (-- NAME), or why a run is red (-- --run DIR)."""
+    hardgate(session, "explain", *session.posargs)
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """Make a finished run's reports anew (-- RUN --format FORMAT)."""
+    hardgate(session, "report", *session.posargs)
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """Compare two contracts (-- diff A B)."""
+    hardgate(session, "contract", *session.posargs)
+
+
+@nox.session
+def init(session: nox.Session) -> None:
+    """Write a noxfile and workflows into a template (-- --context DIR)."""
+    hardgate(session, "init", *session.posargs)
+
+
+@nox.session
+def reap(session: nox.Session) -> None:
+    """Remove what dead runs left behind (-- --run ID removes one run)."""
+    hardgate(session, "reap", *session.posargs)
+
+
+@nox.session
 def unit(session: nox.Session) -> None:
     """Run the tests that need no engine."""
     tool(session, "test", "pytest", "tests/unit", *AT_ONCE, *session.posargs)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.cli.main import COMMANDS, main
+from hardgate.cli.commands import COMMANDS
+from hardgate.cli.main import main
 
 PIN = "--contract-sha256"
 
