@@ -58,11 +58,38 @@ _SHAPES = (
     _shape(r"\bpypi-[\w-]{50,}|\bxai-\w{40,}|\bdo[opr]_v1_[0-9a-f]{64}", "pypi-", "xai-", "_v1_"),
     _shape(r"\bSG\.[\w-]{16,}\.[\w-]{16,}|\bhv[bsr]\.[\w-]{20,}", "sg.", "hv"),
     _shape(r"\bAGE-SECRET-KEY-1[0-9A-Z]{50,}", "age-secret-key-1"),
+    _shape(r"\bATBB[A-Za-z0-9]{32}|\bATATT3[\w=-]{100,}", "atbb", "atatt3"),
+    _shape(r"\brubygems_[0-9a-f]{48}|\bcio[A-Za-z0-9]{32}\b", "rubygems_", "cio"),
+    _shape(r"\boy2[a-z0-9]{43}\b|\bpplx-\w{40,}|\bHRKU-AA[\w-]{50,}", "oy2", "pplx-", "hrku-"),
+    _shape(r"\bLTAI[A-Za-z0-9]{12,26}\b|\b\w{14}\.atlasv1\.[\w-]{50,}", "ltai", ".atlasv1."),
+    _shape(r"\bpul-[0-9a-f]{40}|\bdapi[0-9a-f]{32}|\bsbp_[0-9a-f]{40}", "pul-", "dapi", "sbp_"),
+    _shape(r"\bdp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{40,}", "dp."),
+    _shape(r"\bpscale_[a-z]{2,8}_[\w.=-]{32,}|\btskey-[a-z]+-[\w-]{20,}", "pscale_", "tskey-"),
+    _shape(r"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|\bNR(?:AK|RA|AL)-\w{19,}", "shp", "nr"),
+    _shape(r"\bsntry[su]_[\w=+/-]{40,}|\bgl(?:sa|c)_[\w=+/-]{32,}", "sntry", "glsa_", "glc_"),
+    _shape(r"\blin_api_\w{32,}|\bntn_\w{40,}|\bfigd_[\w-]{36,}", "lin_api_", "ntn_", "figd_"),
+    _shape(r"\bpat\w{14}\.[0-9a-f]{64}|\bpat-[a-z]{2}\d-[0-9a-f-]{36}", "pat"),
+    _shape(r"\bPMAK-[0-9a-f]{24}-[0-9a-f]{34}|\b(?:sq[upa]|bkua)_[0-9a-f]{40}", "pmak-", "_"),
+    _shape(r"(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}", "q~"),
+    _shape(r"\b[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,40}", "."),
+    _shape(r"(hooks\.slack\.com/services/)[\w/]{30,}", "hooks.slack.com"),
+    _shape(r"(discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d+/)[\w-]{60,}", "/webhooks/"),
     _shape(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]*:)[^\s/@$\[][^\s/@]*(?=@)", "://"),
     _shape(
         rf"({_NAMES}[\"']?[ \t]{{0,3}}=>?[ \t]{{0,3}})(?:\"[^\"\n$\[][^\"\n]*\"|'[^'\n$\[][^'\n]*'"
         rf"|{_NOT_A_VALUE}[^\s\"'&;,<>\[\]$/*(){{}}=][^\s\"'&;,<>(){{}}]{{3,}})",
         "=",
+        flags=re.IGNORECASE,
+    ),
+    _shape(
+        rf"({_NAMES}[ \t]{{0,3}}=>?[ \t]{{0,3}}\\[\"'])[^\"'\\\n$\[][^\"'\\\n]*(?=\\[\"'])",
+        "=",
+        flags=re.IGNORECASE,
+    ),
+    _shape(
+        rf"({_NAMES}:[ \t]{{0,3}}\\?[\"'])(?=[^\"'\\\s]*\d|[^\"'\\\s]{{24}})"
+        r"[^\"'\\\s$\[][^\"'\\\s]{7,}(?=\\?[\"'])",
+        ":",
         flags=re.IGNORECASE,
     ),
     _shape(

@@ -15,13 +15,13 @@ import pytest
 
 from hardgate.pipeline.changed_files import ChangedFile
 from hardgate.pipeline.secret_search import SecretSearch
-from tests.scanners.shapes import HARMLESS, SHAPES
+from tests.scanners.harmless import list_harmless_lines
+from tests.scanners.shapes import FORMS, SHAPES
 from tests.unit.git_repositories import commit, git, make_repository
 
 pytestmark = pytest.mark.independent
 
-FORMS = ("{}", 'KEY = "{}"', "key: {}")
-TOKEN = SHAPES["GitHub personal"]
+TOKEN = SHAPES["GitHub personal"].make
 FILTERED_SUFFIXES = "png jpg jpeg gif bmp tif tiff svg ttf otf woff woff2 eot gem tar zip gz lock"
 
 
@@ -45,16 +45,22 @@ def places(folder: Path, files: Mapping[str, str | bytes], **old: bytes) -> list
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_each_shape_is_found_at_its_line(tmp_path: Path, form: str) -> None:
-    files = {name: "\n" * 6 + form.format(make()) + "\n" for name, make in SHAPES.items()}
-    assert set(places(tmp_path, files)) == {f"{name}:7" for name in SHAPES}
+def test_each_kind_is_found_at_its_line(tmp_path: Path, form: str) -> None:
+    files, lines = {}, set()
+    for kind, shape in SHAPES.items():
+        value = shape.make()
+        files[kind] = text = "\n" * 6 + FORMS[form](shape.variable, value)
+        first = json.dumps(value.split("\n")[0])[1:-1]
+        lines.add(f"{kind}:{text[: text.index(first)].count(chr(10)) + 1}")
+    assert set(places(tmp_path, files)) == lines
 
 
 def test_nothing_harmless_is_found(tmp_path: Path) -> None:
-    assert places(tmp_path, {name: make() for name, make in HARMLESS.items()}) == []
+    lines = {str(number): f"{line}\n" for number, line in enumerate(list_harmless_lines())}
+    assert [lines[place.partition(":")[0]] for place in places(tmp_path, lines)] == []
 
 
-def test_a_notes_in_the_line_hides_nothing(tmp_path: Path) -> None:
+def test_a_note_in_the_line_hides_nothing(tmp_path: Path) -> None:
     notes = (
         "kingfisher:ignore",
         "gitleaks:allow",
@@ -190,15 +196,6 @@ def test_two_places_are_two_findings(tmp_path: Path) -> None:
     assert places(tmp_path, files) == ["a:1", "a:2", "b:1", "c:1", "c:1", "c:2", "c:2"]
 
 
-def test_vendors_published_examples_are_no_findings(tmp_path: Path) -> None:
-    """They are put together here: this project holds no token, not even one of these."""
-    files = {
-        "aws": "aws_access_key_id = AKIA" + "IOSFODNN7EXAMPLE\n",
-        "aws2": "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/" + "bPxRfiCYEXAMPLEKEY\n",
-    }
-    assert places(tmp_path, files) == []
-
-
 def hardgate(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "hardgate", *words],
@@ -216,7 +213,7 @@ def all_output(folder: Path, printed: str) -> str:
 
 
 def test_the_answer_names_file_and_line_and_never_the_value(tmp_path: Path) -> None:
-    token = SHAPES["Anthropic"]()
+    token = SHAPES["Anthropic"].make()
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     (tmp_path / "notes").write_text(f"one\n{token}\n")
     ended = hardgate(tmp_path, "secrets", "-v")

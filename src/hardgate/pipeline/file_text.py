@@ -4,9 +4,10 @@ A text keeps the lines of its file, so that a line's number in the one is its nu
 """
 
 import codecs
+import re
 import string
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -23,6 +24,7 @@ _BLANKED = bytes(code if code in _PRINTABLE else ord(" ") for code in range(256)
 _CONTROLS = bytes(code for code in range(ord(" ")) if code not in _KEPT_CONTROLS)
 _MAX_CONTROLS = 0.02
 """Share of control characters from which on a file without NULs is no text."""
+_ESCAPED = re.compile(rb"\\(?:([\"'/])|[nrt])")
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _MAX_POINTER_BYTES = 1024
 
@@ -38,7 +40,19 @@ class FileText:
 
 
 def read_file_text(data: bytes) -> FileText:
-    """Read bytes as text; a binary file's text is what stands in it as ASCII or UTF-16."""
+    """Read bytes as text; a binary file's text is what stands in it as ASCII or UTF-16.
+
+    Where there are quotes behind backslashes, as in a notebook's source, another reading is
+    without the backslashes.
+    """
+    text = _read_bytes(data)
+    first = text.readings[0]
+    if b'\\"' not in first and b"\\/" not in first:
+        return text
+    return replace(text, readings=(*text.readings, _ESCAPED.sub(rb"\1", first)))
+
+
+def _read_bytes(data: bytes) -> FileText:
     if data.startswith(_LFS_POINTER) and len(data) <= _MAX_POINTER_BYTES:
         return FileText(readings=(data,), unread="a pointer to a file in Git LFS")
     if b"\0" not in data:

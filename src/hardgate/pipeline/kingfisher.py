@@ -4,29 +4,27 @@ It is handed a folder of copies that hold nothing but text, of one name's end: i
 by that, and opens others.
 """
 
-import hashlib
 import json
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hardgate import process
 from hardgate.errors import HardgateError
+from hardgate.pipeline.known_examples import is_known_example
 
 RULES = Path(__file__).with_name("secret_rules.yml")
-EXAMPLES = Path(__file__).with_name("published_examples.txt")
 COPY_SUFFIX = ".txt"
 TIMEOUT_SECONDS = 900
 _OPTIONS = (
     *("--no-validate", "--no-update-check", "--no-ignore", "--no-dedup", "--no-extract-archives"),
     *("--git-history", "none", "--max-file-size", "0", "--format", "jsonl", "--quiet"),
+    # It gives the password alone; ours gives the host as well, by which an example is told.
+    *("--exclude-rule", "betterleaks.generic-credential-uri"),
 )
-_AWS_EXAMPLE = re.compile(r"A[KS]IA[A-Z0-9]{9}EXAMPLE|[A-Za-z0-9/+]{30}EXAMPLEKEY")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +55,7 @@ def find_credentials(folder: Path) -> Iterator[Match]:
     with report.open(encoding="utf-8", errors="replace") as lines:
         for row in (json.loads(line) for line in lines if line.startswith("{")):
             seen += sum(_count_read(one) for one in row.get("audit", {}).get("repositories", ()))
-            if "finding" in row and not is_published_example(row["finding"]["snippet"]):
+            if "finding" in row and not is_known_example(row["finding"]["snippet"]):
                 yield _read_match(row, copies)
     report.unlink()
     if seen != len(copies):
@@ -93,18 +91,6 @@ def _read_match(row: Mapping[str, Any], copies: set[str]) -> Match:
         kind=str(rule.get("description") or rule.get("name") or rule["id"]),
         value=value,
     )
-
-
-def is_published_example(value: str) -> bool:
-    """Tell a vendor's own example, which it publishes in its documentation."""
-    digest = hashlib.sha256(value.encode(errors="replace")).hexdigest()
-    return digest in _read_published_examples() or bool(_AWS_EXAMPLE.fullmatch(value))
-
-
-@cache
-def _read_published_examples() -> frozenset[str]:
-    lines = EXAMPLES.read_text().splitlines()
-    return frozenset(line.split()[0] for line in lines if line and not line.startswith("#"))
 
 
 def _run_kingfisher(folder: Path, report: Path) -> process.CommandResult:

@@ -1,0 +1,88 @@
+"""Tells a vendor's published example, or what stands for a credential to come, from a credential.
+
+Published examples are known by their SHA-256 alone: this project holds none of them.
+"""
+
+import base64
+import binascii
+import hashlib
+import math
+import re
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+PUBLISHED = Path(__file__).with_name("published_examples.txt")
+MIN_PASSWORD_ENTROPY = 2.8
+"""Bits for each character: 'password' has 2.75, eight different ones have 3."""
+MIN_PASSWORD_LENGTH = 8
+_AWS = re.compile(r"A[KS]IA[A-Z0-9]{9}EXAMPLE|[A-Za-z0-9/+]{30}EXAMPLEKEY")
+_JWT_OF_JOHN_DOE = ".eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9l"
+_STAND_IN = re.compile(
+    r"(.)\1{7}"  # 'xxxxxxxx'
+    r"|(?i:\byour[-_ ]|[-_]your[-_]|\bmy[-_](?:token|key|secret|password))"
+    r"|(?i:placeholder|change[-_]?me|[-_]here\b|\bexample\b|\bdummy\b|\bredacted\b)"
+    r"|[<>]|\$\{|\$\(|\{\{|%\(|%s|^\$\w+$"
+)
+_URL = re.compile(r"\w[\w+.-]*://[^\s:/@]*:(?P<password>[^\s@]*)@(?P<host>[^\s:/?#@]*)")
+_LOCAL_HOSTS = re.compile(
+    r"localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|(?:.*\.)?example(?:\.(?:com|org|net))?|host|hostname"
+)
+_WORDS = frozenset(
+    "admin changeit default devpassword guest hunter2 letmein mypassword mysecretpassword pass "
+    "passwd password password1 password123 postgres postgresql root secret supersecret test "
+    "testpassword testtest user username".split()
+)
+
+
+def is_known_example(value: str) -> bool:
+    """Tell whether a value of a credential's shape is published, or stands for one to come."""
+    if _AWS.fullmatch(value) or _JWT_OF_JOHN_DOE in value or _is_published(value):
+        return True
+    if value.startswith("-----BEGIN"):
+        return False
+    if url := _URL.search(value):
+        local = _LOCAL_HOSTS.fullmatch(url["host"].lower())
+        return bool(local) or is_weak_password(url["password"])
+    return bool(_STAND_IN.search(value)) or _is_weak_basic(value)
+
+
+def is_weak_password(password: str) -> bool:
+    """Tell a word that everybody uses from a password that somebody chose or drew."""
+    return (
+        len(password) < MIN_PASSWORD_LENGTH
+        or password.lower() in _WORDS
+        or bool(_STAND_IN.search(password))
+        or measure_entropy(password) < MIN_PASSWORD_ENTROPY
+    )
+
+
+def measure_entropy(text: str) -> float:
+    """Give Shannon's entropy in bits for each character."""
+    shares = (count / len(text) for count in Counter(text).values())
+    return -sum(share * math.log2(share) for share in shares)
+
+
+def _is_weak_basic(value: str) -> bool:
+    """Look into the base64 of a Basic authorization."""
+    try:
+        user, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return False
+    return bool(user and colon) and is_weak_password(password)
+
+
+def _is_published(value: str) -> bool:
+    whole = re.sub(r"\\n|\s", "", value)
+    parts = (part.partition("=")[2] for part in value.split(";"))
+    return any(
+        hashlib.sha256(one.encode(errors="replace")).hexdigest() in _read_published()
+        for one in (whole, *parts)
+        if one
+    )
+
+
+@cache
+def _read_published() -> frozenset[str]:
+    lines = PUBLISHED.read_text().splitlines()
+    return frozenset(line.split()[0] for line in lines if line and not line.startswith("#"))
