@@ -5,7 +5,7 @@ from pathlib import Path
 from hardgate.errors import HardgateError
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent
-CONTENT_FOLDERS = ("contracts", "playbooks", "roles")
+CONTENT_FOLDERS = ("contracts", "image", "playbooks", "roles")
 
 
 def find_content(package: Path) -> Path:
@@ -21,5 +21,6 @@ def find_content(package: Path) -> Path:
 
 CONTENT = find_content(PACKAGE_FOLDER)
 CONTRACTS = CONTENT / "contracts"
+IMAGE = CONTENT / "image"
 PLAYBOOKS = CONTENT / "playbooks"
 ROLES = CONTENT / "roles"

@@ -76,9 +76,17 @@ def run(folder: Path, *words: str, environment: dict[str, str] | None = None) ->
     return Said(exit_code=ended.returncode, output=ended.stdout, folder=folder)
 
 
+def write_gate_files(folder: Path, *words: str) -> None:
+    """Run 'hardgate init', and install this very checkout in place of the source that it writes."""
+    source = "hardgate[pipeline] @ git+https://forge.example/hardgate@0000000"
+    assert run(folder, "hardgate", "init", "--source", source, *words).exit_code == 0
+    noxfile = folder / "noxfile.py"
+    noxfile.write_text(noxfile.read_text().replace(source, f"hardgate[pipeline] @ {ROOT.as_uri()}"))
+
+
 @pytest.mark.slow
 def test_two_commands_bring_a_template_through_all_six(template: Path) -> None:
-    assert run(template, "hardgate", "init").exit_code == 0
+    write_gate_files(template)
     git(template, "add", "-A")
     git(template, "commit", "-q", "-m", "first")
     said = run(template, "nox", "-s", "validate")
@@ -167,3 +175,28 @@ def test_direct_is_refused_for_untrusted_input_before_any_engine(files: Path) ->
         )
         assert said.exit_code == 2
         assert "would hand this machine to untrusted input" in said.output
+
+
+@pytest.mark.slow
+def test_a_new_template_is_green_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "fresh"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    write_gate_files(folder, "--new")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "first")
+    for session in ("static", "adapter", "secrets"):
+        assert run(folder, "hardgate", session).exit_code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.full
+def test_a_new_template_holds_tier_4_and_boots_twice(tmp_path: Path) -> None:
+    folder = tmp_path / "fresh"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    write_gate_files(folder, "--new")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "first")
+    assert run(folder, "hardgate", "runtime").exit_code == 0
+    assert run(folder, "hardgate", "gate", "--egress", "beacon").exit_code == 0

@@ -13,6 +13,11 @@ from hardgate.model.contract import Severity
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.adapter_tests import REQUIREMENTS_FILES
 from hardgate.pipeline.check import Check
+from hardgate.pipeline.hardgate_source import (
+    explain_unusable_source,
+    find_requirements,
+    hide_credentials,
+)
 from hardgate.pipeline.policy import read_policy
 from hardgate.pipeline.template import Template
 from hardgate.pipeline.trust import determine_trust
@@ -127,7 +132,9 @@ def _inspect_template_parts(template: Template) -> Iterator[Check]:
     }
     for name, present in parts.items():
         reason = "there" if present else f"'{template.context}' has none."
-        remedy = "Add it; README.md says what a template consists of."
+        remedy = (
+            "Add it: docs/template.md says what it must contain ('hardgate init --new' writes one)."
+        )
         yield _make_setup_check("template", name, present, reason, remedy)
     listed = [name for name in REQUIREMENTS_FILES if (template.context / name).is_file()]
     reason = ", ".join(listed) or "The unit tests get pytest, and nothing else."
@@ -147,6 +154,27 @@ def _inspect_repository_files(template: Template) -> Iterator[Check]:
     yield _make_setup_check(
         "repository", "noxfile", nox, "there" if nox else "There is none.", remedy
     )
+    if nox:
+        yield _inspect_hardgate_source(root / "noxfile.py")
     flows = [template.relative_to_root(file) for file in template.workflow_files]
     reason = ", ".join(flows) or "There is none: nothing runs T4 before a merge."
     yield _make_setup_check("repository", "workflows", bool(flows), reason, remedy)
+
+
+def _inspect_hardgate_source(noxfile: Path) -> Check:
+    """See that colleagues and CI can install hardgate from where the noxfile says."""
+    requirements = find_requirements(noxfile.read_text(errors="replace"))
+    problems = [
+        f"'{hide_credentials(text)}' {problem}"
+        for text in requirements
+        if (problem := explain_unusable_source(text))
+    ]
+    reason = "; ".join(problems or map(hide_credentials, requirements))
+    return _make_setup_check(
+        "repository",
+        "hardgate-source",
+        not problems,
+        f"{reason}." if reason else "The noxfile names none that is known to be hardgate's.",
+        "Run 'hardgate init --update --source git+https://HOST/OWNER/hardgate@COMMIT', or change "
+        "it in noxfile.py.",
+    )
