@@ -13,6 +13,7 @@ class Interrupted(Exception):  # noqa: N818 - it is no error
     def __init__(self, number: int) -> None:
         """Take the signal's number."""
         super().__init__(signal.Signals(number).name)
+        self.number = number
         self.exit_code = ExitCode(128 + number)
 
 
@@ -27,6 +28,19 @@ def raise_on_signals() -> Iterator[None]:
 
     before = {
         number: signal.signal(number, raise_once) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def ignore_signals() -> Iterator[None]:
+    """Let neither signal come between a run's end and its reports."""
+    before = {
+        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
         yield

@@ -69,7 +69,7 @@ def test_a_setting_that_the_tier_has_and_the_workspace_lacks_is_seen_by_the_guar
     plan = replace(request.plan, tier=lie(request.plan.workspace_tier, without))
     spoken = io.StringIO()
     os.chdir(ROOT)
-    code = run_gate(replace(request, plan=plan), Console(spoken))
+    code = run_gate(replace(request, plan=plan), Console(spoken)).exit_code
     print(spoken.getvalue())
     assert code is ExitCode.BROKEN
     last = spoken.getvalue().splitlines()[-1]

@@ -15,7 +15,7 @@ from hardgate.remote.fleet.request import FleetImage
 from hardgate.remote.fleet.result import FleetRun
 from hardgate.remote.fleet.staleness import find_stale_reasons
 from hardgate.remote.fleet.status import ImageStatus
-from hardgate.remote.gate_summary import ExpectedRun, read_gate_summary
+from hardgate.report.gate_summary import ExpectedRun, read_gate_summary
 from hardgate.report.summary_json import summarize_run
 from tests.unit import runs
 

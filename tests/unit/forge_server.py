@@ -8,30 +8,29 @@ import io
 import json
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from hardgate.cli.gate import find_tier
+from hardgate.model.contract import load_contract
+from hardgate.model.plan import make_plan
+from hardgate.model.run import Image, Source
 from hardgate.model.verdict import Outcome
-from hardgate.pipeline.check import Check
-from hardgate.pipeline.session_result import (
-    IMAGE_SESSIONS,
-    SESSIONS,
-    encode_session_result,
-    make_session_result,
-)
+from hardgate.pipeline.session_result import IMAGE_SESSIONS, SESSIONS
+from hardgate.resources import CONTRACTS
+from tests.unit.answers import DIGEST, answer_bytes, gate_run, plan_of, summary_bytes
 
 COMMIT = "5f0c1d9e8b7a6958473625140f0e0d0c0b0a0908"
 TOKEN = "tok-3n-of-a-test-0123456789"
 WORKFLOW = "gate.yml"
 JOBS = ("static", "adapter", "secrets", "t4", "validate")
-UPLOADS = {"static": ("static",), "adapter": ("adapter",), "secrets": ("secrets",)} | {
-    "t4": ("runtime", "t4")
-}
-"""Which answers each job's artifact holds."""
+UPLOADS = {session: (session,) for session in SESSIONS}
+"""Which answer each artifact holds."""
+SOURCE = Source(repository="r", context=".", dockerfile="Dockerfile", content="sha256:" + "0" * 64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,19 +90,26 @@ class Scene:
         return self.states[min(self.looks, len(self.states) - 1)]
 
 
-def answer_file(session: str, **changes: Any) -> bytes:
-    """Write an answer as its session leaves it; the gates' reads alike."""
-    passed = [Check(name="p", group="g", outcome=Outcome.PASS)]
-    made = make_session_result(
-        session,
-        passed,
-        commit=COMMIT,
-        contract="c" * 64,
-        started_at="2026-11-24T12:00:00+00:00",
-        seconds=1,
-        image="sha256:1" if session in IMAGE_SESSIONS else "",
+def answer_file(
+    session: str,
+    *,
+    outcome: Outcome = Outcome.PASS,
+    digest: str = DIGEST,
+    only: Sequence[str] = (),
+    commit: str = COMMIT,
+) -> tuple[str, bytes]:
+    """Write an answer as its session leaves it; give its file's name and its bytes."""
+    if session not in IMAGE_SESSIONS:
+        made = answer_bytes(
+            session, commit=commit, contract="c" * 64, source=SOURCE, outcome=outcome
+        )
+        return "answer.json", made
+    contract = load_contract(str(CONTRACTS / "t4.yaml"))
+    plan = plan_of(session, contract) if not only else make_plan(contract, find_tier(4), only)
+    image = Image(reference="image", digest=digest, source_commit=commit)
+    return "summary.json", summary_bytes(
+        gate_run(plan, outcome=outcome, image=image, source=SOURCE)
     )
-    return json.dumps(json.loads(encode_session_result(made, passed)) | changes).encode()
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
@@ -116,13 +122,14 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 
 
 def zip_of(scene: Scene, job: str) -> bytes:
-    """Pack what a job uploads: its 'reports', without that folder's own name."""
+    """Pack what is uploaded of a session: its folder below 'reports', without its own name."""
     files = {}
     for session in UPLOADS[job]:
         if session in scene.answers:
-            files[f"{session}/1/answer.json"] = answer_file(session, **scene.answers[session])
-            files[f"{session}/1/junit.xml"] = b"<testsuites/>"
-            files[f"{session}/1/build.log"] = b"not fetched\n"
+            name, content = answer_file(session, **scene.answers[session])
+            files[f"1/{name}"] = content
+            files["1/junit.xml"] = b"<testsuites/>"
+            files["1/build.log"] = b"not fetched\n"
     return scene.zips.get(job) or zipped(files)
 
 

@@ -7,7 +7,9 @@ from hardgate.cli.parser import CommandParser
 from hardgate.pipeline.adapter_tests import run_adapter_tests
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.session import Session
+from hardgate.pipeline.session_result import SessionResult
 from hardgate.pipeline.template import Template
+from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
 
 ADAPTER_LOG = "adapter.log"
@@ -15,11 +17,17 @@ ADAPTER_LOG = "adapter.log"
 
 def main(argv: Sequence[str]) -> int:
     """Run them, and leave an answer."""
+    return run_adapter_session(argv).exit_code
+
+
+def run_adapter_session(argv: Sequence[str], console: Console | None = None) -> SessionResult:
+    """Run them, leave an answer, and give it."""
     parser = CommandParser("adapter", "Run the template's own unit tests; none executed is red.")
     add_template_options(parser)
     values = parser.parse_argv(argv)
     template = Template.from_folder(values.context, values.dockerfile)
-    inquiry = make_session(values, "adapter", template.root, load_requested_contract(values).sha256)
+    contract = load_requested_contract(values).sha256
+    inquiry = make_session(values, "adapter", template, contract, console)
 
     def run_unit_tests(session: Session, folder: ReportFolder) -> Iterator[Check]:
         with (
@@ -34,8 +42,6 @@ def main(argv: Sequence[str]) -> int:
             yield from run_adapter_tests(template, log_line)
 
     where = template.relative_to_root(template.context)
-    return int(
-        inquiry.run_checks(
-            f"template {where}, its unit tests in an environment of their own", run_unit_tests
-        )
+    return inquiry.run_checks(
+        f"template {where}, its unit tests in an environment of their own", run_unit_tests
     )

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ from hardgate.cli.options import (
     add_verbosity_options,
     load_requested_contract,
     make_console,
+    make_source_reader,
 )
 from hardgate.cli.parser import CommandParser
 from hardgate.errors import UsageError
@@ -21,10 +22,12 @@ from hardgate.host.platform_stub import URL_VARIABLE
 from hardgate.host.workspace import CONFIGS_FOLDER, TOKEN_FILE
 from hardgate.model.contract import Contract
 from hardgate.model.plan import make_plan
+from hardgate.model.run import Run, Source
 from hardgate.model.tier import Tier, load_tiers
 from hardgate.pipeline.policy import read_policy, refuse_direct
-from hardgate.pipeline.template import wants_platform
+from hardgate.pipeline.template import Template, wants_platform
 from hardgate.pipeline.trust import determine_trust
+from hardgate.report.console import Console
 from hardgate.resources import CONTRACTS
 
 BEACON_TARGET = "beacon"
@@ -97,9 +100,14 @@ def _parse_seconds(text: str) -> float:
 
 def main(argv: Sequence[str]) -> int:
     """Run the gate."""
+    return int(run_gate_session(argv).exit_code)
+
+
+def run_gate_session(argv: Sequence[str], console: Console | None = None) -> Run:
+    """Run the gate, and give all that its reports hold."""
     values = make_gate_parser().parse_argv(argv)
     request = read_gate_request(values, os.environ)
-    return int(run_gate(request, make_console(values)))
+    return run_gate(request, console or make_console(values))
 
 
 def read_gate_request(values: argparse.Namespace, environ: Mapping[str, str]) -> GateRequest:
@@ -131,6 +139,7 @@ def read_gate_request(values: argparse.Namespace, environ: Mapping[str, str]) ->
         refresh_base=values.refresh_base,
         platform=_needs_platform_stub(values, environment),
         secrets=tuple(pick_secret_values(environment | arguments)),
+        read_source=None if values.image else _make_source_reader(values),
     )
 
 
@@ -204,6 +213,11 @@ def pick_secret_values(pairs: Mapping[str, str]) -> Iterable[str]:
     for key, value in pairs.items():
         if len(value) >= MIN_SECRET_CHARS and any(marker in key.upper() for marker in markers):
             yield value
+
+
+def _make_source_reader(values: argparse.Namespace) -> Callable[[], Source]:
+    template = Template.from_folder(values.context or ".", values.dockerfile)
+    return make_source_reader(template, values.out)
 
 
 def _read_volumes(paths: Sequence[str], tier: Tier) -> tuple[str, ...]:

@@ -2,10 +2,15 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from hardgate.model.contract import Contract, Subject, load_contract
+from hardgate.model.run import Source
+from hardgate.pipeline.content import measure_source
 from hardgate.pipeline.session import Session
+from hardgate.pipeline.session_result import REPORTS_FOLDER
+from hardgate.pipeline.template import Template
 from hardgate.report.console import Console
 from hardgate.report.formats import DEFAULT_FORMATS, FORMATS
 from hardgate.resources import CONTRACTS
@@ -60,12 +65,26 @@ def make_console(values: argparse.Namespace) -> Console:
     return Console(sys.stdout, verbosity=1 if values.verbose else -1 if values.quiet else 0)
 
 
-def make_session(values: argparse.Namespace, session: str, root: Path, contract: str) -> Session:
-    """Make an inquiry of the words; `contract` is the sha256 of the one that applies."""
+def make_session(
+    values: argparse.Namespace,
+    session: str,
+    template: Template,
+    contract: str,
+    console: Console | None = None,
+) -> Session:
+    """Make a session of the options; `contract` is the sha256 of the one that applies."""
     return Session(
         session=session,
-        root=root,
+        root=template.root,
         contract=contract,
         out=values.out,
-        console=make_console(values),
+        console=console or make_console(values),
+        read_source=make_source_reader(template, values.out),
     )
+
+
+def make_source_reader(template: Template, *outputs: Path | None) -> Callable[[], Source]:
+    """Give what measures a template's content, without what this command writes there."""
+    written = [REPORTS_FOLDER, *(folder for folder in outputs if folder is not None)]
+    folders = [folder.resolve() for folder in written]
+    return lambda: measure_source(template, folders)

@@ -11,10 +11,12 @@ from hardgate.gate.run import run_gate
 from hardgate.gate.variables import promises_token
 from hardgate.host.restart import RESTART_GUARDS
 from hardgate.model.contract import load_contract
-from hardgate.model.plan import make_plan
+from hardgate.model.plan import Plan, make_plan
+from hardgate.model.run import Run
 from hardgate.pipeline.static.config import read_config
 from hardgate.pipeline.static.dockerfile import read_stage
 from hardgate.pipeline.template import Template
+from hardgate.report.console import Console
 from hardgate.resources import CONTRACTS
 
 SESSION = "runtime"
@@ -24,36 +26,42 @@ SMOKE_LABEL = "hardgate.smoke"
 
 def main(argv: Sequence[str]) -> int:
     """Run it: a gate of its own contract, with two guards that end the workspace."""
+    return int(run_runtime_session(argv).exit_code)
+
+
+def run_runtime_session(argv: Sequence[str], console: Console | None = None) -> Run:
+    """Run it, and give all that its reports hold."""
     values = make_gate_parser(
         SESSION, "Boot an image by its real entrypoint; see who runs, how it ends, and comes again."
     ).parse_argv(argv)
     if values.only:
         raise UsageError("'hardgate runtime' looks at all or nothing.", "Leave '--only' out.")
     request = read_gate_request(values, os.environ)
-    runtime_contract = load_contract(str(CONTRACTS / "runtime.yaml"))
-    contract = replace(runtime_contract, agent_uid=request.plan.contract.agent_uid)
     tier_given = any(argument.partition("=")[0] == "--tier" for argument in argv)
     tier = (
         values.tier
         if tier_given or values.image
-        else _read_template_tier(values.context, values.dockerfile)
-    )
-    plan = make_plan(contract, find_tier(tier))
-    plan = replace(
-        plan,
-        guards=(*plan.guards, *RESTART_GUARDS),
-        session=SESSION,
-        waits_for_token=promises_token(request.plan),
+        else read_template_tier(values.context, values.dockerfile)
     )
     smoke = {} if values.image else _read_smoke_label(values.context, values.dockerfile)
     request = replace(
         request,
-        plan=plan,
+        plan=replace(
+            make_runtime_plan(request.plan.contract.agent_uid, tier),
+            waits_for_token=promises_token(request.plan),
+        ),
         egress=(),
         environment={**smoke, **request.environment},
         notices=tuple(f"Smoke mode, as the Dockerfile says: {name} is set." for name in smoke),
     )
-    return int(run_gate(request, make_console(values)))
+    return run_gate(request, console or make_console(values))
+
+
+def make_runtime_plan(agent_uid: int | None, tier: int) -> Plan:
+    """Plan hardgate's own contract of what an image does at run time."""
+    contract = load_contract(str(CONTRACTS / "runtime.yaml"))
+    plan = make_plan(replace(contract, agent_uid=agent_uid), find_tier(tier))
+    return replace(plan, guards=(*plan.guards, *RESTART_GUARDS), session=SESSION)
 
 
 def _read_smoke_label(context: str | None, dockerfile: str | None) -> dict[str, str]:
@@ -74,7 +82,7 @@ def _read_smoke_label(context: str | None, dockerfile: str | None) -> dict[str, 
     }
 
 
-def _read_template_tier(context: str | None, dockerfile: str | None) -> int:
+def read_template_tier(context: str | None, dockerfile: str | None) -> int:
     """Take the tier that the template says it is for, as a platform would."""
     config = Template.from_folder(context or ".", dockerfile).config_file
     configured = read_config(config.read_bytes())[0].get("tier") if config else None

@@ -18,8 +18,9 @@ from hardgate.pipeline.check import Check
 from hardgate.pipeline.git_change import Change, find_change, list_file_changes
 from hardgate.pipeline.secret_search import Credential, SecretSearch
 from hardgate.pipeline.session import Session
-from hardgate.pipeline.session_result import REPORTS_FOLDER
+from hardgate.pipeline.session_result import REPORTS_FOLDER, SessionResult
 from hardgate.pipeline.template import Template, walk_files
+from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
 from hardgate.temporary_folder import temporary_folder
 
@@ -36,6 +37,11 @@ MAX_NAMED = 5
 
 def main(argv: Sequence[str]) -> int:
     """Look, and leave an answer; the value itself is in none of it."""
+    return run_secrets_session(argv).exit_code
+
+
+def run_secrets_session(argv: Sequence[str], console: Console | None = None) -> SessionResult:
+    """Look, leave an answer, and give it."""
     parser = CommandParser(
         "secrets", "Look for credentials in added lines, and in hardgate's reports."
     )
@@ -43,14 +49,15 @@ def main(argv: Sequence[str]) -> int:
     add_template_options(parser)
     values = parser.parse_argv(argv)
     template = Template.from_folder(values.context, values.dockerfile)
-    session = make_session(values, "secrets", template.root, load_requested_contract(values).sha256)
+    contract = load_requested_contract(values).sha256
+    session = make_session(values, "secrets", template, contract, console)
 
     def inspect(session: Session, _folder: ReportFolder) -> Iterable[Check]:
         with open_repository(template.root) as repository, temporary_folder() as folder:
             yield _search_added(session, repository, values.base, folder)
             yield _search_reports(session, template.root, folder)
 
-    return int(session.run_checks("what the change adds", inspect))
+    return session.run_checks("what the change adds", inspect)
 
 
 def _search_added(

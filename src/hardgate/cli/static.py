@@ -8,17 +8,24 @@ from hardgate.errors import ContractError
 from hardgate.model.tier import load_tiers
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.session import Session
+from hardgate.pipeline.session_result import SessionResult
 from hardgate.pipeline.static.examine import Examination
 from hardgate.pipeline.template import Template
+from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
 from hardgate.resources import CONTRACTS
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Look, and leave an answer."""
+    return run_static_session(argv).exit_code
+
+
+def run_static_session(argv: Sequence[str], console: Console | None = None) -> SessionResult:
+    """Look, leave an answer, and give it."""
     parser = CommandParser("static", "Look at a template without running any of its code.")
     add_template_options(parser)
-    values = parser.parse_argv(words)
+    values = parser.parse_argv(argv)
     template = Template.from_folder(values.context, values.dockerfile)
     contract, problem = None, None
     try:
@@ -27,11 +34,11 @@ def main(words: Sequence[str]) -> int:
     except ContractError as error:
         problem = error
     applied = contract.sha256 if contract else ""
-    inquiry = make_session(values, "static", template.root, applied)
+    inquiry = make_session(values, "static", template, applied, console)
 
     def look(_inquiry: Session, _folder: ReportFolder) -> Iterable[Check]:
         examination = Examination(template=template, contract=contract, contract_problem=problem)
         return examination.points()
 
     where = template.relative_to_root(template.context)
-    return int(inquiry.run_checks(f"template {where}, no code of it is run", look))
+    return inquiry.run_checks(f"template {where}, no code of it is run", look)

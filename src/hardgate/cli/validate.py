@@ -1,47 +1,113 @@
-"""`hardgate validate`: one table, one exit code, from the answers that the others left."""
+"""`hardgate validate`: one table, one exit code, from the answers of the others.
+
+With `--run` the sessions run in this process, and hand their answers on as values: nothing that
+somebody writes below `reports` meanwhile is read.
+"""
 
 import argparse
+import io
 import os
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from hardgate import process
-from hardgate.cli.gate import EGRESS_VARIABLE, make_gate_parser
-from hardgate.cli.options import load_requested_contract, make_session
-from hardgate.git import GitRefusedError, open_repository
+from hardgate.cli.adapter import run_adapter_session
+from hardgate.cli.gate import EGRESS_VARIABLE, find_tier, make_gate_parser, run_gate_session
+from hardgate.cli.options import load_requested_contract, make_session, make_source_reader
+from hardgate.cli.parser import CommandParser
+from hardgate.cli.runtime import (
+    DEFAULT_TIER,
+    make_runtime_plan,
+    read_template_tier,
+    run_runtime_session,
+)
+from hardgate.cli.secrets import run_secrets_session
+from hardgate.cli.static import run_static_session
+from hardgate.errors import ExitCode, HardgateError
+from hardgate.git import UNKNOWN_COMMIT, GitRefusedError, open_repository, read_commit
+from hardgate.interruption import Interrupted
+from hardgate.model.contract import Contract
+from hardgate.model.plan import make_plan
+from hardgate.model.run import Run, Source
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.git_change import Change, find_change
 from hardgate.pipeline.policy import read_policy
 from hardgate.pipeline.report import tone_of_check
 from hardgate.pipeline.session import Session
-from hardgate.pipeline.session_result import REPORTS_FOLDER
+from hardgate.pipeline.session_result import (
+    REPORTS_FOLDER,
+    SESSIONS,
+    ResultError,
+    SessionResult,
+    parse_gate_summary,
+)
 from hardgate.pipeline.step_summary import OUTCOME_WORDS
 from hardgate.pipeline.template import Template
 from hardgate.pipeline.trust import determine_trust
-from hardgate.pipeline.validate import ValidationContext, collect_session_statuses, judge_sessions
-from hardgate.report.console import Console, ConsoleStep
+from hardgate.pipeline.validate import (
+    ContractPlace,
+    ValidationContext,
+    collect_session_statuses,
+    hash_session_contract,
+    judge_sessions,
+    locate_contract,
+    read_job_results,
+    read_results,
+)
+from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
+from hardgate.report.gate_summary import ExpectedRun
+from hardgate.report.headline import exit_code_word
+from hardgate.report.summary_json import summarize_run
 from hardgate.report.terminal_summary import Tone
 from hardgate.resources import CONTRACTS, PACKAGE_FOLDER
 from hardgate.text.plain import one_line
 
-SESSION_COMMANDS = {"t4": "gate"}
-"""What a session's command is called where it is not its name."""
+RUN_SESSION: Mapping[str, Callable[[Sequence[str], Console], SessionResult | Run]] = {
+    "static": run_static_session,
+    "adapter": run_adapter_session,
+    "secrets": run_secrets_session,
+    "runtime": run_runtime_session,
+    "t4": run_gate_session,
+}
 GATE_SESSIONS = frozenset({"runtime", "t4"})
+GATE_TIER = 4
 ABOUT = "Say one word of a template, from the answers that lie here."
 BASE_FILE_OPTION = "--base-file"
 """What the gates call '--base': here, as for `hardgate secrets`, that is the change's."""
 OWN_OPTIONS = frozenset({"--base", "--out", "--reports"})
-OWN_FLAG_OPTIONS = frozenset({"--run", "--no-run", "-q", "--quiet", "-v", "--verbose"})
+OWN_FLAG_OPTIONS = frozenset({"--run", "--no-run", "--fresh", "-q", "--quiet", "-v", "--verbose"})
 TEMPLATE_OPTIONS = frozenset({"--context", "--dockerfile", "--contract", "--contract-sha256"})
-EXIT_LABELS = {0: "green", 1: "red", 2: "misused", 3: "unknown"}
+Results = MutableMapping[str, SessionResult | ResultError | None]
 
 
 def main(argv: Sequence[str]) -> int:
     """Read the answers, after running what is missing where that is asked for."""
+    values = make_validate_parser().parse_argv(argv)
+    template = Template.from_folder(values.context or ".", values.dockerfile)
+    context = make_validation_context(values, template, argv)
+    default_session = make_session(values, "validate", template, context.contract.sha256)
+    session, console = replace(default_session, print_check=_print_row), default_session.console
+
+    def check_sessions(_session: Session, _folder: ReportFolder) -> Iterable[Check]:
+        results = read_results(context) if not values.fresh else dict.fromkeys(SESSIONS)
+        outputs = _run_missing(context, results, argv, values.ref, console) if values.run else {}
+        for check in judge_sessions(context, results):
+            yield check
+            if check.outcome is not Outcome.PASS and check.name in outputs:
+                for line in outputs[check.name]:
+                    console.print_line(f"    | {line}", Tone.FAINT)
+
+    trust_label = "trusted" if context.trust.trusted else "UNTRUSTED"
+    opening = f"{trust_label} input ({context.trust.reason})"
+    return session.run_checks(opening, check_sessions).exit_code
+
+
+def make_validate_parser() -> CommandParser:
+    """Describe the command line: the gate's, and where the answers are."""
     parser = make_gate_parser("validate", ABOUT, base=BASE_FILE_OPTION)
     parser.add_argument(
         "--base", dest="ref", default="", metavar="REF", help="default: the main branch"
@@ -53,42 +119,81 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--run", dest="run", action="store_true", help=run)
     # The last of the two counts, so that `nox -s validate -- --no-run` takes the noxfile's back.
     parser.add_argument("--no-run", dest="run", action="store_false", help="read only (default)")
-    values = parser.parse_argv(argv)
-    context = make_validation_context(values)
-    default_session = make_session(values, "validate", context.root, context.contract.sha256)
-    session, console = replace(default_session, print_check=_print_row), default_session.console
-
-    def check_sessions(_session: Session, _folder: ReportFolder) -> Iterable[Check]:
-        outputs = _run_missing(context, argv, values.ref, console) if values.run else {}
-        for check in judge_sessions(context):
-            yield check
-            if check.outcome is not Outcome.PASS and check.name in outputs:
-                for line in outputs[check.name]:
-                    console.print_line(f"    | {line}", Tone.FAINT)
-
-    trust_label = "trusted" if context.trust.trusted else "UNTRUSTED"
-    return int(session.run_checks(f"{trust_label} input ({context.trust.reason})", check_sessions))
+    parser.add_argument("--fresh", action="store_true", help="with --run: run all, read none")
+    return parser
 
 
-def make_validation_context(values: argparse.Namespace) -> ValidationContext:
+def make_validation_context(
+    values: argparse.Namespace, template: Template, argv: Sequence[str]
+) -> ValidationContext:
     """Say what the answers have to be about."""
-    template = Template.from_folder(values.context or ".", values.dockerfile)
     contract = load_requested_contract(values)
     policy = read_policy()
-    file = Path(contract.origin).resolve() if "://" not in contract.origin else None
-    # An installed hardgate's own contract is nobody's change, though it lies below '.nox'.
-    packed = not values.contract and CONTRACTS.is_relative_to(PACKAGE_FOLDER)
-    inside = file is not None and file.is_relative_to(template.root) and not packed
     return ValidationContext(
         root=template.root,
         reports=values.reports,
+        source=_measure_source_or_error(template, values),
+        commit=_read_commit_or_unknown(template.root),
         contract=contract,
-        contract_file=file if inside else None,
+        contract_place=_locate_requested_contract(values, contract, template),
         pin=values.contract_sha256,
         change=_find_change_or_reason(template.root, values.ref),
         trust=determine_trust(runner=policy.exists),
         policy=policy,
+        expected=_expect_runs(values, contract, argv),
+        builds=not values.image,
+        jobs=read_job_results(os.environ),
     )
+
+
+def _locate_requested_contract(
+    values: argparse.Namespace, contract: Contract, template: Template
+) -> ContractPlace:
+    # An installed hardgate's own contract is nobody's change, though it lies below '.nox'.
+    packed = not values.contract and CONTRACTS.is_relative_to(PACKAGE_FOLDER)
+    own = packed or (not values.contract and not CONTRACTS.is_relative_to(template.root))
+    return locate_contract(contract.origin, template.root, is_own=own)
+
+
+def _measure_source_or_error(
+    template: Template, values: argparse.Namespace
+) -> Source | HardgateError:
+    try:
+        return make_source_reader(template, values.out, values.reports)()
+    except HardgateError as error:
+        return error
+
+
+def _read_commit_or_unknown(root: Path) -> str:
+    try:
+        return read_commit(root)
+    except GitRefusedError:
+        return UNKNOWN_COMMIT
+
+
+def _expect_runs(
+    values: argparse.Namespace, contract: Contract, argv: Sequence[str]
+) -> dict[str, ExpectedRun]:
+    """Say what the gates have to have looked at; any test host will do where none is asked for."""
+
+    def has_option(name: str) -> bool:
+        return any(argument.partition("=")[0] == name for argument in argv)
+
+    tier = DEFAULT_TIER
+    if has_option("--tier") or values.image:
+        tier = values.tier
+    else:
+        with suppress(HardgateError, OSError, ValueError):  # `static` and `runtime` say what is
+            tier = read_template_tier(values.context, values.dockerfile)
+    kind = values.host if has_option("--host") else ""
+    plans = {
+        "runtime": make_runtime_plan(contract.agent_uid, tier),
+        "t4": make_plan(contract, find_tier(GATE_TIER)),
+    }
+    return {
+        name: ExpectedRun(reference=values.image or "", plan=plan, host_kind=kind)
+        for name, plan in plans.items()
+    }
 
 
 def _find_change_or_reason(root: Path, base: str) -> Change:
@@ -103,36 +208,84 @@ def _find_change_or_reason(root: Path, base: str) -> Change:
 
 
 def _run_missing(
-    context: ValidationContext, argv: Sequence[str], base: str, console: Console
+    context: ValidationContext,
+    results: Results,
+    argv: Sequence[str],
+    base: str,
+    console: Console,
 ) -> dict[str, list[str]]:
-    """Run the sessions whose answers do not count; give what each said, for those that miss."""
+    """Run the sessions whose answers do not count, into `results`; give what each printed."""
     outputs: dict[str, list[str]] = {}
-    for status in collect_session_statuses(context):
-        name, result = status.session, status.result
-        if result and result.outcome is Outcome.PASS and not status.rejection:
+    for status in collect_session_statuses(context, results):
+        if status.is_green:
             continue
+        name = status.session
         why = status.rejection.partition(":")[0] or "not green"
         with console.step(f"Run {name} ({why})") as step:
-            output = _run_session(make_session_argv(name, argv, base), step)
-        outputs[name] = output[1:-1]
+            output = _LineStream(step.show_progress)
+            inner = Console(output, verbosity=-1, color=False)
+            result = _run_session(name, make_session_argv(name, argv, base), context, inner)
+            label = exit_code_word(ExitCode(result.exit_code)).lower()
+            step.set_outcome(label, result.outcome)
+        results[name], outputs[name] = result, output.lines[1:-1]
+        if result.exit_code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
+            raise Interrupted(result.exit_code - 128)
     return outputs
 
 
-def _run_session(argv: Sequence[str], step: ConsoleStep) -> list[str]:
-    """Run one session in a process of its own, as a person would."""
-    lines: list[str] = []
+class _LineStream(io.StringIO):
+    """Takes what a session prints, line by line."""
 
-    def collect_line(line: str) -> None:
-        lines.append(line)
-        step.show_progress(line)
+    def __init__(self, on_line: Callable[[str], None]) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self._on_line = on_line
 
-    ended = process.run_command([sys.executable, "-m", "hardgate", *argv], on_line=collect_line)
-    step.set_outcome(
-        ended.end_description
-        if ended.status is None
-        else EXIT_LABELS.get(ended.status, ended.end_description)
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            self.lines.append(line)
+            self._on_line(line)
+        return len(text)
+
+
+def _run_session(
+    name: str, argv: Sequence[str], context: ValidationContext, console: Console
+) -> SessionResult:
+    """Run one session here; what keeps it from beginning is unknown, or a wrong command."""
+    try:
+        made = RUN_SESSION[name](argv, console)
+        if isinstance(made, SessionResult):
+            return made
+        return parse_gate_summary(summarize_run(made), name, context.expected[name])
+    except Interrupted:
+        raise
+    except HardgateError as error:
+        console.print_line(str(error))
+        return _make_failed_result(name, error, context)
+    except Exception as error:
+        problem = f"Hardgate itself failed: {type(error).__name__}: {error}."
+        failure = HardgateError(problem, "Please report it.", evidence=traceback.format_exc())
+        console.print_line(failure.evidence)
+        return _make_failed_result(name, failure, context)
+
+
+def _make_failed_result(
+    name: str, error: HardgateError, context: ValidationContext
+) -> SessionResult:
+    """Stand in for an answer that was never begun: it is about what lies here, and unknown."""
+    code = ExitCode.MISUSED if error.exit_code is ExitCode.MISUSED else ExitCode.UNKNOWN
+    story = one_line(error.problem.rstrip("."))
+    return SessionResult(
+        session=name,
+        exit_code=int(code),
+        headline=f"HARDGATE {name.upper()} {exit_code_word(code)}: {story} (exit {int(code)})",
+        commit=context.commit,
+        contract=hash_session_contract(name, context.contract),
+        image="",
+        started_at="",
+        seconds=0.0,
+        source=context.source if isinstance(context.source, Source) and context.builds else None,
     )
-    return lines
 
 
 def make_session_argv(session: str, argv: Sequence[str], base: str) -> list[str]:
@@ -145,7 +298,7 @@ def make_session_argv(session: str, argv: Sequence[str], base: str) -> list[str]
         selected += [] if os.environ.get(EGRESS_VARIABLE) else ["--egress", "beacon"]
     if session == "secrets" and base:
         selected += ["--base", base]
-    return [SESSION_COMMANDS.get(session, session), *selected, "-q"]
+    return [*selected, "-q"]
 
 
 def _select_arguments(argv: Sequence[str], session: str) -> Iterator[str]:

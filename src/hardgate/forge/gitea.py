@@ -13,8 +13,9 @@ from hardgate.forge import actions_api, repository
 from hardgate.forge.api import RemoteArtifact, RemoteJob, RemoteRun, read_json_field
 from hardgate.forge.http import ApiClient, RefusedError
 from hardgate.forge.repository_url import RepositoryAddress
+from hardgate.pipeline.session_result import ARTIFACT_PREFIX, SESSIONS
 
-STARTER_ARTIFACTS = ("answers-static", "answers-adapter", "answers-secrets", "answers-t4")
+STARTER_ARTIFACTS = tuple(f"{ARTIFACT_PREFIX}{session}" for session in SESSIONS)
 """What the starter's jobs upload."""
 _NOT_FOUND = 404
 

@@ -8,10 +8,12 @@ from hardgate.forge.api import RemoteArtifact, RemoteJob, RemoteRun, WorkflowSta
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.session_result import (
+    ARTIFACT_PREFIX,
     IMAGE_SESSIONS,
     SESSIONS,
+    ResultError,
     SessionResult,
-    find_session_results,
+    read_artifact_folder,
 )
 
 JUNIT_FILE = "junit.xml"
@@ -39,10 +41,29 @@ def judge_fetched_run(fetched: FetchedRun) -> Iterator[Check]:
     yield _judge_run(fetched)
     yield from _judge_jobs(fetched)
     yield from _judge_artifacts(fetched)
-    results = {name: next(find_session_results(name, fetched.folder), None) for name in SESSIONS}
-    images = {result.image for name in IMAGE_SESSIONS if (result := results[name])}
+    results = {name: _read_answer(name, fetched) for name in SESSIONS}
+    images = {
+        result.image
+        for name in IMAGE_SESSIONS
+        if isinstance(result := results[name], SessionResult)
+    }
     for name, result in results.items():
         yield _judge_session_result(name, result, fetched, one_image=len(images) <= 1)
+
+
+def _read_answer(session: str, fetched: FetchedRun) -> SessionResult | ResultError | None:
+    """Read a session's answer from its own artifact; no other's counts."""
+    folders = [
+        folder
+        for folder in fetched.folder.iterdir()
+        if folder.name.partition("-")[2] == f"{ARTIFACT_PREFIX}{session}"
+    ]
+    if len(folders) > 1:
+        return ResultError(f"There are {len(folders)} artifacts '{ARTIFACT_PREFIX}{session}'.")
+    try:
+        return read_artifact_folder(folders[0], session, None) if folders else None
+    except ResultError as error:
+        return error
 
 
 def _judge_run(fetched: FetchedRun) -> Check:
@@ -87,21 +108,21 @@ def _judge_artifacts(fetched: FetchedRun) -> Iterator[Check]:
             group="forge",
             outcome=Outcome.ERROR,
             reason="the run has none that can be fetched",
-            remedy=f"Let each job upload 'reports', as the starter does.{more}",
+            remedy=f"Let each job upload 'reports/SESSION', as the starter does.{more}",
         )
 
 
 def _judge_session_result(
-    name: str, result: SessionResult | None, fetched: FetchedRun, *, one_image: bool
+    name: str, result: SessionResult | ResultError | None, fetched: FetchedRun, *, one_image: bool
 ) -> Check:
     rejection = _find_rejection(name, result, fetched, one_image=one_image)
-    if result is None or rejection:
+    if not isinstance(result, SessionResult) or rejection:
         return Check(
             name=name,
             group="answers",
             outcome=Outcome.ERROR,
             reason=rejection,
-            remedy=f"Let its job upload 'reports', as the starter does: {fetched.run.url}",
+            remedy=f"Let its job upload 'reports/{name}', as the starter does: {fetched.run.url}",
         )
     return Check(
         name=name,
@@ -114,15 +135,17 @@ def _judge_session_result(
 
 
 def _find_rejection(
-    name: str, result: SessionResult | None, fetched: FetchedRun, *, one_image: bool
+    name: str, result: SessionResult | ResultError | None, fetched: FetchedRun, *, one_image: bool
 ) -> str:
     """Say why an answer does not count; nothing where it does."""
     if result is None:
         return "missing: no artifact of the run holds this answer"
+    if isinstance(result, ResultError):
+        return result.problem
     if result.commit != fetched.run.commit:
         return f"it is about '{result.commit[:20]}', and the run is about {fetched.run.commit[:12]}"
     if name in IMAGE_SESSIONS and not one_image:
         return "'runtime' and 't4' are about two images"
-    if not any(name in file.parts for file in fetched.folder.rglob(JUNIT_FILE)):
+    if not any(fetched.folder.glob(f"*-{ARTIFACT_PREFIX}{name}/*/{JUNIT_FILE}")):
         return f"its '{JUNIT_FILE}' is missing"
     return ""

@@ -81,7 +81,7 @@ def prove_workflow(request: ProveRequest, console: Console) -> ExitCode:
         )
 
     subject = f"'{request.workflow}' of {request.address}"
-    return inquiry.run_checks(subject, dispatch_and_judge)
+    return ExitCode(inquiry.run_checks(subject, dispatch_and_judge).exit_code)
 
 
 def _open_forge_step(request: ProveRequest, console: Console) -> Forge:

@@ -5,7 +5,7 @@ import json
 import secrets
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from hardgate.engine.build_way import find_build_way
 from hardgate.engine.client import Engine, connect_engine, find_engine
 from hardgate.engine.own_base import describe_own_base, explain_own_base, set_base
 from hardgate.engine.proxy import read_proxy_environment
-from hardgate.errors import ExitCode, HardgateError
+from hardgate.errors import BuildError, ExitCode, HardgateError
 from hardgate.gate.environment import TestEnvironment
 from hardgate.gate.events import GateEventHandler
 from hardgate.gate.kept import describe_kept_run
@@ -38,9 +38,9 @@ from hardgate.gate.variables import (
 )
 from hardgate.host import egress_beacon, platform_stub, workspace
 from hardgate.host.image import ensure_host_image
-from hardgate.interruption import Interrupted, raise_on_signals
+from hardgate.interruption import Interrupted, ignore_signals, raise_on_signals
 from hardgate.model.plan import Plan
-from hardgate.model.run import Host, Image, Run
+from hardgate.model.run import Host, Image, Run, Source
 from hardgate.model.verdict import exit_code_of_verdicts, judge_plan
 from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.redaction import Redactor
@@ -80,10 +80,12 @@ class GateRequest:
     """What the caller did that a reader must not miss."""
     secrets: tuple[str, ...] = ()
     """Values that must not be seen anywhere."""
+    read_source: Callable[[], Source] | None = None
+    """Gives the content that is built from; None where nothing is built."""
 
 
-def run_gate(request: GateRequest, console: Console) -> ExitCode:
-    """Run the gate, and write its reports: a verdict for each promise, whatever happens."""
+def run_gate(request: GateRequest, console: Console) -> Run:
+    """Run the gate, report, and give it: a verdict for each promise, whatever happens."""
     begun, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     owner = Owner(
         run=secrets.token_hex(4),
@@ -112,16 +114,34 @@ def run_gate(request: GateRequest, console: Console) -> ExitCode:
                 evidence=traceback.format_exc(),
             )
     run = _conclude_run(request, owner, console, state, started_at, begun)
-    try:
-        folder.write_reports(run, console.redactor, request.formats)
-    finally:
+    with ignore_signals():
+        run = _write_reports(run, folder, console, request.formats)
         console.print_run(run, reports=folder.path)
-    return run.exit_code
+    return run
+
+
+def _write_reports(
+    run: Run, folder: ReportFolder, console: Console, formats: tuple[str, ...]
+) -> Run:
+    """Write the reports; where one cannot be, the run is not green, here as in the others."""
+    try:
+        folder.write_reports(run, console.redactor, formats)
+    except HardgateError as error:
+        console.print_notice(f"{error}")
+        if run.exit_code is ExitCode.HELD:
+            run = replace(
+                run, exit_code=ExitCode.UNKNOWN, problem=error.problem, remedy=error.remedy
+            )
+        with contextlib.suppress(HardgateError):  # told already
+            folder.write_reports(run, console.redactor, formats)
+    return run
 
 
 def _verify_image(
     request: GateRequest, owner: Owner, folder: ReportFolder, console: Console, state: RunState
 ) -> None:
+    if request.read_source is not None:
+        state.source = request.read_source()
     engine = find_engine()
     client = engine.open_client()
     for removed in reaper.reap_debris(client):
@@ -144,7 +164,14 @@ def _verify_image(
                 _play_gate, request, engine, test_environment, host_image, console, state
             )
             beacon_future = workers.submit(_start_beacon, request, test_environment, host_image)
-            state.image = _obtain_image(request, engine, base, folder, console, state)
+            built = _obtain_image(request, engine, base, folder, console, state)
+            if request.read_source is not None and request.read_source() != state.source:
+                state.source = None
+                raise BuildError(
+                    "Files of the repository were changed while the image was built from them.",
+                    "Run it again, and leave them alone until the image is built.",
+                )
+            state.image = built
             _publish_image(request, test_environment, state.image, beacon_future.result())
             _wait_for_play(play_future)
             if request.keep:
@@ -377,4 +404,5 @@ def _conclude_run(
         steps=dict(console.steps),
         timeline=console.list_spans(begun),
         kept=state.kept,
+        source=state.source,
     )

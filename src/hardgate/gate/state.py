@@ -6,7 +6,7 @@ from hardgate.errors import HardgateError
 from hardgate.host.workspace import Workspace
 from hardgate.interruption import Interrupted
 from hardgate.model.observation import Observation
-from hardgate.model.run import Host, Image
+from hardgate.model.run import Host, Image, Source
 
 
 @dataclass(kw_only=True)
@@ -23,3 +23,4 @@ class RunState:
     error: HardgateError | None = None
     interrupted: Interrupted | None = None
     kept: tuple[str, ...] = ()
+    source: Source | None = None

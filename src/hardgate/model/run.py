@@ -49,6 +49,20 @@ class StepSpan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source:
+    """Which content was looked at: two answers with equal sources are about the same files."""
+
+    repository: str
+    """Its name at the forge, or its folder's; for the reader, and compared with nothing."""
+    context: str
+    """The build context's path in the repository, `.` for its top."""
+    dockerfile: str
+    """Its path in the repository; absolute where it lies outside."""
+    content: str
+    """`sha256:…` of all files that are tracked, new, or let into the build, as they lie there."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """Everything a report may say."""
 
@@ -77,3 +91,5 @@ class Run:
     """What changed since an older run (`report.run_diff`); None where none was named."""
     kept: tuple[str, ...] = ()
     """With --keep: how to enter, repeat and remove; a line each."""
+    source: Source | None = None
+    """None where the image was there already, and nothing was built."""

@@ -1,11 +1,15 @@
-"""What may be done with a change from somebody whom nobody knows; decided by the machine's owner.
+"""What may be done on this machine with what a job brings; decided by the machine's owner alone.
 
-`--host direct` hands this machine to the image. For untrusted input it is refused, unless a file
-that only root can write allows it; no flag, no variable and no contract can.
+`--host direct` hands this machine to the image. On a machine with a policy nothing that a job says
+allows it: the policy names the repository that the runner was registered for, or root grants a
+single run. Where there is no policy, what a job says can only forbid it.
 """
 
+import hashlib
+import os
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +23,13 @@ from hardgate.schema.types import Flag, Name
 
 POLICY_FILE = Path("/etc/hardgate/policy.yaml")
 """On the runner. The path is fixed: a variable or a flag could name a file of the change's own."""
+GRANT_FILE = POLICY_FILE.with_name("direct-grant")
+"""Root's word for single runs: the sha256 of what a run is given, and until when, a line each."""
+GRANT_VARIABLE = "HARDGATE_DIRECT_GRANT"
+"""Names the file with what this run was given; others than its user cannot read it."""
+
+
+MAX_REPOSITORY_CHARS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +55,18 @@ POLICY_FIELDS = (
         required=False,
     ),
     Field(
+        name="registered_for",
+        shape=Name(max_chars=MAX_REPOSITORY_CHARS),
+        about="the repository, owner or forge that this runner was registered for",
+        required=False,
+    ),
+    Field(
+        name="direct_for",
+        shape=SessionNames(),
+        about="repositories whose jobs may be given '--host direct'; all of a runner's are",
+        required=False,
+    ),
+    Field(
         name="untrusted_may_miss",
         shape=SessionNames(),
         about="answers that may be missing or skipped for untrusted input, such as 't4'",
@@ -63,6 +86,8 @@ class Policy:
     """What the machine's owner decided; the default allows nothing."""
 
     direct_for_untrusted: bool = False
+    registered_for: str = ""
+    direct_for: tuple[str, ...] = ()
     untrusted_may_miss: tuple[str, ...] = ()
     contract_sha256: str = ""
     exists: bool = False
@@ -71,9 +96,9 @@ class Policy:
 
 def read_policy(path: Path = POLICY_FILE, *, owner: int = 0) -> Policy:
     """Read the file; raises UsageError where others than root could have written it."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return Policy()
-    for why in _find_unsafe_permissions(path, owner):
+    for why in find_unsafe_permissions(path, owner):
         raise UsageError(
             f"Policy '{path}' counts for nothing: {why}.",
             f"Let root own it and its folder: chown root '{path}'; chmod go-w on both.",
@@ -88,7 +113,8 @@ def read_policy(path: Path = POLICY_FILE, *, owner: int = 0) -> Policy:
     return Policy(**reading.values, exists=True)
 
 
-def _find_unsafe_permissions(path: Path, owner: int) -> Iterator[str]:
+def find_unsafe_permissions(path: Path, owner: int) -> Iterator[str]:
+    """Yield why others than its owner could have written a file; its folder counts as well."""
     for location in (path, path.parent):
         status = location.lstat()
         if stat.S_ISLNK(status.st_mode):
@@ -99,12 +125,46 @@ def _find_unsafe_permissions(path: Path, owner: int) -> Iterator[str]:
             yield f"others than its owner may write to '{location}'"
 
 
-def refuse_direct(host: str, trust: Trust, policy: Policy) -> None:
-    """Refuse to hand this machine to an image from somebody whom nobody knows."""
-    if host != "direct" or trust.trusted or policy.direct_for_untrusted:
+def refuse_direct(
+    host: str, trust: Trust, policy: Policy, environ: Mapping[str, str] = os.environ
+) -> None:
+    """Refuse to hand this machine to an image, unless its owner, or a person here, allows it."""
+    if host != "direct" or policy.direct_for_untrusted:
         return
-    raise UsageError(
-        f"'--host direct' would hand this machine to untrusted input: {trust.reason}.",
-        f"Use the nested host; only '{POLICY_FILE}', which root owns, can allow it "
-        "('direct_for_untrusted: true').",
+    if has_grant(environ.get(GRANT_VARIABLE, "")):
+        return
+    for why in _find_refusals(trust, policy):
+        raise UsageError(
+            f"'--host direct' would hand this machine to untrusted input: {why}.",
+            f"Use the nested host; only '{POLICY_FILE}', which root owns, can allow it "
+            "('direct_for: [OWNER/NAME]', or 'direct_for_untrusted: true').",
+        )
+
+
+def _find_refusals(trust: Trust, policy: Policy) -> Iterator[str]:
+    if not trust.trusted:
+        yield trust.reason
+    if policy.exists and not policy.direct_for:
+        yield f"this machine is a runner, and '{POLICY_FILE}' allows it to no repository"
+    elif policy.exists and policy.registered_for not in policy.direct_for:
+        yield (
+            f"this runner serves '{policy.registered_for or 'anybody'}', and '{POLICY_FILE}' "
+            f"allows it to {', '.join(policy.direct_for)} alone"
+        )
+
+
+def has_grant(given: str, path: Path = GRANT_FILE, *, owner: int = 0) -> bool:
+    """Tell whether root granted this run the machine: by the hash of what `given` holds."""
+    if not given or not os.path.lexists(path) or list(find_unsafe_permissions(path, owner)):
+        return False
+    try:
+        secret = Path(given).read_bytes().strip()
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    digest = hashlib.sha256(secret).hexdigest()
+    granted = (line.partition(" ") for line in lines)
+    return bool(secret) and any(
+        known == digest and until.isdigit() and time.time() < int(until)
+        for known, _, until in granted
     )

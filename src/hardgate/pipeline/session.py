@@ -3,17 +3,25 @@
 import secrets
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.git import UNKNOWN_COMMIT, GitRefusedError, read_commit
+from hardgate.interruption import Interrupted, ignore_signals, raise_on_signals
+from hardgate.model.run import Source
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.report import make_session_junit, print_check, tone_of_session
-from hardgate.pipeline.session_result import RESULT_FILE, encode_session_result, make_session_result
+from hardgate.pipeline.session_result import (
+    RESULT_FILE,
+    SessionResult,
+    encode_session_result,
+    make_session_result,
+)
 from hardgate.pipeline.step_summary import append_step_summary
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.console import Console
@@ -35,61 +43,162 @@ class Session:
     print_check: Callable[[Console, Check], None] = print_check
     """How a point is told on the terminal."""
     read_commit: Callable[[Path], str] = read_commit
-    """What the answer is about, asked at the end; of `root`, where it is this checkout."""
+    """What the answer is about; of `root`, where it is this checkout."""
+    read_source: Callable[[], Source] | None = None
+    """Gives the content that is looked at, before and after; None where that is no checkout."""
 
     def add_notice(self, text: str) -> None:
         """Say what the reader must not miss, here and in every report."""
         self.console.print_notice(text)
         self.notices.append(text)
 
-    def _read_commit_or_unknown(self) -> str:
-        try:
-            return self.read_commit(self.root)
-        except GitRefusedError as error:
-            self.add_notice(f"The commit is not known. {error}")
-            return UNKNOWN_COMMIT
-
     def run_checks(
         self, opening: str, inspect: Callable[["Session", ReportFolder], Iterable[Check]]
-    ) -> ExitCode:
+    ) -> SessionResult:
         """Look, and tell each point as it falls; whatever happens, an answer is left."""
         begun, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
         run_id = secrets.token_hex(4)
         folder = open_report_folder(self.out, run_id, session=self.session)
         self.console.print_line(one_line(f"hardgate {self.session}: {opening}; run {run_id}"))
-        checks: list[Check] = []
-        for point in _report_errors_as_checks(lambda: inspect(self, folder), self.session):
-            checks.append(point)
-            self.print_check(self.console, point)
-        result = make_session_result(
-            self.session,
-            checks,
-            commit=self._read_commit_or_unknown(),
-            contract=self.contract,
-            started_at=started_at,
-            seconds=time.monotonic() - begun,
-            notices=self.notices,
-        )
+        looked = _Looked()
+        ended: ExitCode | None = None
+        with raise_on_signals():
+            try:
+                self._look(inspect, folder, looked)
+            except Interrupted as interruption:
+                ended = interruption.exit_code
+        with ignore_signals():
+
+            def conclude() -> SessionResult:
+                return make_session_result(
+                    self.session,
+                    looked.checks,
+                    commit=looked.commit,
+                    contract=self.contract,
+                    started_at=started_at,
+                    seconds=time.monotonic() - begun,
+                    notices=self.notices,
+                    run=run_id,
+                    source=looked.source,
+                    ended=ended,
+                )
+
+            return self._report(conclude, looked.checks, folder)
+
+    def _look(
+        self,
+        inspect: Callable[["Session", ReportFolder], Iterable[Check]],
+        folder: ReportFolder,
+        looked: "_Looked",
+    ) -> None:
+        """Fill `looked`, piece by piece: what is known when a signal comes is told."""
+
+        def tell(checks: Iterable[Check]) -> None:
+            with closing(_report_errors_as_checks(lambda: checks, self.session)) as told:
+                for check in told:
+                    looked.checks.append(check)
+                    self.print_check(self.console, check)
+
+        tell(self._find_out_source(looked))
+        tell(_call_later(lambda: inspect(self, folder)))
+        tell(self._find_out_changes(looked))
+
+    def _find_out_source(self, looked: "_Looked") -> Iterator[Check]:
+        """Take down what is about to be looked at; yield what keeps it from being known."""
+        if self.read_source is None:
+            return
+        looked.commit = self._read_commit_or_unknown()
+        try:
+            looked.source = self.read_source()
+        except HardgateError as error:
+            yield make_error_check("content_known", "run", error)
+
+    def _find_out_changes(self, looked: "_Looked") -> Iterator[Check]:
+        """Yield an error where what was looked at is not what is there now."""
+        commit = self._read_commit_or_unknown()
+        if self.read_source is None:
+            looked.commit = commit
+        elif looked.source is not None and (
+            self.read_source() != looked.source or _head_of(commit) != _head_of(looked.commit)
+        ):
+            yield make_error_check("content_unchanged", "run", make_change_error())
+
+    def _read_commit_or_unknown(self) -> str:
+        try:
+            return self.read_commit(self.root)
+        except GitRefusedError as error:
+            notice = f"The commit is not known. {error}"
+            if notice not in self.notices:
+                self.add_notice(notice)
+            return UNKNOWN_COMMIT
+
+    def _report(
+        self, conclude: Callable[[], SessionResult], checks: list[Check], folder: ReportFolder
+    ) -> SessionResult:
+        """Write the reports and the last line; where one fails, none of them is green."""
+        result = conclude()
         redactor = self.console.redactor
-        text = redactor.redact_text(encode_session_result(result, checks).decode())
-        replace_file(folder.path / RESULT_FILE, text.encode())
-        replace_file(
-            folder.path / "junit.xml", make_session_junit(result, checks, run_id, redactor)
-        )
+
+        def write(result: SessionResult) -> Iterator[HardgateError]:
+            text = redactor.redact_text(encode_session_result(result, checks).decode())
+            junit = make_session_junit(result, checks, result.run, redactor)
+            for name, content in (("junit.xml", junit), (RESULT_FILE, text.encode())):
+                try:
+                    replace_file(folder.path / name, content)
+                except HardgateError as error:
+                    folder.drop_report(name)
+                    yield error
+
+        if problems := list(write(result)):
+            for problem in problems:
+                check = make_error_check("reports_written", "run", problem)
+                checks.append(check)
+                self.print_check(self.console, check)
+            result = conclude()
+            list(write(result))
         folder.point_latest()
         cleaned = [replace(point, reason=redactor.redact_text(point.reason)) for point in checks]
         append_step_summary(result.headline, cleaned)
         if self.console.verbosity >= 0:
             self.console.print_line(f"Reports: {folder.path}")
         self.console.print_line(result.headline, tone_of_session(result))
-        return ExitCode(result.exit_code)
+        return result
+
+
+@dataclass(kw_only=True)
+class _Looked:
+    """What a session has found out so far."""
+
+    checks: list[Check] = field(default_factory=list)
+    commit: str = ""
+    source: Source | None = None
+
+
+def _head_of(commit: str) -> str:
+    """Leave out whether files differ from it: the content's digest has that exactly."""
+    return commit.removesuffix("-dirty")
+
+
+def make_change_error() -> HardgateError:
+    """Make the error of a look at files that did not stay as they were."""
+    return HardgateError(
+        "Files or the commit were changed while this looked at them.",
+        "Run it again, and leave them alone until it ends; what tests or builds write belongs into "
+        "'.gitignore' and '.dockerignore'.",
+    )
+
+
+def _call_later(inspect: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+    yield from inspect()
 
 
 def _report_errors_as_checks(
     inspect: Callable[[], Iterable[Check]], session: str
-) -> Iterator[Check]:
+) -> Generator[Check, None, None]:
     try:
         yield from inspect()
+    except Interrupted:
+        raise
     except HardgateError as error:
         yield make_error_check(f"{session}_finished", "run", error)
     except Exception as error:

@@ -1,19 +1,23 @@
-"""Where a change comes from: the forge says it, and what it does not say is untrusted.
+"""Where a change comes from, as far as the job that runs it gives it away.
 
-A change's own workflow can clear its environment, so the forge's words are also looked for in the
-processes above, the outermost first; and a machine with a policy is a runner, whatever they say.
+A job chooses its own words: on most forges a step's variables win over the forge's, and a process
+may be replaced by one with another environment. So what a job says can only lower trust; what
+raises it on a runner is the machine's policy (`policy`), which is root's.
 """
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 CI_VARIABLES = (
-    *("GITHUB_ACTIONS", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "GITLAB_CI"),
-    *("CI", "JENKINS_URL", "BUILDBOT"),
+    *("GITHUB_ACTIONS", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "GITLAB_CI", "CI"),
+    *("JENKINS_URL", "HUDSON_URL", "BUILDBOT", "TF_BUILD", "TEAMCITY_VERSION", "bamboo_buildKey"),
+    *("CODEBUILD_BUILD_ID", "CIRCLECI", "TRAVIS", "APPVEYOR", "DRONE", "BUILDKITE", "SEMAPHORE"),
+    *("BITBUCKET_BUILD_NUMBER", "GO_PIPELINE_NAME", "CIRRUS_CI", "WOODPECKER", "CI_PIPELINE_ID"),
 )
 _EVENT_VARIABLES = frozenset({"GITHUB_EVENT_NAME", "GITLAB_CI"})
 TRUSTED_EVENTS = frozenset({"push", "schedule", "workflow_dispatch", "create", "delete", "release"})
@@ -30,19 +34,42 @@ class Trust:
 
     trusted: bool
     reason: str
+    is_person: bool = False
+    """A person at a terminal asked for it: no job did."""
 
 
 def determine_trust(*, runner: bool) -> Trust:
-    """Judge by this process's environment and those above; `runner`: this machine has a policy."""
+    """Judge by this process and those above; `runner`: this machine has a policy."""
     environments = [dict(os.environ), *_read_parent_environments()]
-    ci_environments = [
-        environment for environment in environments if is_ci_environment(environment)
-    ]
-    if not ci_environments and runner:
+    return judge_environments(environments, runner=runner, at_terminal=_is_at_terminal())
+
+
+def _is_at_terminal() -> bool:
+    try:
+        return sys.stdin is not None and sys.stdin.isatty()
+    except ValueError:  # it is closed
+        return False
+
+
+def judge_environments(
+    environments: "list[dict[str, str]]", *, runner: bool, at_terminal: bool
+) -> Trust:
+    """Judge by all that speak, the nearest first: one that is not trusted is enough."""
+    speaking = [environment for environment in environments if is_ci_environment(environment)]
+    if not speaking and runner:
         return _make_untrusted("this machine is a runner, and no forge says what it runs")
-    # A machine's own 'CI=true' says nothing; the outermost forge that speaks is to be believed.
-    with_event = [one for one in ci_environments if _EVENT_VARIABLES & one.keys()]
-    return judge_trust((with_event or ci_environments or [{}])[-1])
+    if not speaking and not at_terminal:
+        return _make_untrusted("no known CI system speaks here, and no person is at a terminal")
+    if not speaking:
+        return Trust(
+            trusted=True,
+            reason="a person at a terminal, and no CI system speaks here",
+            is_person=True,
+        )
+    # A machine's own 'CI=true' says nothing; those that name an event do.
+    with_event = [one for one in speaking if _EVENT_VARIABLES & one.keys()] or speaking
+    judged = [judge_trust(environment) for environment in with_event]
+    return next((trust for trust in judged if not trust.trusted), judged[-1])
 
 
 def _read_parent_environments() -> Iterator[dict[str, str]]:
@@ -65,9 +92,7 @@ def is_ci_environment(environ: Mapping[str, str]) -> bool:
 
 
 def judge_trust(environ: Mapping[str, str]) -> Trust:
-    """Judge by what a forge says in an environment; without any it is a person's own machine."""
-    if not is_ci_environment(environ):
-        return Trust(trusted=True, reason="no CI system speaks here: it is a person's own doing")
+    """Judge by what a forge says in an environment."""
     if environ.get("GITLAB_CI"):
         return _judge_gitlab_pipeline(environ)
     if environ.get("GITHUB_EVENT_NAME"):
@@ -83,7 +108,11 @@ def _judge_actions_event(environ: Mapping[str, str]) -> Trust:
     """GitHub, and Gitea and Forgejo, which write the same words and the same event file."""
     name = environ["GITHUB_EVENT_NAME"]
     if name in TRUSTED_EVENTS:
-        return Trust(trusted=True, reason=f"a {name} needs the right to write")
+        contradiction = _find_contradiction(name, environ)
+        return Trust(
+            trusted=not contradiction,
+            reason=contradiction or f"a {name} needs the right to write",
+        )
     if name not in PULL_REQUEST_EVENTS:
         return _make_untrusted(f"the event '{name}' does not say whose change it is")
     try:
@@ -96,6 +125,24 @@ def _judge_actions_event(environ: Mapping[str, str]) -> Trust:
     if head != base:
         return _make_untrusted(f"the pull request comes from the fork '{head[1]}'")
     return Trust(trusted=True, reason="the pull request comes from the repository itself")
+
+
+def _find_contradiction(name: str, environ: Mapping[str, str]) -> str:
+    """Say where the forge's other words are those of a pull request; empty where none are."""
+    if environ.get("GITHUB_BASE_REF") or environ.get("GITHUB_HEAD_REF"):
+        return f"the event is '{name}', and a pull request's branches are named"
+    if environ.get("GITHUB_REF", "").startswith(("refs/pull/", "refs/merge-requests/")):
+        return f"the event is '{name}', and the reference is a pull request's"
+    path = environ.get("GITHUB_EVENT_PATH")
+    if not path:
+        return ""
+    try:
+        event = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError):
+        return f"the event is '{name}', and its file cannot be read"
+    if not isinstance(event, dict) or "pull_request" in event:
+        return f"the event is '{name}', and its file is not that of one"
+    return ""
 
 
 def _read_repository_id(side: Mapping[str, Any]) -> tuple[int, str] | None:
@@ -117,6 +164,10 @@ def _judge_gitlab_pipeline(environ: Mapping[str, str]) -> Trust:
         if head and head == base == environ.get("CI_PROJECT_ID", base):
             return Trust(trusted=True, reason="the merge request comes from the project itself")
         return _make_untrusted("the merge request comes from a fork, or does not say from where")
+    if source in TRUSTED_SOURCES and any(
+        name.startswith(("CI_MERGE_REQUEST_", "CI_EXTERNAL_PULL_REQUEST_")) for name in environ
+    ):
+        return _make_untrusted(f"the source is '{source}', and a merge request is named")
     if source in TRUSTED_SOURCES:
         return Trust(trusted=True, reason=f"a pipeline by {source} needs the right to write")
     return _make_untrusted(f"the pipeline's source '{source}' does not say whose change it is")

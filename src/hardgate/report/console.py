@@ -42,6 +42,7 @@ class ConsoleStep:
         """Begin now; `Console.step` does it."""
         self.name = name
         self.outcome = ""
+        self.mark, self.tone = "held", Tone.GOOD
         self.latest = ""
         self.seconds = 0.0
         self._console = console
@@ -51,9 +52,14 @@ class ConsoleStep:
         """Show what it is doing: beside its name on a terminal, as a line of its own with `-v`."""
         self._console.update_step(self, line)
 
-    def set_outcome(self, text: str) -> None:
-        """Say what came of it; it stands on the step's line when it has ended."""
+    def set_outcome(self, text: str, outcome: Outcome = Outcome.PASS) -> None:
+        """Say what came of it; it stands on the step's line, with its mark, when it has ended."""
         self.outcome = text
+        self.mark, self.tone = {
+            Outcome.PASS: ("held", Tone.GOOD),
+            Outcome.FAIL: ("missed", Tone.BAD),
+            Outcome.ERROR: ("unknown", Tone.UNSURE),
+        }[outcome]
 
     def stop_clock(self) -> None:
         """Take the time."""
@@ -110,7 +116,7 @@ class Console:
             self._redraw_progress()
         try:
             yield step
-            mark, tone = "held", Tone.GOOD
+            mark, tone = step.mark, step.tone
         finally:
             self._finish_step(step, mark, tone)
 

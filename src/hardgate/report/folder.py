@@ -64,10 +64,7 @@ class ReportFolder:
                     _catch_error(partial(_redact_log, self.path / log, redactor))
                     for log in LOG_FILES
                 ),
-                *(
-                    _catch_error(partial(formats.write_report, name, run, self.path, redactor))
-                    for name in formats.order_formats(names)
-                ),
+                *(self._write_report(name, run, redactor) for name in formats.order_formats(names)),
             )
             if error
         ]
@@ -78,8 +75,20 @@ class ReportFolder:
                 problems[0].remedy or "The verdicts stand on the terminal.",
             )
 
+    def _write_report(self, name: str, run: Run, redactor: Redactor) -> HardgateError | None:
+        """Write one format; where that fails, no older word stays in its place."""
+        error = _catch_error(partial(formats.write_report, name, run, self.path, redactor))
+        if error:
+            self.drop_report(formats.FORMATS[name].file)
+        return error
+
+    def drop_report(self, name: str) -> None:
+        """Remove a report that could not be written anew, so that no older word stands there."""
+        with suppress(OSError):
+            (self.path / name).unlink(missing_ok=True)
+
     def point_latest(self) -> None:
-        """Let `latest` name this run; its reports are written."""
+        """Let `latest` name this run."""
         if self.latest:
             _link_latest(self.latest, self.path.name)
 
@@ -89,8 +98,9 @@ def open_report_folder(
 ) -> ReportFolder:
     """Make the folder: `out`, or `BASE/SESSION/RUN` with `latest` beside it.
 
-    What an earlier run left in `out` under our names is removed, so that no old verdict is taken
-    for this run's. Raises UsageError where there can be no such folder.
+    What an earlier run left in `out` under our names is removed, and `latest` names this run from
+    now on, so that no old verdict is taken for this run's. Raises UsageError where there can be no
+    such folder.
     """
     path = base / session / run_id if out is None else out
     try:
@@ -100,7 +110,10 @@ def open_report_folder(
         _check_writable(path)
     except OSError as error:
         raise _explain_write_error(path, error) from error
-    return ReportFolder(path=path, latest=path.with_name(LATEST_LINK) if out is None else None)
+    folder = ReportFolder(path=path, latest=path.with_name(LATEST_LINK) if out is None else None)
+    # From now on, so that a run which is killed leaves no older verdict as the newest.
+    folder.point_latest()
+    return folder
 
 
 def make_folder_name(name: str) -> str:

@@ -10,13 +10,13 @@ from hardgate.model.contract import Capability, Contract, Severity, Subject
 from hardgate.model.guard import Guard
 from hardgate.model.observation import Observation
 from hardgate.model.plan import Plan
-from hardgate.model.run import Host, Image, Run, StepSpan
+from hardgate.model.run import Host, Image, Run, Source, StepSpan
 from hardgate.model.tier import Tier
 from hardgate.model.verdict import Diagnosis, Outcome, Reason, Verdict, VerdictKind
 from hardgate.report.summary_json import SUMMARY_SCHEMA_VERSION
 
 SUMMARY_FILE = "summary.json"
-ADDED_KEYS: Mapping[str, Any] = {"session": "", "timeline": [], "baseline": None}
+ADDED_KEYS: Mapping[str, Any] = {"session": "", "timeline": [], "baseline": None, "source": None}
 """Keys that an older summary of the same schema version may lack."""
 
 
@@ -74,6 +74,7 @@ def _restore_run(summary: Mapping[str, Any]) -> Run:
         timeline=tuple(StepSpan(**span) for span in summary["timeline"]),
         baseline=summary["baseline"],
         kept=tuple(summary["kept"]),
+        source=Source(**summary["source"]) if summary["source"] else None,
     )
 
 

@@ -50,6 +50,7 @@ def summarize_run(run: Run) -> dict[str, Any]:
         "notices": list(run.notices),
         "adaptations": list(run.host.adaptations) if run.host else [],
         "image": _image_json(run.image),
+        "source": asdict(run.source) if run.source else None,
         "subject": run.plan.contract.subject.value,
         "tier": _tier_json(run.plan.tier),
         "host": _host_json(run.host),

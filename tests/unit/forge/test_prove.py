@@ -15,8 +15,10 @@ from hardgate.errors import ExitCode, UsageError
 from hardgate.forge.prove import ProveRequest, prove_workflow
 from hardgate.forge.repository_url import RepositoryAddress
 from hardgate.forge.token import TokenError, read_forge_token
-from hardgate.pipeline.session_result import find_session_results
+from hardgate.model.verdict import Outcome
+from hardgate.pipeline.session_result import SessionResult, read_session_results
 from hardgate.report.console import Console
+from tests.unit.answers import DIGEST
 from tests.unit.forge_server import (
     COMMIT,
     TOKEN,
@@ -64,7 +66,7 @@ def test_a_run_whose_five_answers_are_green_is_green(
     assert "run/7" in said.replace("runs", "run")
     assert {point["name"] for point in left["points"]} >= {"run", "t4", "runtime", "job validate"}
     fetched = {file.name for file in (tmp_path / "fetched").rglob("*") if file.is_file()}
-    assert fetched == {"answer.json", "junit.xml"}
+    assert fetched == {"answer.json", "summary.json", "junit.xml"}
 
 
 @pytest.mark.parametrize("kind", FORGES)
@@ -76,7 +78,7 @@ def test_the_token_is_in_no_output_and_goes_nowhere_but_to_the_api(
         scene = Scene(kind=kind, elsewhere=elsewhere)
         code, said = proved(scene, tmp_path)
     assert code == ExitCode.HELD, said
-    assert len(storage.asked) == 4
+    assert len(storage.asked) == 5
     assert {asked.authorization for asked in storage.asked} == {""}
     assert TOKEN not in said
     assert all(TOKEN not in f.read_text() for f in tmp_path.rglob("*") if f.is_file())
@@ -148,12 +150,12 @@ MISSES: dict[str, tuple[Callable[[Scene], None], int, str]] = {
     "a cancelled job": (job("validate", "cancelled"), 3, "the forge calls it 'cancelled'"),
     "no jobs": (lambda scene: scene.jobs.clear(), 3, "the run has no jobs"),
     "a missing answer": (gone("runtime"), 3, "missing: no artifact of the run holds this answer"),
-    "a red answer": (says("t4", exit_code=1, missed=["agent_home"]), 1, "agent_home"),
-    "an unknown answer": (says("t4", exit_code=3), 3, "t4"),
-    "a partial answer": (says("t4", partial=True), 3, "t4"),
+    "a red answer": (says("t4", outcome=Outcome.FAIL), 1, "agent_uid_1000"),
+    "an unknown answer": (says("t4", outcome=Outcome.ERROR), 3, "t4"),
+    "a partial answer": (says("t4", only=("agent_uid_1000",)), 3, "t4"),
     "another commit": (says("static", commit="0" * 40), 3, "it is about '00000000000000000000'"),
     "a changed commit": (says("static", commit=f"{COMMIT}-dirty"), 3, "it is about '5f0c"),
-    "another image": (says("t4", image="sha256:2"), 3, "are about two images"),
+    "another image": (says("t4", digest="sha256:2"), 3, "are about two images"),
     "a branch that moved": (lambda s: setattr(s, "commit", "1" * 40), 3, "it ran on 111111111111"),
 }
 
@@ -182,7 +184,7 @@ def test_a_run_that_waits_between_its_jobs_was_taken(tmp_path: Path) -> None:
 def test_a_red_thing_beside_an_unknown_one_is_red(tmp_path: Path) -> None:
     scene = Scene(kind="gitea")
     job("secrets", "skipped")(scene)
-    says("t4", exit_code=1)(scene)
+    says("t4", outcome=Outcome.FAIL)(scene)
     assert proved(scene, tmp_path)[0] == ExitCode.BROKEN
 
 
@@ -297,8 +299,8 @@ def test_of_a_private_gitea_they_are_missing_and_what_to_do_is_said(tmp_path: Pa
 
 
 BOMBS = {
-    "too large": zipped({"t4/1/answer.json": b"0" * (17 * 1024 * 1024)}),
-    "leads out of it": zipped({"../../t4/answer.json": b"{}"}),
+    "too large": zipped({"1/summary.json": b"0" * (17 * 1024 * 1024)}),
+    "leads out of it": zipped({"../../t4/summary.json": b"{}"}),
     "cannot be read": b"this is no zip",
     "holds 10,001 files": zipped({f"{n}": b"" for n in range(10_001)}),
 }
@@ -428,7 +430,13 @@ def test_what_is_no_address_is_refused_without_its_password(text: str) -> None:
 
 
 def test_answers_of_other_machines_are_not_this_ones(tmp_path: Path) -> None:
-    for place in ("t4/1", "prove/1/fetched/0-answers-t4/t4/1", "runner/1/host/t4", "fleet/1/h/t4"):
+    name, content = answer_file("t4", digest="sha256:elsewhere")
+    for place in ("prove/1/fetched/0-answers-t4/1", "runner/1/host/t4", "fleet/1/h/t4"):
         (tmp_path / place).mkdir(parents=True)
-        (tmp_path / place / "answer.json").write_bytes(answer_file("t4"))
-    assert len(list(find_session_results("t4", tmp_path))) == 1
+        (tmp_path / place / name).write_bytes(content)
+    assert read_session_results(tmp_path, {})["t4"] is None
+    (tmp_path / "t4" / "1").mkdir(parents=True)
+    (tmp_path / "t4" / "1" / name).write_bytes(answer_file("t4")[1])
+    read = read_session_results(tmp_path, {})["t4"]
+    assert isinstance(read, SessionResult)
+    assert read.image == DIGEST

@@ -1,16 +1,19 @@
 """Forks as each forge tells them; a policy that only root can write; and what is refused."""
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hardgate.errors import UsageError
-from hardgate.pipeline.policy import Policy, read_policy, refuse_direct
-from hardgate.pipeline.trust import Trust, judge_trust
+from hardgate.pipeline.policy import Policy, has_grant, read_policy, refuse_direct
+from hardgate.pipeline.trust import Trust, judge_environments, judge_trust
 
 ACTIONS = {"GITHUB_ACTIONS": "true", "CI": "true"}
 GITLAB = {"GITLAB_CI": "true", "CI_PROJECT_ID": "1", "CI_MERGE_REQUEST_PROJECT_ID": "1"}
@@ -21,18 +24,20 @@ UNTRUSTED = Trust(trusted=False, reason="a fork")
 @pytest.mark.parametrize(
     ("environ", "trusted"),
     [
-        ({}, True),
-        ({"CI": "false"}, True),
         ({"CI": "true"}, False),
         ({"JENKINS_URL": "x"}, False),
         (ACTIONS | {"GITHUB_EVENT_NAME": "push"}, True),
+        (ACTIONS | {"GITHUB_EVENT_NAME": "push", "GITHUB_BASE_REF": "main"}, False),
+        (ACTIONS | {"GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/pull/1/merge"}, False),
+        (ACTIONS | {"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": "/gone/event.json"}, False),
         ({"GITEA_ACTIONS": "true", "GITHUB_EVENT_NAME": "push"}, True),
         ({"FORGEJO_ACTIONS": "true", "GITHUB_EVENT_NAME": "schedule"}, True),
         (ACTIONS | {"GITHUB_EVENT_NAME": "issue_comment"}, False),
         (ACTIONS | {"GITHUB_EVENT_NAME": "workflow_run"}, False),
         (ACTIONS | {"GITHUB_EVENT_NAME": "pull_request"}, False),
         (ACTIONS, False),
-        (GITLAB | {"CI_PIPELINE_SOURCE": "push"}, True),
+        ({"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push"}, True),
+        (GITLAB | {"CI_PIPELINE_SOURCE": "push"}, False),
         (GITLAB | {"CI_PIPELINE_SOURCE": "merge_request_event"}, False),
         (
             GITLAB
@@ -78,6 +83,40 @@ def test_a_pull_request_is_as_trusted_as_its_head(
     file.write_text(json.dumps(event))
     environ = ACTIONS | {"GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": str(file)}
     assert judge_trust(environ).trusted is trusted
+
+
+def test_an_event_that_contradicts_its_own_file_is_untrusted(tmp_path: Path) -> None:
+    """H2: one variable in a change's own workflow makes a pull request a push."""
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps({"pull_request": {"head": {"repo": FORK}, "base": {"repo": OWN}}}))
+    environ = ACTIONS | {"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": str(file)}
+    assert not judge_trust(environ).trusted
+    file.write_text(json.dumps({"before": "0" * 40, "ref": "refs/heads/main"}))
+    assert judge_trust(environ).trusted
+
+
+PUSH, FORKED = (
+    ACTIONS | {"GITHUB_EVENT_NAME": "push"},
+    ACTIONS | {"GITHUB_EVENT_NAME": "pull_request"},
+)
+SPEAKERS: dict[str, tuple[list[dict[str, str]], bool, bool, bool]] = {
+    "a person at a terminal": ([{}], False, True, True),
+    "M15 nobody at a terminal": ([{}], False, False, False),
+    "M15 a CI system of another name": ([{"TF_BUILD": "True"}], False, True, False),
+    "M15 another": ([{"bamboo_buildKey": "K"}], False, True, False),
+    "a runner, where no forge speaks": ([{}], True, True, False),
+    "a machine's own CI=true below a forge": ([PUSH, {"CI": "true"}], False, False, True),
+    "H2 the step says push, and its shell a fork": ([PUSH, FORKED], False, False, False),
+    "H2 the step says a fork, and its shell push": ([FORKED, PUSH], False, False, False),
+}
+
+
+@pytest.mark.parametrize("name", SPEAKERS)
+def test_one_that_is_not_trusted_is_enough(name: str) -> None:
+    environments, runner, at_terminal, trusted = SPEAKERS[name]
+    judged = judge_environments(environments, runner=runner, at_terminal=at_terminal)
+    assert judged.trusted is trusted
+    assert judged.is_person is (name == "a person at a terminal")
 
 
 def test_a_cleared_environment_does_not_hide_the_forge_above() -> None:
@@ -135,9 +174,74 @@ def test_a_misspelt_policy_is_refused(tmp_path: Path) -> None:
         read_policy(file, owner=os.getuid())
 
 
-def test_direct_is_refused_for_untrusted_input_unless_root_allows_it() -> None:
-    with pytest.raises(UsageError, match="hand this machine to untrusted input: a fork"):
-        refuse_direct("direct", UNTRUSTED, Policy())
-    refuse_direct("direct", UNTRUSTED, Policy(direct_for_untrusted=True))
-    refuse_direct("direct", Trust(trusted=True, reason=""), Policy())
-    refuse_direct("nested", UNTRUSTED, Policy())
+def test_a_policy_that_is_a_dangling_link_is_not_no_policy(tmp_path: Path) -> None:
+    """L18."""
+    tmp_path.chmod(0o755)
+    (tmp_path / "policy.yaml").symlink_to(tmp_path / "gone")
+    with pytest.raises(UsageError, match="is a link"):
+        read_policy(tmp_path / "policy.yaml", owner=os.getuid())
+
+
+TRUSTED = Trust(trusted=True, reason="a push needs the right to write")
+RUNNER = Policy(exists=True, registered_for="own/it")
+DIRECT: dict[str, tuple[Trust, Policy, str]] = {
+    "no policy, and a fork": (UNTRUSTED, Policy(), "to untrusted input: a fork"),
+    "no policy, and a push": (TRUSTED, Policy(), ""),
+    "H2 a runner, and a job that says push": (TRUSTED, RUNNER, "allows it to no repository"),
+    "the runner's repository": (TRUSTED, replace(RUNNER, direct_for=("own/it",)), ""),
+    "a fork of the runner's repository": (
+        UNTRUSTED,
+        replace(RUNNER, direct_for=("own/it",)),
+        "a fork",
+    ),
+    "M16 a runner of a whole organisation": (
+        TRUSTED,
+        Policy(exists=True, registered_for="own", direct_for=("own/it",)),
+        "serves 'own'",
+    ),
+    "M16 a runner that does not say whose it is": (
+        TRUSTED,
+        Policy(exists=True, direct_for=("own/it",)),
+        "serves 'anybody'",
+    ),
+    "what root allows to all": (UNTRUSTED, Policy(exists=True, direct_for_untrusted=True), ""),
+}
+
+
+@pytest.mark.parametrize("name", DIRECT)
+def test_direct_is_what_root_allows_and_no_job_can_raise(name: str) -> None:
+    trust, policy, why = DIRECT[name]
+    refuse_direct("nested", trust, policy, {})
+    if not why:
+        refuse_direct("direct", trust, policy, {})
+        return
+    with pytest.raises(UsageError, match="hand this machine to untrusted input") as refused:
+        refuse_direct("direct", trust, policy, {})
+    assert why in str(refused.value)
+
+
+def grant(folder: Path, text: str) -> Path:
+    folder.chmod(0o755)
+    file = folder / "direct-grant"
+    file.write_text(text)
+    file.chmod(0o644)
+    return file
+
+
+def test_root_grants_one_run_by_what_only_that_run_is_given(tmp_path: Path) -> None:
+    digest, owner = hashlib.sha256(b"given").hexdigest(), os.getuid()
+    given, guessed, empty = (str(tmp_path / name) for name in ("given", "guessed", "empty"))
+    for name in (given, guessed, empty):
+        Path(name).write_text(f"{Path(name).name}\n" if name != empty else "")
+    file = grant(tmp_path, f"{digest} {int(time.time()) + 60}\n")
+    assert has_grant(given, file, owner=owner)
+    assert not has_grant(guessed, file, owner=owner)
+    assert not has_grant("", file, owner=owner)
+    assert not has_grant(empty, file, owner=owner)
+    assert not has_grant(str(tmp_path / "gone"), file, owner=owner)
+    assert not has_grant(given, file, owner=owner + 1), "somebody else's file"
+    assert not has_grant(given, tmp_path / "gone", owner=owner)
+    assert not has_grant(given, grant(tmp_path, f"{digest} 1\n"), owner=owner), "it has ended"
+    assert not has_grant(given, grant(tmp_path, digest), owner=owner)
+    file.chmod(0o666)
+    assert not has_grant(given, file, owner=owner)

@@ -13,8 +13,8 @@ from hardgate.ansible.events import (
 from hardgate.errors import HardgateError
 from hardgate.remote.fleet.request import FleetImage, FleetRequest
 from hardgate.remote.fleet.status import ImageStatus
-from hardgate.remote.gate_summary import ExpectedRun, GateSummary, SummaryError, read_gate_summary
 from hardgate.report.folder import make_folder_name
+from hardgate.report.gate_summary import ExpectedRun, GateSummary, SummaryError, read_gate_summary
 
 IMAGE_NUMBER_KEY = "turn_of_image"
 """The key by which the role says which image it turns to: its number in the request."""

@@ -9,7 +9,7 @@ from hardgate.model.contract import Severity
 from hardgate.model.verdict import Outcome, VerdictKind
 from hardgate.remote.fleet.request import FleetImage
 from hardgate.remote.fleet.staleness import StaleReason, make_skipped_reason
-from hardgate.remote.gate_summary import GateSummary
+from hardgate.report.gate_summary import GateSummary
 
 
 class ImageState(Enum):

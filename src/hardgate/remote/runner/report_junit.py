@@ -6,11 +6,11 @@ from hardgate.errors import ExitCode, HardgateError
 from hardgate.model.contract import Severity
 from hardgate.model.verdict import VerdictKind
 from hardgate.redaction import Redactor
-from hardgate.remote.gate_summary import RemoteVerdict
 from hardgate.remote.runner.headline import host_headline
 from hardgate.remote.runner.result import HostReport
 from hardgate.remote.runner.run import RunnerRun
 from hardgate.report.details import Clean
+from hardgate.report.gate_summary import RemoteVerdict
 from hardgate.report.junit import WHOLE_RUN_CASE, kind_of_case, make_run_suite
 from hardgate.report.junit_xml import ReportCase, ReportSuite, write_suites
 from hardgate.text.plain import one_line, strip_control_codes

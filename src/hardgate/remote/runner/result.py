@@ -9,9 +9,9 @@ from hardgate.model.observation import Observation
 from hardgate.model.plan import Plan
 from hardgate.model.run import Host, Run
 from hardgate.model.verdict import exit_code_of_verdicts, judge_plan
-from hardgate.remote.gate_summary import ExpectedRun, GateSummary, SummaryError, read_gate_summary
 from hardgate.remote.runner.host_state import HostState
 from hardgate.remote.runner.request import RunnerRequest
+from hardgate.report.gate_summary import ExpectedRun, GateSummary, SummaryError, read_gate_summary
 
 DIRECT_HOST_KIND = "direct"
 """The gate's test host is the runner itself: that is what is to be proved."""

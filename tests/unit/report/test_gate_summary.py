@@ -10,7 +10,7 @@ import pytest
 from hardgate.errors import ExitCode
 from hardgate.model.run import Run
 from hardgate.model.verdict import VerdictKind
-from hardgate.remote.gate_summary import SummaryError, read_gate_summary
+from hardgate.report.gate_summary import SummaryError, read_gate_summary
 from tests.unit import fleets, runs
 
 IMAGE = fleets.image("app:1")
