@@ -1,5 +1,6 @@
 """What goes wrong, in two sentences: what it is, and what to do about it."""
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -18,6 +19,17 @@ class ExitCode(IntEnum):
     """SIGINT came; the report was still written."""
     TERMINATED = 143
     """SIGTERM came; the report was still written."""
+
+
+def combine_exit_codes(codes: Iterable[ExitCode]) -> ExitCode:
+    """Add up what several things are worth: a proven miss first, then what nobody could tell.
+
+    Of nothing at all it is UNKNOWN: nothing verified is never green.
+    """
+    found = set(codes)
+    if ExitCode.BROKEN in found:
+        return ExitCode.BROKEN
+    return ExitCode.HELD if found == {ExitCode.HELD} else ExitCode.UNKNOWN
 
 
 class HardgateError(Exception):

@@ -10,7 +10,8 @@ from hardgate.pipeline.doctor import inspect_setup
 from hardgate.pipeline.report import print_check
 from hardgate.pipeline.template import Template
 from hardgate.report.console import Console
-from hardgate.report.headline import exit_code_word, format_count
+from hardgate.text.headline import Headline
+from hardgate.text.plain import format_count
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,5 +31,5 @@ def main(argv: Sequence[str]) -> int:
         f"{format_count(len(lacking), 'thing')} to do: {', '.join(p.name for p in lacking)}"
     )
     story = missing_text if lacking else "nothing that is needed is lacking"
-    console.print_line(f"HARDGATE DOCTOR {exit_code_word(code)}: {story} (exit {int(code)})")
+    console.print_line(str(Headline(subject="DOCTOR", exit_code=code, story=story)))
     return int(code)

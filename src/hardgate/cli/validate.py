@@ -60,10 +60,10 @@ from hardgate.pipeline.validate import (
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
 from hardgate.report.gate_summary import ExpectedRun
-from hardgate.report.headline import exit_code_word
 from hardgate.report.summary_json import summarize_run
 from hardgate.report.terminal_summary import Tone
 from hardgate.resources import CONTRACTS, PACKAGE_FOLDER
+from hardgate.text.headline import Headline, exit_code_word
 from hardgate.text.plain import one_line
 
 RUN_SESSION: Mapping[str, Callable[[Sequence[str], Console], SessionResult | Run]] = {
@@ -278,7 +278,7 @@ def _make_failed_result(
     return SessionResult(
         session=name,
         exit_code=int(code),
-        headline=f"HARDGATE {name.upper()} {exit_code_word(code)}: {story} (exit {int(code)})",
+        headline=str(Headline(subject=name.upper(), exit_code=code, story=story)),
         commit=context.commit,
         contract=hash_session_contract(name, context.contract),
         image="",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from hardgate.errors import ExitCode
+from hardgate.errors import ExitCode, combine_exit_codes
 from hardgate.model.contract import Capability, Severity
 from hardgate.model.guard import Guard, GuardResult
 from hardgate.model.observation import Execution, Observation
@@ -20,6 +20,14 @@ class Outcome(Enum):
     """Seen not to hold: the image did it."""
     ERROR = "error"
     """Nobody could tell."""
+
+
+OUTCOME_EXIT_CODES: Mapping[Outcome, ExitCode] = {
+    Outcome.PASS: ExitCode.HELD,
+    Outcome.FAIL: ExitCode.BROKEN,
+    Outcome.ERROR: ExitCode.UNKNOWN,
+}
+"""What one hard promise is worth by itself."""
 
 
 class VerdictKind(Enum):
@@ -135,12 +143,10 @@ class VerdictLike(Protocol):
 def exit_code_of_verdicts(verdicts: Iterable[VerdictLike], *, partial: bool = False) -> ExitCode:
     """Say what the run is worth. Nothing verified is never 0; an advisory miss never counts."""
     hard = [verdict for verdict in verdicts if verdict.severity is Severity.HARD]
-    if any(verdict.outcome is Outcome.FAIL for verdict in hard):
-        return ExitCode.BROKEN
-    looked = any(verdict.kind is VerdictKind.CAPABILITY for verdict in hard)
-    if partial or not looked or any(verdict.outcome is Outcome.ERROR for verdict in hard):
-        return ExitCode.UNKNOWN
-    return ExitCode.HELD
+    code = combine_exit_codes(OUTCOME_EXIT_CODES[verdict.outcome] for verdict in hard)
+    has_capability = any(verdict.kind is VerdictKind.CAPABILITY for verdict in hard)
+    is_short = partial or not has_capability
+    return ExitCode.UNKNOWN if is_short and code is ExitCode.HELD else code
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hardgate.errors import ExitCode
+from hardgate.errors import ExitCode, combine_exit_codes
 from hardgate.model.contract import Severity
-from hardgate.model.verdict import Outcome
+from hardgate.model.verdict import OUTCOME_EXIT_CODES, Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +38,5 @@ class Check:
 
 def exit_code_for_checks(checks: Iterable[Check]) -> ExitCode:
     """Say what the points are worth, as `verdict.exit_code` does: nothing seen is never 0."""
-    hard = [point for point in checks if point.severity is Severity.HARD]
-    if any(point.outcome is Outcome.FAIL for point in hard):
-        return ExitCode.BROKEN
-    if not hard or any(point.outcome is Outcome.ERROR for point in hard):
-        return ExitCode.UNKNOWN
-    return ExitCode.HELD
+    hard = (check for check in checks if check.severity is Severity.HARD)
+    return combine_exit_codes(OUTCOME_EXIT_CODES[check.outcome] for check in hard)

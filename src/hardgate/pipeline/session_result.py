@@ -17,7 +17,7 @@ from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check, exit_code_for_checks
 from hardgate.report.folder import LATEST_LINK
 from hardgate.report.gate_summary import ExpectedRun, SummaryError, read_gate_summary
-from hardgate.report.headline import exit_code_word
+from hardgate.text.headline import Headline
 
 SESSIONS = ("static", "adapter", "secrets", "runtime", "t4")
 """What leaves an answer; `validate` is the sixth, and reads them."""
@@ -132,7 +132,7 @@ def _format_headline(session: str, code: ExitCode, checks: Sequence[Check]) -> s
         rest = len(hard) - MAX_HEADLINE_NAMES
         more = f" and {rest} more" if rest > 0 else ""
         story += f"; not: {', '.join(hard[:MAX_HEADLINE_NAMES])}{more}"
-    return f"HARDGATE {session.upper()} {exit_code_word(code)}: {story} (exit {int(code)})"
+    return str(Headline(subject=session.upper(), exit_code=code, story=story))
 
 
 def encode_session_result(result: SessionResult, checks: Sequence[Check]) -> bytes:

@@ -29,6 +29,7 @@ from hardgate.pipeline.session_result import (
 from hardgate.pipeline.trust import Trust
 from hardgate.report.gate_summary import ExpectedRun
 from hardgate.resources import CONTRACTS
+from hardgate.text.headline import read_headline_story
 
 CONTRACT_GROUP = "contract"
 JOBS_VARIABLE = "HARDGATE_JOBS"
@@ -293,7 +294,7 @@ def _make_session_check(status: SessionStatus, context: ValidationContext) -> Ch
             remedy=f"Run 'nox -s {session}', and then this again.",
         )
     assert result is not None  # noqa: S101 - what is missing has a reason
-    story = result.headline.partition(": ")[2].rpartition(" (exit ")[0] or result.headline
+    story = read_headline_story(result.headline)
     return Check(
         name=session,
         group="answers",

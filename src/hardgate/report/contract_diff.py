@@ -7,7 +7,7 @@ from typing import Any
 from hardgate.errors import ExitCode
 from hardgate.model.contract import Capability, Contract
 from hardgate.model.contract_diff import WHOLE_CAPABILITY, ContractChange, Effect, pick_demands
-from hardgate.report.headline import format_count
+from hardgate.text.plain import format_count
 
 DIFF_SCHEMA_VERSION = 1
 EFFECT_TITLES = {

@@ -13,8 +13,8 @@ from hardgate.model.contract import Severity
 from hardgate.model.plan import Plan
 from hardgate.model.verdict import Outcome, VerdictKind
 from hardgate.model.verdict import exit_code_of_verdicts as added_up
-from hardgate.report.headline import exit_code_word
 from hardgate.report.summary_json import SUMMARY_SCHEMA_VERSION
+from hardgate.text.headline import exit_code_word
 
 T = TypeVar("T")
 UNTRUSTED_REMEDY = "Look at the reports and at the hardgate of that host, and run the fleet again."

@@ -9,7 +9,8 @@ from hardgate.model.contract import Severity
 from hardgate.model.plan import Plan
 from hardgate.model.run import Host, Run
 from hardgate.model.verdict import Outcome, Verdict, VerdictKind
-from hardgate.text.plain import one_line
+from hardgate.text.headline import Headline
+from hardgate.text.plain import format_count, one_line
 
 MAX_LISTED_NAMES = 5
 """Names that a headline lists before it counts the rest."""
@@ -57,36 +58,9 @@ def unselected_capabilities(plan: Plan) -> tuple[str, ...]:
     )
 
 
-def exit_code_word(code: ExitCode) -> str:
-    """Give the word that stands for an exit code, and for no other."""
-    match code:
-        case ExitCode.HELD:
-            return "GREEN"
-        case ExitCode.BROKEN:
-            return "RED"
-        case ExitCode.MISUSED:
-            return "MISUSED"
-        case ExitCode.UNKNOWN:
-            return "UNKNOWN"
-        case ExitCode.INTERRUPTED:
-            return "INTERRUPTED"
-        case ExitCode.TERMINATED:
-            return "TERMINATED"
-        case _:
-            assert_never(code)
-
-
 def format_headline(run: Run) -> str:
     """Say what came of it, in one line that cannot be misread."""
-    code = run.exit_code
-    return one_line(f"HARDGATE {exit_code_word(code)}: {_run_story(run)} (exit {int(code)})")
-
-
-def format_count(number: int, noun: str) -> str:
-    """Count in English: `1 guard`, `2 capabilities`."""
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"
+    return str(Headline(exit_code=run.exit_code, story=_run_story(run)))
 
 
 def join_verdict_names(verdicts: Iterable[Verdict]) -> str:

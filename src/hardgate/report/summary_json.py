@@ -17,7 +17,8 @@ from hardgate.model.tier import Tier
 from hardgate.model.verdict import Reason, Verdict
 from hardgate.redaction import Redactor
 from hardgate.report.atomic_write import replace_file
-from hardgate.report.headline import exit_code_word, format_headline, unselected_capabilities
+from hardgate.report.headline import format_headline, unselected_capabilities
+from hardgate.text.headline import exit_code_word
 
 SUMMARY_SCHEMA_VERSION = 1
 SUMMARY_SCHEMA_FILE = Path(__file__).with_name("summary.schema.json")

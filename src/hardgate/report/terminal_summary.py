@@ -17,14 +17,9 @@ from hardgate.report.details import (
     join_quotes,
     list_sections,
 )
-from hardgate.report.headline import (
-    exit_code_word,
-    format_count,
-    format_headline,
-    join_verdict_names,
-    unselected_capabilities,
-)
-from hardgate.text.plain import format_duration, keep_tail, one_line
+from hardgate.report.headline import format_headline, join_verdict_names, unselected_capabilities
+from hardgate.text.headline import exit_code_word
+from hardgate.text.plain import format_count, format_duration, keep_tail, one_line
 
 EXCERPT_LINES = 8
 """Lines of each stream under a miss; all of them with `-v`."""

@@ -42,3 +42,10 @@ def format_duration(seconds: float) -> str:
     if seconds < 120:  # noqa: PLR2004
         return f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def format_count(number: int, noun: str) -> str:
+    """Count in English: `1 guard`, `2 capabilities`."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"

@@ -16,7 +16,8 @@ from hardgate.model.run import Run
 from hardgate.model.verdict import Outcome
 from hardgate.redaction import MASK, Redactor
 from hardgate.report.console import Console
-from hardgate.report.headline import describe_host, exit_code_word, format_headline, run_opening
+from hardgate.report.headline import describe_host, format_headline, run_opening
+from hardgate.text.headline import exit_code_word
 from tests.unit import runs
 
 REDACTOR = Redactor().with_values([runs.TOKEN])

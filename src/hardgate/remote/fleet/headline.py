@@ -8,8 +8,9 @@ from hardgate.model.contract import Contract
 from hardgate.remote.fleet.request import FleetRequest
 from hardgate.remote.fleet.result import FleetRun, format_locations
 from hardgate.remote.fleet.status import ImageState, ImageStatus
-from hardgate.report.headline import MAX_LISTED_NAMES, exit_code_word, format_count
-from hardgate.text.plain import one_line
+from hardgate.report.headline import MAX_LISTED_NAMES
+from hardgate.text.headline import Headline
+from hardgate.text.plain import format_count, one_line
 
 SHORT_SHA256_DIGITS = 12
 """Of a sha256, where a person reads it."""
@@ -38,10 +39,7 @@ def shorten_sha256(contract: Contract) -> str:
 
 def fleet_headline(run: FleetRun) -> str:
     """Say what came of it, in one line that cannot be misread."""
-    code = run.exit_code
-    return one_line(
-        f"HARDGATE FLEET {exit_code_word(code)}: {_fleet_story(run)} (exit {int(code)})"
-    )
+    return str(Headline(subject="FLEET", exit_code=run.exit_code, story=_fleet_story(run)))
 
 
 def _fleet_story(run: FleetRun) -> str:

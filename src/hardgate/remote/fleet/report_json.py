@@ -16,7 +16,7 @@ from hardgate.remote.fleet.headline import fleet_headline
 from hardgate.remote.fleet.request import FleetImage
 from hardgate.remote.fleet.result import FleetRun
 from hardgate.remote.fleet.status import Cell, ImageStatus
-from hardgate.report.headline import exit_code_word
+from hardgate.text.headline import exit_code_word
 
 FLEET_SCHEMA_VERSION = 1
 FLEET_SCHEMA_FILE = Path(__file__).with_name("fleet.schema.json")

@@ -15,8 +15,7 @@ from hardgate.remote.fleet.headline import (
 from hardgate.remote.fleet.request import FleetImage
 from hardgate.remote.fleet.result import FleetRun
 from hardgate.remote.fleet.status import Cell, ImageState, ImageStatus, Mark
-from hardgate.report.headline import format_count
-from hardgate.text.plain import keep_tail, strip_control_codes
+from hardgate.text.plain import format_count, keep_tail, strip_control_codes
 
 CELL_MARKS = {
     Mark.HELD: "✓",

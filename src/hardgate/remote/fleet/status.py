@@ -1,10 +1,10 @@
 """How one image stands on one host, and what all of them come to."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from hardgate.errors import ExitCode, HardgateError
+from hardgate.errors import ExitCode, HardgateError, combine_exit_codes
 from hardgate.model.contract import Severity
 from hardgate.model.verdict import Outcome, VerdictKind
 from hardgate.remote.fleet.request import FleetImage
@@ -187,15 +187,18 @@ def mark_verdict(outcome: Outcome, severity: Severity) -> Mark:
             return Mark.MISSED
 
 
+STATE_EXIT_CODES: Mapping[ImageState, ExitCode] = {
+    ImageState.GREEN: ExitCode.HELD,
+    ImageState.RED: ExitCode.BROKEN,
+    ImageState.STALE: ExitCode.BROKEN,
+    ImageState.UNKNOWN: ExitCode.UNKNOWN,
+}
+
+
 def exit_code_for_fleet(statuses: Iterable[ImageStatus]) -> ExitCode:
     """Say what the fleet is worth. Nothing verified is never 0, and stale is never green.
 
     Stale is 1, as for `hardgate validate`: that an image was verified by less than the fleet's
     contract is seen, not guessed, and no second run mends it.
     """
-    states = [status.state for status in statuses]
-    if ImageState.RED in states or ImageState.STALE in states:
-        return ExitCode.BROKEN
-    if not states or ImageState.UNKNOWN in states:
-        return ExitCode.UNKNOWN
-    return ExitCode.HELD
+    return combine_exit_codes(STATE_EXIT_CODES[status.state] for status in statuses)

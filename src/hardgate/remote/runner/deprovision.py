@@ -8,8 +8,9 @@ from hardgate.remote.play import play_on_hosts
 from hardgate.remote.runner.events import RunnerEventHandler
 from hardgate.remote.runner.request import RunnerRequest
 from hardgate.report.console import Console
-from hardgate.report.headline import exit_code_word, format_count
 from hardgate.report.terminal_summary import Tone, tone_of_exit_code
+from hardgate.text.headline import Headline
+from hardgate.text.plain import format_count
 
 PLAYBOOK = "runner.yml"
 
@@ -47,6 +48,6 @@ def remove_runners(request: RunnerRequest, console: Console) -> ExitCode:
         failure.problem.problem.rstrip(".") if failure.problem else "",
     ]
     story = "; ".join(part for part in parts if part)
-    line = f"HARDGATE RUNNER {exit_code_word(code)}: {story} (exit {int(code)})"
+    line = str(Headline(subject="RUNNER", exit_code=code, story=story))
     console.print_line(line, tone_of_exit_code(code))
     return code

@@ -6,8 +6,9 @@ from hardgate.errors import ExitCode
 from hardgate.remote.runner.request import RunnerRequest
 from hardgate.remote.runner.result import HostReport
 from hardgate.remote.runner.run import RunnerRun
-from hardgate.report.headline import MAX_LISTED_NAMES, exit_code_word, format_count, format_headline
-from hardgate.text.plain import one_line
+from hardgate.report.headline import MAX_LISTED_NAMES, format_headline
+from hardgate.text.headline import Headline, exit_code_word, read_headline_story
+from hardgate.text.plain import format_count, one_line
 
 
 def runner_opening(request: RunnerRequest, run_id: str) -> str:
@@ -27,10 +28,7 @@ def runner_opening(request: RunnerRequest, run_id: str) -> str:
 
 def runner_headline(run: RunnerRun) -> str:
     """Say what came of it, in one line that cannot be misread."""
-    code = run.exit_code
-    return one_line(
-        f"HARDGATE RUNNER {exit_code_word(code)}: {_runner_story(run)} (exit {int(code)})"
-    )
+    return str(Headline(subject="RUNNER", exit_code=run.exit_code, story=_runner_story(run)))
 
 
 def host_headline(host: HostReport) -> str:
@@ -61,22 +59,17 @@ def _list_hosts(hosts: Iterable[HostReport]) -> str:
 
 def _host_story(host: HostReport) -> str:
     stories = [
-        f"{run.plan.group}: {_extract_story(format_headline(run))}"
+        f"{run.plan.group}: {read_headline_story(format_headline(run))}"
         for run in host.runs
         if run.exit_code is not ExitCode.HELD and run.verdicts
     ]
     if not stories and host.gate_summary is None and host.summary_error:
         stories.append(f"tier 4: {host.summary_error.problem.rstrip('.')}")
     elif host.gate_summary and host.gate_summary.exit_code is not ExitCode.HELD:
-        stories.append(f"tier 4: {_extract_story(host.gate_summary.headline)}")
+        stories.append(f"tier 4: {read_headline_story(host.gate_summary.headline)}")
     if host.error and not any(host.error.problem.rstrip(".") in story for story in stories):
         stories.append(host.error.problem.rstrip("."))
     if host.withdrawn:
         stories.append("it was stopped, disabled and unregistered")
     held = [f"{len(run.verdicts)} of {run.plan.group}" for run in host.runs]
     return "; ".join(stories) or f"{', '.join(held)} and tier 4 held"
-
-
-def _extract_story(line: str) -> str:
-    """Take what a headline tells between its word and its code."""
-    return line.partition(": ")[2].rpartition(" (exit ")[0]

@@ -9,8 +9,8 @@ from hardgate.redaction import Redactor
 from hardgate.remote.runner.headline import host_headline
 from hardgate.remote.runner.result import HostReport
 from hardgate.remote.runner.run import RunnerRun
-from hardgate.report.headline import exit_code_word
 from hardgate.report.summary_json import summarize_run as run_summary
+from hardgate.text.headline import exit_code_word
 
 RUNNER_SCHEMA_VERSION = 1
 

@@ -1,10 +1,9 @@
 """What one host is worth as a runner: its contracts' verdicts, and tier 4 there. Values only."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hardgate.diagnosis.diagnose import attach_diagnoses
-from hardgate.errors import ExitCode, HardgateError
+from hardgate.errors import ExitCode, HardgateError, combine_exit_codes
 from hardgate.model.observation import Observation
 from hardgate.model.plan import Plan
 from hardgate.model.run import Host, Run
@@ -44,14 +43,6 @@ class HostReport:
         """Say what all of it is worth."""
         codes = [*(run.exit_code for run in self.runs), self.gate_exit_code]
         return combine_exit_codes([*codes, ExitCode.UNKNOWN] if self.error else codes)
-
-
-def combine_exit_codes(codes: Iterable[ExitCode]) -> ExitCode:
-    """Add up: a proven miss first, then what nobody could tell. Nothing is not green."""
-    found = set(codes)
-    if ExitCode.BROKEN in found:
-        return ExitCode.BROKEN
-    return ExitCode.HELD if found == {ExitCode.HELD} else ExitCode.UNKNOWN
 
 
 def judge_host(

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from hardgate.errors import ExitCode, HardgateError
-from hardgate.remote.runner.result import HostReport, combine_exit_codes
+from hardgate.errors import ExitCode, HardgateError, combine_exit_codes
+from hardgate.remote.runner.result import HostReport
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from hardgate.ansible.events import (
 )
 from hardgate.ansible.inventory import Inventory
 from hardgate.cli.runner import main, read_runner_secrets
-from hardgate.errors import ExitCode, HardgateError, UsageError
+from hardgate.errors import ExitCode, HardgateError, UsageError, combine_exit_codes
 from hardgate.model.observation import Execution, Observation
 from hardgate.model.plan import Plan, make_host_plan, make_plan
 from hardgate.redaction import Redactor
@@ -31,7 +31,7 @@ from hardgate.remote.runner.provision import make_runner_variables
 from hardgate.remote.runner.report_json import summarize_host
 from hardgate.remote.runner.report_junit import make_host_junit
 from hardgate.remote.runner.request import RunnerRequest
-from hardgate.remote.runner.result import HostReport, combine_exit_codes, judge_host
+from hardgate.remote.runner.result import HostReport, judge_host
 from hardgate.remote.runner.run import RunnerRun
 from hardgate.report.console import Console
 from tests.unit import fleets, runs
