@@ -123,8 +123,8 @@ def test_only_the_base_is_set(tmp_path: Path) -> None:
 
 
 BOOT = (
-    "RUN printf '#!/bin/sh\\nexec sleep infinity\\n' >/boot && chmod 755 /boot\n"
-    'ENTRYPOINT ["/boot"]\nHEALTHCHECK --interval=1s CMD ["true"]\n'
+    "RUN printf '#!/bin/sh\\nexec sleep infinity\\n' >/start && chmod 755 /start\n"
+    'ENTRYPOINT ["/start"]\nHEALTHCHECK --interval=1s CMD ["true"]\n'
 )
 
 

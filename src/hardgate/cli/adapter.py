@@ -1,9 +1,11 @@
 """`hardgate adapter`: the template's own unit tests, counted; none executed is red."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from hardgate.cli.options import add_template_options, load_requested_contract, make_session
 from hardgate.cli.parser import CommandParser
+from hardgate.errors import UsageError
 from hardgate.pipeline.adapter_tests import run_adapter_tests
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.session import Session
@@ -24,8 +26,17 @@ def run_adapter_session(argv: Sequence[str], console: Console | None = None) -> 
     """Run them, leave an answer, and give it."""
     parser = CommandParser("adapter", "Run the template's own unit tests; none executed is red.")
     add_template_options(parser)
+    parser.add_argument(
+        "--requirement",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="repeatable; what the tests need (default: the template's requirements files)",
+    )
     values = parser.parse_argv(argv)
     template = Template.from_folder(values.context, values.dockerfile)
+    requirements = [_find_requirement_file(file, template) for file in values.requirement]
     contract = load_requested_contract(values).sha256
     inquiry = make_session(values, "adapter", template, contract, console)
 
@@ -39,9 +50,19 @@ def run_adapter_session(argv: Sequence[str], console: Console | None = None) -> 
                 log.write(f"{line}\n")
                 step.show_progress(line)
 
-            yield from run_adapter_tests(template, log_line)
+            yield from run_adapter_tests(template, log_line, requirements=requirements)
 
     where = template.relative_to_root(template.context)
     return inquiry.run_checks(
         f"template {where}, its unit tests in an environment of their own", run_unit_tests
+    )
+
+
+def _find_requirement_file(file: Path, template: Template) -> Path:
+    """Find a file from here, else from the template; raises UsageError where there is none."""
+    for place in (file, template.context / file):
+        if place.is_file():
+            return place.resolve()
+    raise UsageError(
+        f"There is no file '{file}'.", "Name a requirements file by '--requirement FILE'."
     )

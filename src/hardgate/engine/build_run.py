@@ -39,7 +39,7 @@ class BuildLog:
     def make_build_error(self, problem: str) -> BuildError:
         """Make an error that shows the end of it."""
         return BuildError(
-            problem, "The end of the build's log is below.", evidence="\n".join(self._end)
+            problem, "Read the end of the build's log.", evidence="\n".join(self._end)
         )
 
 

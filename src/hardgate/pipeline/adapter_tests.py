@@ -2,8 +2,8 @@
 
 import hashlib
 import os
+import re
 import sys
-import tempfile
 import venv
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardgate import process
-from hardgate.errors import HardgateError
+from hardgate.errors import HardgateError, UsageError
+from hardgate.model.contract import Severity
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
+from hardgate.pipeline.isolation import IsolationLevel, TestPlace, prepare_place
 from hardgate.pipeline.template import Template
+from hardgate.temporary_folder import temporary_folder
 from hardgate.text.plain import keep_tail
 
 INSTALL_SECONDS = 900
@@ -28,15 +31,15 @@ REQUIREMENTS_FILES = (
     "tests/requirements.txt",
 )
 PYTEST_SETTINGS_FILES = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
-PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TERM", "SSL_CERT_FILE", "SSL_CERT_DIR")
+PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "TERM", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """All of the caller's environment that a template's tests see: no token of a CI system does."""
-PIP_VARIABLE_PREFIXES = (
-    "PIP_",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "ALL_PROXY",
-    "REQUESTS_CA_BUNDLE",
+PIP_VARIABLES = (
+    *("HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "NETRC", "TMPDIR"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+)
+"""What more pip sees when it installs, beside PIP_*: where its settings and credentials lie."""
+_INCLUDED_FILE = re.compile(
+    r"^[ \t]*(?:-r|-c|--requirement|--constraint)(?:[ \t]+|=|(?<=-[rc]))[ \t]*([^\s#]+)", re.M
 )
 
 LineWriter = Callable[[str], None]
@@ -52,40 +55,70 @@ class PytestCase:
     details: str
 
 
-def run_adapter_tests(template: Template, write: LineWriter) -> Iterator[Check]:
-    """Make the environment, run the tests, and count what was executed."""
-    python = ensure_test_environment(template, write)
+def run_adapter_tests(
+    template: Template, write: LineWriter, *, requirements: Sequence[Path] = ()
+) -> Iterator[Check]:
+    """Make the environment, run the tests, and count what was executed.
+
+    `requirements` take the place of the requirements files that the template has.
+    """
+    files = list(requirements) or find_requirement_files(template)
+    environment_folder = ensure_test_environment(template, files, write)
     yield Check(name="environment", group="adapter", outcome=Outcome.PASS)
-    with tempfile.TemporaryDirectory(prefix="hardgate-adapter-") as folder:
-        report = Path(folder) / "junit.xml"
-        finished = _run_pytest(template, python, Path(folder), report, write)
+    with temporary_folder() as work:
+        work.parent.chmod(0o755)  # another user passes through it, and pytest lists it
+        place = prepare_place(template, environment_folder, work)
+        yield _report_isolation(place)
+        report = work / "junit.xml"
+        finished = _run_pytest(template, place, report, write)
         cases = read_pytest_cases(report)
     yield from judge_pytest_run(finished, cases)
 
 
-def ensure_test_environment(template: Template, write: LineWriter) -> Path:
-    """Give the Python that has what the template asks for, and pytest; made once for each wish."""
+def find_requirement_files(template: Template) -> list[Path]:
+    """Give the requirements files that a template has, by their usual names."""
     files = [template.context / name for name in REQUIREMENTS_FILES]
-    requirement_files = [file for file in files if file.is_file()]
-    home = template.root / ".nox" / "hardgate-adapter" / _hash_requirements(requirement_files)
-    python, done = home / "bin" / "python", home / "done"
+    return [file for file in files if file.is_file()]
+
+
+def _report_isolation(place: TestPlace) -> Check:
+    """Tell how far the tests were kept from the caller; advice where they were not at all."""
+    held = place.level is not IsolationLevel.NONE
+    return Check(
+        name="isolation",
+        group="adapter",
+        outcome=Outcome.PASS if held else Outcome.FAIL,
+        severity=Severity.ADVISORY,
+        reason=f"The tests ran {place.level.value}."
+        + ("" if held else " They can read the caller's environment, tokens included."),
+        remedy=""
+        if held
+        else "Let this machine make namespaces (unshare of util-linux, as root or with user "
+        "namespaces), or keep tokens out of this job.",
+    )
+
+
+def ensure_test_environment(
+    template: Template, requirement_files: Sequence[Path], write: LineWriter
+) -> Path:
+    """Give the environment that has what the template asks for, and pytest; made once for each.
+
+    pip is given the machine's settings for it: its configuration files, netrc, indexes, proxies.
+    """
+    fingerprint = hash_requirements(requirement_files)
+    folder = template.root / ".nox" / "hardgate-adapter" / fingerprint
+    python, done = folder / "bin" / "python", folder / "done"
     if done.exists():
-        return python
-    venv.create(home, with_pip=True, clear=True)
+        return folder
+    venv.create(folder, with_pip=True, clear=True)
     arguments = [word for file in requirement_files for word in ("--requirement", str(file))]
     finished = process.run_command(
         [
-            python,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "pytest",
-            *arguments,
+            *(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *("pytest", *arguments),
         ],
         cwd=template.context,
-        env=_build_environment(home, PIP_VARIABLE_PREFIXES),
+        env=_read_environment(PASSED_VARIABLES + PIP_VARIABLES, ("PIP_",)),
         timeout=INSTALL_SECONDS,
         on_line=write,
     )
@@ -97,39 +130,66 @@ def ensure_test_environment(template: Template, write: LineWriter) -> Path:
             evidence=keep_tail(finished.stderr or finished.stdout, 12),
         )
     done.touch()
-    return python
+    return folder
 
 
-def _hash_requirements(files: Sequence[Path]) -> str:
+def hash_requirements(files: Sequence[Path]) -> str:
+    """Hash what is asked for: the files, and those that they name by -r and -c."""
     digest = hashlib.sha256(sys.version.encode())
-    for file in files:
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    for file, content in _read_requirement_files(files):
+        digest.update(str(file).encode() + b"\0" + content + b"\0")
     return digest.hexdigest()[:16]
 
 
-def _build_environment(home: Path, prefixes: Sequence[str] = ()) -> dict[str, str]:
-    passed = {
+def _read_requirement_files(files: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
+    """Yield each file once, by the name that it was asked for, with what it leads to."""
+    waiting = [(file.name, file) for file in files]
+    seen: set[Path] = set()
+    while waiting:
+        name, file = waiting.pop(0)
+        if file.resolve() in seen:
+            continue
+        seen.add(file.resolve())
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise UsageError(
+                f"The requirements file '{file}' cannot be read: {error.strerror}.",
+                "Look at who names it, by -r, -c or '--requirement'.",
+            ) from error
+        yield name, content
+        words = _INCLUDED_FILE.findall(content.decode(errors="replace"))
+        waiting += [(word, file.parent / word) for word in words if "://" not in word]
+
+
+def _read_environment(names: Sequence[str], prefixes: Sequence[str] = ()) -> dict[str, str]:
+    return {
         name: value
         for name, value in os.environ.items()
-        if name in PASSED_VARIABLES or name.upper().startswith(tuple(prefixes) or ("\0",))
+        if name in names or name.upper() in names or name.startswith(tuple(prefixes))
     }
-    return passed | {"HOME": str(home), "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _run_pytest(
-    template: Template, python: Path, folder: Path, report: Path, write: LineWriter
+    template: Template, place: TestPlace, report: Path, write: LineWriter
 ) -> process.CommandResult:
-    settings = (
-        [] if _has_pytest_settings(template.context) else ["-c", os.devnull, "--rootdir", "."]
-    )
+    context = place.work / "template" / template.context.relative_to(template.root)
+    settings = [] if _has_pytest_settings(context) else ["-c", os.devnull, "--rootdir", "."]
+    argv: list[str | Path] = [
+        *(place.python, "-m", "pytest", "-p", "no:cacheprovider", "-ra", "--color=no"),
+        *(f"--junitxml={report}", f"--basetemp={place.work / 'tmp'}", *settings),
+        *(["tests"] if settings and (context / "tests").is_dir() else []),
+    ]
+    own = {
+        "HOME": str(place.work),
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": _join_import_path(context),
+    }
     return process.run_command(
-        [
-            *(python, "-m", "pytest", "-p", "no:cacheprovider", "-ra", "--color=no"),
-            *(f"--junitxml={report}", f"--basetemp={folder / 'tmp'}", *settings),
-            *(["tests"] if settings and (template.context / "tests").is_dir() else []),
-        ],
-        cwd=template.context,
-        env=_build_environment(folder) | {"PYTHONPATH": _join_import_path(template)},
+        place.wrap_command(["env", f"--chdir={context}", *argv]),
+        cwd=context,
+        env=_read_environment(PASSED_VARIABLES) | own,
         timeout=RUN_SECONDS,
         on_line=write,
     )
@@ -144,8 +204,8 @@ def _has_pytest_settings(context: Path) -> bool:
     )
 
 
-def _join_import_path(template: Template) -> str:
-    folders = [template.context, template.context / "src"]
+def _join_import_path(context: Path) -> str:
+    folders = [context, context / "src"]
     return os.pathsep.join(str(folder) for folder in folders if folder.is_dir())
 
 
