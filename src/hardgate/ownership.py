@@ -9,6 +9,7 @@ from pathlib import Path
 RUN_LABEL = "hardgate.run"
 OWNER_LABEL = "hardgate.owner"
 DEADLINE_LABEL = "hardgate.deadline"
+UPTIME_LABEL = "hardgate.deadline-uptime"
 KEEP_LABEL = "hardgate.keep"
 
 
@@ -52,7 +53,13 @@ class ProcessIdentity:
         """Tell whether it has ended; None where that cannot be seen from here."""
         if self.boot != _read_boot_id() or self.namespace != _read_pid_namespace():
             return None
-        return read_start_time(self.pid) != self.started
+        try:
+            started = read_start_time(self.pid)
+        except PermissionError:
+            return None
+        if started is None and _is_hidden(self.pid):
+            return None
+        return started != self.started
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +70,9 @@ class Owner:
     process: ProcessIdentity
     deadline: int
     """Seconds of the Unix clock, after which it is debris whatever its process does."""
+    uptime_deadline: int | None = None
+    """The same in seconds since the boot of its process's machine, where a label gives it: that
+    clock does not jump."""
     keep: bool = False
     """It outlives its process on purpose (--keep)."""
 
@@ -73,6 +83,7 @@ class Owner:
             RUN_LABEL: self.run,
             OWNER_LABEL: str(self.process),
             DEADLINE_LABEL: str(self.deadline),
+            UPTIME_LABEL: str(self._compute_uptime_deadline()),
         }
         return labels | ({KEEP_LABEL: "true"} if self.keep else {})
 
@@ -83,27 +94,62 @@ class Owner:
         deadline = labels.get(DEADLINE_LABEL, "")
         if process is None or not labels.get(RUN_LABEL) or not deadline.isdigit():
             return None
+        uptime = labels.get(UPTIME_LABEL, "")
         return cls(
             run=labels[RUN_LABEL],
             process=process,
             deadline=int(deadline),
+            uptime_deadline=int(uptime) if uptime.isdigit() else None,
             keep=labels.get(KEEP_LABEL) == "true",
         )
 
     def is_dead(self, now: float | None = None) -> bool:
-        """Tell whether what it owns is debris. What cannot be seen counts as alive."""
-        if (time.time() if now is None else now) > self.deadline:
+        """Tell whether what it owns is debris. What cannot be seen counts as alive.
+
+        `now` is the Unix clock to go by; on the machine and boot of the process it does not count.
+        """
+        if self._is_overdue(time.time() if now is None else now):
             return True
         return not self.keep and self.process.is_gone() is True
 
+    def _is_overdue(self, now: float) -> bool:
+        """Compare with the clock since boot where it is the same boot: NTP and a resumed virtual
+        machine move the other one by hours.
+        """
+        if self.uptime_deadline is not None and self.process.boot == _read_boot_id():
+            return time.monotonic() > self.uptime_deadline
+        return now > self.deadline
+
+    def _compute_uptime_deadline(self) -> int:
+        if self.uptime_deadline is not None:
+            return self.uptime_deadline
+        return max(0, int(time.monotonic() + self.deadline - time.time()))
+
 
 def read_start_time(pid: int) -> int | None:
-    """Read when a process started, in clock ticks after boot; None where there is none."""
+    """Read when a process started, in clock ticks after boot; None where /proc has none.
+
+    /proc hides other users' processes where it is mounted with `hidepid`: see `_is_hidden`.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if fields[0] in "ZX" else int(fields[19])
+
+
+def _is_hidden(pid: int) -> bool:
+    """Tell whether the kernel has a process that /proc does not show (`hidepid`, see proc(5)).
+
+    A signal of 0 is not hidden by it: see kill(2).
+    """
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # It is another user's.
+    return not Path(f"/proc/{pid}").exists()
 
 
 def _read_boot_id() -> str:

@@ -286,7 +286,13 @@ def main() -> None:
     if state in {"absent", "forgotten"}:
         changed = remove_registration_files(parameters) or changed
     else:
-        changed = make_files_private(parameters) or changed
+        try:
+            changed = make_files_private(parameters) or changed
+        except OSError as error:
+            module.fail_json(
+                msg=f"'{error.filename}' cannot be made private ({error.strerror}). "
+                "A link is not followed there: remove it, and register again."
+            )
     missing = [name for name in parameters["files"] if not Path(name).is_file()]
     if state == "present" and missing:
         module.fail_json(msg=f"The runner said that it registered, and left no {missing}.")

@@ -14,12 +14,19 @@ def look_up_ids(owner: str, group: str) -> tuple[int, int]:
 
 
 def set_owner_and_mode(path: Path, owner: tuple[int, int], mode: int) -> bool:
-    """Give something to its owner, with its mode; tell whether that changed it."""
-    status = path.lstat()
-    if (status.st_uid, status.st_gid) == owner and stat.S_IMODE(status.st_mode) == mode:
-        return False
-    os.chown(path, *owner, follow_symlinks=False)
-    path.chmod(mode)
+    """Give a file or a folder to its owner, with its mode; tell whether that changed it.
+
+    Raises OSError for a link: the path may lie in a user's folder, and this runs as root.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(handle)
+        if (status.st_uid, status.st_gid) == owner and stat.S_IMODE(status.st_mode) == mode:
+            return False
+        os.fchown(handle, *owner)
+        os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
     return True
 
 

@@ -2,16 +2,24 @@
 
 import contextlib
 import json
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import docker
 from docker.errors import APIError, NotFound
 
-from hardgate.ownership import RUN_LABEL, Owner
+from hardgate.ownership import OWNER_LABEL, RUN_LABEL, Owner
 
+MISSING_OR_BUSY_STATUSES = frozenset({404, 409})
+"""The engine's answers for what is gone, what is being removed by another reaper or by its own
+AutoRemove, and for a volume that somebody's container uses."""
 FOLDER_PREFIX = "hardgate-"
 OWNER_FILE = "owner.json"
 
@@ -33,51 +41,98 @@ def make_private_folder(owner: Owner) -> Path:
 
 def remove_run_debris(client: docker.APIClient, run: str) -> tuple[str, ...]:
     """Remove all that one run made on an engine; give what was removed, a phrase each."""
-    return tuple(_remove_labelled(client, lambda owner: owner.run == run))
+    return tuple(_remove_labelled(client, lambda owner: owner.run == run, _is_missing_or_busy))
 
 
 def reap_debris(client: docker.APIClient) -> tuple[str, ...]:
-    """Remove what dead runs left on an engine and in this machine's temporary folders."""
-    removed = list(_remove_labelled(client, lambda owner: owner.is_dead()))
+    """Remove what dead runs left on an engine and in this machine's temporary folders.
+
+    What the engine refuses to remove stays for the next time: it is somebody else's run that would
+    fail for it.
+    """
+    is_debris = partial(_is_debris, client)
+    removed = list(_remove_labelled(client, is_debris, _tolerate_all))
     return (*removed, *_remove_private_folders())
 
 
-def _remove_labelled(client: docker.APIClient, condemned: Callable[[Owner], bool]) -> Iterator[str]:
+def _is_debris(client: docker.APIClient, owner: Owner) -> bool:
+    """Tell whether a run is dead by this machine's clock and by the engine's.
+
+    Either may be wrong by hours; a run of another machine is known by these clocks alone.
+    """
+    return owner.is_dead() and owner.is_dead(now=read_engine_clock(client))
+
+
+def read_engine_clock(client: docker.APIClient) -> float:
+    """Read the engine's Unix clock; this machine's where the engine does not give one."""
+    written = str(client.info().get("SystemTime") or "")
+    # Go writes nanoseconds, and Python reads microseconds.
+    match = re.match(r"(.*:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)$", written)
+    if not match:
+        return time.time()
+    return datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00")).timestamp()
+
+
+def _remove_labelled(
+    client: docker.APIClient,
+    condemned: Callable[[Owner], bool],
+    tolerated: Callable[[APIError], bool],
+) -> Iterator[str]:
+    """Remove containers first: they use the volumes and the networks."""
     labelled = {"label": RUN_LABEL}
     for container in client.containers(all=True, filters=labelled):
         owner = Owner.from_labels(container.get("Labels") or {})
-        if owner and condemned(owner) and _remove_labelled_container(client, container["Id"]):
+        if owner is None or not condemned(owner) or has_inherited_labels(client, container):
+            continue
+        remove = partial(client.remove_container, container["Id"], v=True, force=True)
+        if _try_to_remove(remove, tolerated):
             yield f"container {container['Names'][0].lstrip('/')} of run {owner.run}"
     for volume in client.volumes(filters=labelled)["Volumes"] or ():
         owner = Owner.from_labels(volume.get("Labels") or {})
-        if owner and condemned(owner) and _remove_labelled_volume(client, volume["Name"]):
-            yield f"volume {volume['Name']} of run {owner.run}"
+        if owner and condemned(owner):
+            remove = partial(client.remove_volume, volume["Name"], force=True)
+            if _try_to_remove(remove, tolerated):
+                yield f"volume {volume['Name']} of run {owner.run}"
     for network in client.networks(filters=labelled):
         owner = Owner.from_labels(network.get("Labels") or {})
         if owner and condemned(owner):
-            with contextlib.suppress(NotFound):
-                client.remove_network(network["Id"])
+            remove = partial(client.remove_network, network["Id"])
+            if _try_to_remove(remove, tolerated):
                 yield f"network {network['Name']} of run {owner.run}"
 
 
-def _remove_labelled_container(client: docker.APIClient, container: str) -> bool:
+def has_inherited_labels(client: docker.APIClient, container: Mapping[str, Any]) -> bool:
+    """Tell whether a container has its owner's label from its image, as every container of a
+    `docker commit` of a workspace does: it is not the run's then.
+
+    Where the image is gone, the run's own name tells: hardgate names every container after its run.
+    """
+    labels = container["Labels"]
     try:
-        client.remove_container(container, v=True, force=True)
+        image = client.inspect_image(container["ImageID"])
     except NotFound:
-        return False
-    except APIError as error:
-        # 409: it is being removed already, by its own AutoRemove or by another reaper.
-        if error.status_code != 409:  # noqa: PLR2004
-            raise
-        return False
+        return not any(labels[RUN_LABEL] in name for name in container["Names"])
+    of_image = (image.get("Config") or {}).get("Labels") or {}
+    return bool(of_image.get(OWNER_LABEL) == labels[OWNER_LABEL])
+
+
+def _is_missing_or_busy(error: APIError) -> bool:
+    return error.status_code in MISSING_OR_BUSY_STATUSES
+
+
+def _tolerate_all(error: APIError) -> bool:
+    del error
     return True
 
 
-def _remove_labelled_volume(client: docker.APIClient, volume: str) -> bool:
-    with contextlib.suppress(NotFound):
-        client.remove_volume(volume, force=True)
-        return True
-    return False
+def _try_to_remove(remove: Callable[[], object], tolerated: Callable[[APIError], bool]) -> bool:
+    try:
+        remove()
+    except APIError as error:
+        if not tolerated(error):
+            raise
+        return False
+    return True
 
 
 def _remove_private_folders() -> Iterator[str]:

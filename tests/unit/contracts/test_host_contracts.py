@@ -1,12 +1,14 @@
 """The contracts of hosts: their scripts can be read, and say what was seen."""
 
 import ast
+import contextlib
 import hashlib
 import http.server
 import json
 import os
 import pwd
 import re
+import socketserver
 import subprocess
 import sys
 import threading
@@ -20,6 +22,7 @@ import pytest
 from hardgate.model.contract import Capability, Subject, load_contract
 from hardgate.model.contract_fields import ProbeUser
 from hardgate.model.plan import make_host_plan
+from hardgate.ownership import Owner
 from hardgate.remote.host_probes import pick_probe_variables
 from hardgate.resources import CONTRACTS
 
@@ -389,3 +392,79 @@ def test_where_neither_systemd_nor_a_supervisor_runs_it_is_a_miss(
         HARDGATE_RUNNER_CONFIG="",
     )
     assert status == 1
+
+
+class EngineSockets(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """A socket that answers a line of HTTP as an engine's API does, or as its metrics do."""
+
+    def __init__(self, path: Path, answer: bytes) -> None:
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.rfile.readline()
+                self.wfile.write(answer)
+
+        super().__init__(str(path), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+API = b"HTTP/1.0 200 OK\r\nApi-Version: 1.41\r\n\r\nOK"
+METRICS = b"HTTP/1.0 404 Not Found\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [(None, 0), (METRICS, 0), (API, 1)], ids=["alone", "metrics", "second"]
+)
+def test_a_second_socket_of_the_engine_is_a_miss(
+    answer: bytes | None, status: int, tmp_path: Path
+) -> None:
+    main, second = tmp_path / "docker.sock", tmp_path / "x.sock"
+    script = ALL["runner-host:engine_only_on_socket"].probe
+    script = script.replace("/var/run/docker.sock", str(main))
+    script = script.replace("/etc/docker/daemon.json", str(tmp_path / "none"))
+    script = script.replace('== "dockerd"', f'!= "" and process.name == "{os.getpid()}"')
+    script = script.replace("seen.st_uid != 0", "False")
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(EngineSockets(main, API))
+        main.chmod(0o660)
+        if answer is not None:
+            opened.enter_context(EngineSockets(second, answer))
+        told, last = ask("runner-host:engine_only_on_socket", script)
+    assert told == status, last
+    assert not status or f"listens at '{second}', too." in last
+
+
+@pytest.mark.parametrize(
+    ("hosts", "status"),
+    [
+        (["unix:///var/run/docker.sock"], 0),
+        (["fd://"], 0),
+        (["unix:///x.sock"], 1),
+        (["tcp://127.0.0.1:2375"], 1),
+    ],
+)
+def test_settings_that_open_a_second_way_to_the_engine_are_a_miss(
+    hosts: list[str], status: int, tmp_path: Path
+) -> None:
+    config, main = tmp_path / "daemon.json", tmp_path / "docker.sock"
+    config.write_text(json.dumps({"hosts": hosts}))
+    script = ALL["runner-host:engine_only_on_socket"].probe
+    script = script.replace('"/var/run/docker.sock"', f"'{main}'")
+    script = script.replace("/etc/docker/daemon.json", str(config))
+    script = script.replace('== "dockerd"', f'!= "" and process.name == "{os.getpid()}"')
+    script = script.replace("seen.st_uid != 0", "False")
+    script = script.replace('"unix://" + path', '"unix:///var/run/docker.sock"')
+    with EngineSockets(main, API):
+        main.chmod(0o660)
+        told, last = ask("runner-host:engine_only_on_socket", script)
+    assert told == status, last
+
+
+def test_a_killed_canary_is_debris_that_the_reaper_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["-", "mark"])
+    text = python_of(ALL["runner:container_logs_bounded"])
+    made: dict[str, object] = {}
+    exec(text[: text.index("def ask")], made)  # noqa: S102 - the contract's own, up to its labels
+    owner = Owner.from_labels(made["owned"]())  # type: ignore[operator]
+    assert owner
+    assert (owner.run, owner.process.pid, owner.is_dead()) == ("canary-mark", os.getpid(), False)
+    assert owner.is_dead(now=time() + 3600) or owner.uptime_deadline
