@@ -48,8 +48,13 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "contract": Command(
         purpose=Purpose.IMAGE,
-        about="compare two contracts: what the second demands and the first does not",
-        example="hardgate contract diff old.yaml new.yaml",
+        about="list a contract's weak probes, or what a second one demands and the first does not",
+        example="hardgate contract check contract.yaml",
+    ),
+    "mutants": Command(
+        purpose=Purpose.IMAGE,
+        about="break an image on purpose, and list which promises notice",
+        example="hardgate mutants --context . --egress beacon",
     ),
     "validate": Command(
         purpose=Purpose.TEMPLATE,

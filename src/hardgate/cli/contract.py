@@ -1,48 +1,102 @@
-"""`hardgate contract diff`: what a contract will demand, before it is rolled out."""
+"""`hardgate contract`: what a contract will demand (`diff`), and what its probes miss (`check`)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from hardgate.cli.parser import CommandParser
+from hardgate.contract_check.check import (
+    check_contract,
+    check_exit_code,
+    format_weaknesses,
+    weaknesses_to_json,
+)
 from hardgate.errors import UsageError
 from hardgate.model.contract import Contract, load_contract
 from hardgate.model.contract_diff import diff_contracts
 from hardgate.redaction import Redactor
 from hardgate.report.contract_diff import diff_exit_code, diff_to_json, format_diff
+from hardgate.resources import CONTRACTS
 from hardgate.schema.source import read_pin, strip_credentials
 from hardgate.text.plain import strip_control_codes
 from hardgate.text.typo import suggest_choice
 
+CHECK_ABOUT = "Say without an engine which probes cannot miss, cannot say why, or disturb others."
+CHECK_EXIT_CODES_HELP = (
+    "Exit codes: 0 no weakness was found, 1 one was, 2 the command or the contract is wrong."
+)
 ABOUT = "Say what contract B will demand that contract A did not."
 EXIT_CODES_HELP = (
     "Exit codes: 0 B demands nothing new, 1 B demands more, 2 the command or a contract is wrong."
 )
 
 
+SUBCOMMANDS = ("check", "diff")
+
+
 def main(argv: Sequence[str]) -> int:
-    """Answer a question about contracts; there is one so far."""
-    if argv[:1] != ["diff"] and argv[:1] not in (["-h"], ["--help"]):
-        subcommand = argv[0] if argv else ""
-        raise UsageError(
-            f"'hardgate contract' does not know '{subcommand}'."
-            if subcommand
-            else "Nothing was asked.",
-            suggest_choice(subcommand, ["diff"]) or "Use 'hardgate contract diff A B'.",
-        )
-    values = _make_diff_parser().parse_argv(argv[1:] if argv[0] == "diff" else argv)
+    """Answer a question about contracts."""
+    subcommand, *words = argv or [""]
+    if subcommand == "diff":
+        return _diff_contracts(words)
+    if subcommand == "check":
+        return _check_contract(words)
+    if subcommand in {"-h", "--help"}:
+        print(f"usage: hardgate contract diff A B\n       hardgate contract check FILE\n\n{ABOUT}")
+        raise SystemExit(0)
+    raise UsageError(
+        f"'hardgate contract' does not know '{subcommand}'."
+        if subcommand
+        else "Nothing was asked.",
+        suggest_choice(subcommand, SUBCOMMANDS)
+        or "Use 'hardgate contract check FILE' or 'diff A B'.",
+    )
+
+
+def _diff_contracts(words: Sequence[str]) -> int:
+    values = _make_diff_parser().parse_argv(words)
     before = _load_pinned_contract(values.a, values.a_sha256, "--a-sha256")
     after = _load_pinned_contract(values.b, values.b_sha256, "--b-sha256")
     changes = diff_contracts(before, after)
     if values.json:
-        clean = Redactor().redact_value(diff_to_json(before, after, changes))
-        print(json.dumps(clean, indent=2))
+        _print_json(diff_to_json(before, after, changes))
     else:
-        print(
-            Redactor().redact_text(
-                strip_control_codes("\n".join(format_diff(before, after, changes)))
-            )
-        )
+        _print_lines(format_diff(before, after, changes))
     return int(diff_exit_code(changes))
+
+
+def _check_contract(words: Sequence[str]) -> int:
+    """Read a contract as a reviewer would; no engine is asked."""
+    values = _make_check_parser().parse_argv(words)
+    if values.schema:
+        print((CONTRACTS / "contract.schema.json").read_text(), end="")
+        return 0
+    if not values.file:
+        raise UsageError("No contract was named.", "Use 'hardgate contract check FILE'.")
+    contract = _load_pinned_contract(values.file, values.sha256, "--sha256")
+    weaknesses = check_contract(contract)
+    if values.json:
+        _print_json(weaknesses_to_json(contract, weaknesses))
+    else:
+        _print_lines(format_weaknesses(contract, weaknesses))
+    return int(check_exit_code(weaknesses))
+
+
+def _print_json(value: Mapping[str, Any]) -> None:
+    print(json.dumps(Redactor().redact_value(value), indent=2))
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    print(Redactor().redact_text(strip_control_codes("\n".join(lines))))
+
+
+def _make_check_parser() -> CommandParser:
+    parser = CommandParser("contract check", f"{CHECK_ABOUT} {CHECK_EXIT_CODES_HELP}")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="a contract; a file or a URL")
+    parser.add_argument("--sha256", type=read_pin, metavar="HEX", help="pin its bytes")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--schema", action="store_true", help="print the contracts' JSON Schema")
+    return parser
 
 
 def _make_diff_parser() -> CommandParser:

@@ -265,7 +265,7 @@ def test_a_softer_contract_is_exit_0(softer: str, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        ((), "Use 'hardgate contract diff A B'."),
+        ((), "Use 'hardgate contract check FILE' or 'diff A B'."),
         (("dif",), "Did you mean 'diff'?"),
         (("diff", str(T4)), "The command is wrong"),
         (("diff", str(T4), "/no/such.yaml"), "'/no/such.yaml' does not exist"),
