@@ -63,6 +63,9 @@ def _add_plan_options(parser: CommandParser) -> None:
     add_contract_options(group)
     group.add_argument("--tier", type=int, default=4, metavar="N", help="1 to 4 (default: 4)")
     group.add_argument(
+        "--tiers", metavar="FILE", help="tiers of your own platform (default: contracts/tiers.yaml)"
+    )
+    group.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="repeatable; exit is 3 then"
     )
     group.add_argument(
@@ -117,18 +120,19 @@ def read_gate_request(values: argparse.Namespace, environ: Mapping[str, str]) ->
     policy = read_policy()
     refuse_direct(values.host, determine_trust(runner=policy.exists), policy)
     contract = load_requested_contract(values)
+    tier = find_tier(values.tier, values.tiers)
     targets, beacon = read_egress(values.egress, environ)
     environment = _read_environment(values.env, values.env_file, environ)
     build = None if values.image else read_build_request(values)
     arguments = dict(build.arguments) if build else {}
     return GateRequest(
-        plan=make_plan(contract, find_tier(values.tier), values.only, beacon=beacon),
+        plan=make_plan(contract, tier, values.only, beacon=beacon),
         build=build,
         reference=values.image or "",
         host=values.host,
         egress=targets,
         environment=environment,
-        volumes=_read_volumes(values.volume, find_tier(values.tier)),
+        volumes=_read_volumes(values.volume, tier),
         config=_read_config_folder(values.config, contract),
         ready_seconds=values.ready_timeout,
         probe_seconds=values.probe_timeout,
@@ -143,9 +147,9 @@ def read_gate_request(values: argparse.Namespace, environ: Mapping[str, str]) ->
     )
 
 
-def find_tier(number: int) -> Tier:
-    """Find a tier; raises UsageError where there is none."""
-    tiers = load_tiers(CONTRACTS / "tiers.yaml")
+def find_tier(number: int, file: str | None = None) -> Tier:
+    """Find a tier, of a file or of hardgate's own; raises UsageError where there is none."""
+    tiers = load_tiers(file or CONTRACTS / "tiers.yaml")
     if number not in tiers:
         raise UsageError(
             f"There is no tier {number}.", f"Use one of {', '.join(map(str, sorted(tiers)))}."

@@ -47,7 +47,7 @@ def run_runtime_session(argv: Sequence[str], console: Console | None = None) -> 
     request = replace(
         request,
         plan=replace(
-            make_runtime_plan(request.plan.contract.agent_uid, tier),
+            make_runtime_plan(request.plan.contract.agent_uid, tier, values.tiers),
             waits_for_token=promises_token(request.plan),
         ),
         egress=(),
@@ -57,10 +57,10 @@ def run_runtime_session(argv: Sequence[str], console: Console | None = None) -> 
     return run_gate(request, console or make_console(values))
 
 
-def make_runtime_plan(agent_uid: int | None, tier: int) -> Plan:
-    """Plan hardgate's own contract of what an image does at run time."""
+def make_runtime_plan(agent_uid: int | None, tier: int, tiers: str | None = None) -> Plan:
+    """Plan hardgate's own contract of what an image does at run time; `tiers` is their file."""
     contract = load_contract(str(CONTRACTS / "runtime.yaml"))
-    plan = make_plan(replace(contract, agent_uid=agent_uid), find_tier(tier))
+    plan = make_plan(replace(contract, agent_uid=agent_uid), find_tier(tier, tiers))
     return replace(plan, guards=(*plan.guards, *RESTART_GUARDS), session=SESSION)
 
 

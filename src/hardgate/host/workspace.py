@@ -36,7 +36,7 @@ class WorkspaceRequest:
     run: str
     labels: Mapping[str, str]
     settings: Mapping[str, Any]
-    """`Tier.container_settings`: keywords of the SDK's `create_host_config`."""
+    """`Tier.container_settings`: keywords of the SDK's `create_host_config`, and `user`."""
     volumes: Sequence[str]
     """Paths of fresh volumes: the tier's, and the ones asked for."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -81,6 +81,7 @@ def create_workspace(client: docker.APIClient, request: WorkspaceRequest) -> Wor
         for path, name in names.items()
     }
     settings, discarded = _drop_refused_limit(client, request.settings)
+    user = settings.pop("user", None)
     mounts = [
         # Without NoCopy the engine gives a new volume the owner of the image's own folder.
         Mount(path, name, type="volume", no_copy=True)
@@ -90,6 +91,7 @@ def create_workspace(client: docker.APIClient, request: WorkspaceRequest) -> Wor
         request.image,
         name=f"hardgate-{request.run}-workspace",
         labels=labels,
+        user=user,
         environment=dict(request.environment),
         host_config=client.create_host_config(mounts=mounts, **settings),
     )
@@ -246,13 +248,19 @@ def _find_token_problem(observer: Observer, workspace: Workspace) -> str:
             f"There is no token in '{CONFIGS_FOLDER}/{TOKEN_FILE}' (and the image has "
             f"no HEALTHCHECK)."
         )
-    written = (observer.read_file(str(configs / PORT_FILE)) or "").strip()
-    port = int(written) if written.isdigit() else DEFAULT_PORT
+    port = read_workspace_port(observer, workspace)
     pid = workspace.state["pid"]
     listening = observer.run_on_host(
         "nsenter", "--net", "--target", str(pid), "ss", "-Hltn", f"sport = :{port}"
     )
     return "" if listening.stdout.strip() else f"Nothing listens on its port {port}."
+
+
+def read_workspace_port(observer: Observer, workspace: Workspace) -> int:
+    """Read from its volume, on the host's side, which port it serves."""
+    file = f"{workspace.volumes[CONFIGS_FOLDER]}/{PORT_FILE}"
+    written = (observer.read_file(file) or "").strip()
+    return int(written) if written.isdigit() else DEFAULT_PORT
 
 
 def read_workspace_token(observer: Observer, workspace: Workspace) -> str:

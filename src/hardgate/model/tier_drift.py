@@ -44,13 +44,16 @@ MemorySwappiness, OomScoreAdj, Runtime, ShmSize, Ulimits.
 """
 
 
-def list_unexpected_settings(settings: Mapping[str, Any], *, unconfined: bool) -> Iterator[str]:
+def list_unexpected_settings(
+    settings: Mapping[str, Any], *, unconfined: bool, allowed: frozenset[str] = frozenset()
+) -> Iterator[str]:
     """Say what is set in an engine's `HostConfig` beyond any tier.
 
     `unconfined`: privileged, or with the host's PIDs; the engine itself opens more for these.
+    `allowed`: settings that the caller compares itself.
     """
     for key in UNUSED_SETTINGS:
-        if settings.get(key):
+        if settings.get(key) and key not in allowed:
             yield f"{key} is {settings[key]!r}; no tier sets it."
     ipc = str(settings.get("IpcMode") or "")
     if ipc == "host" or ipc.startswith("container:"):
@@ -58,7 +61,7 @@ def list_unexpected_settings(settings: Mapping[str, Any], *, unconfined: bool) -
     restart = (settings.get("RestartPolicy") or {}).get("Name") or "no"
     if restart != "no":
         yield f"RestartPolicy is {restart!r}; a workspace that ends has to be seen."
-    for option in settings.get("SecurityOpt") or ():
+    for option in () if "SecurityOpt" in allowed else settings.get("SecurityOpt") or ():
         if not (option == "label=disable" and unconfined):
             yield f"SecurityOpt has {option!r}; no tier sets it."
     for key in ("MaskedPaths", "ReadonlyPaths"):

@@ -1,6 +1,7 @@
 """The first and the last line of every report: what was looked at, and what came of it."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import assert_never
 
 from hardgate.diagnosis.root_cause import group_root_causes
@@ -9,6 +10,7 @@ from hardgate.model.contract import Severity
 from hardgate.model.plan import Plan
 from hardgate.model.run import Host, Run
 from hardgate.model.verdict import Outcome, Verdict, VerdictKind
+from hardgate.resources import CONTRACTS
 from hardgate.text.headline import Headline
 from hardgate.text.plain import format_count, one_line
 
@@ -24,8 +26,17 @@ def run_opening(plan: Plan, *, host: str, run_id: str) -> str:
     contract = plan.contract
     return one_line(
         f"hardgate {plan.title}: contract {contract.origin} v{contract.version}, "
-        f"{describe_scope(plan)}; {host}; run {run_id}; sha256:{contract.sha256}"
+        f"{describe_scope(plan)}; {host}; run {run_id};{_name_tiers(plan)} "
+        f"sha256:{contract.sha256}"
     )
+
+
+def _name_tiers(plan: Plan) -> str:
+    """Say by which tiers of somebody else's a workspace is started; nothing of our own."""
+    tier = plan.tier
+    if tier is None or not tier.origin or Path(tier.origin) == CONTRACTS / "tiers.yaml":
+        return ""
+    return f" tiers {tier.origin}, sha256:{tier.sha256};"
 
 
 def describe_host(host: Host | None) -> str:

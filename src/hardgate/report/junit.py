@@ -127,6 +127,8 @@ def _run_properties(run: Run) -> Iterator[tuple[str, str]]:
     yield "image.source_commit", (image.source_commit if image else "") or "unknown"
     yield "subject", contract.subject.value
     yield "tier", f"{tier.number} {tier.name}" if tier else "none"
+    yield "tiers.origin", tier.origin if tier else ""
+    yield "tiers.sha256", tier.sha256 if tier else ""
     yield "host.name", host.name if host else ""
     yield "host.kind", host.kind if host else "none"
     yield "host.engine", host.engine if host else "none"

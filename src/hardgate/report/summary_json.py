@@ -96,7 +96,14 @@ def _image_json(image: Image | None) -> dict[str, str] | None:
 
 
 def _tier_json(tier: Tier | None) -> dict[str, Any] | None:
-    return {"number": tier.number, "name": tier.name} if tier else None
+    if tier is None:
+        return None
+    return {
+        "number": tier.number,
+        "name": tier.name,
+        "origin": tier.origin,
+        "sha256": tier.sha256,
+    }
 
 
 def _host_json(host: Host | None) -> dict[str, str] | None:

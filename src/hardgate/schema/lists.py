@@ -1,5 +1,6 @@
 """Shapes of lists: URLs, paths, and pairs of a path and something more."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +86,34 @@ class Choices:
     def schema(self) -> dict[str, Any]:
         """Each once."""
         return {"type": "array", "items": {"enum": list(self.known)}, "uniqueItems": True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """A list of words of one form; it may be empty."""
+
+    noun: str
+    pattern: str
+    """What each has to match as a whole."""
+    example: str
+
+    def read(self, node: Node) -> tuple[str, ...]:
+        """Refuse a word of another form, and one that comes twice."""
+        words: list[str] = []
+        for item in read_listing(node, self.noun).items:
+            word = read_string(item)
+            if not re.fullmatch(self.pattern, word):
+                problem = f"holds '{make_printable(word)}', which is none of the {self.noun}"
+                raise Refusal(item.line, problem, f"Write it as '{self.example}'.")
+            if word in words:
+                raise Refusal(item.line, f"holds '{word}' twice", "Leave one of them out.")
+            words.append(word)
+        return tuple(words)
+
+    def schema(self) -> dict[str, Any]:
+        """Each once."""
+        item = {"type": "string", "pattern": f"^{self.pattern}$"}
+        return {"type": "array", "items": item, "uniqueItems": True}
 
 
 @dataclass(frozen=True, kw_only=True)

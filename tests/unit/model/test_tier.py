@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import jsonschema
 import pytest
+import yaml
 
 from hardgate.errors import ContractError
 from hardgate.model.tier import Tier, load_tiers
+from hardgate.model.tier_schema import format_tiers_schema, make_tiers_schema
 from hardgate.resources import CONTRACTS
 
 TIERS = load_tiers(CONTRACTS / "tiers.yaml")
@@ -216,9 +219,9 @@ def network(name: str) -> Change:
         (2, setting("Memory", 2**40), "Memory (bytes) is 1099511627776; tier 2 says 536870912."),
         (2, setting("Tmpfs", {"/tmp": ""}), "Tmpfs is {'/tmp': ''}; tier 2 says {}."),
         (2, setting("PidsLimit", 10), "PidsLimit is 10; tier 2 says unlimited."),
-        (2, setting("CapAdd", ["SYS_ADMIN"]), "CapAdd is ['SYS_ADMIN']; no tier sets it."),
-        (2, setting("CapDrop", ["ALL"]), "CapDrop is ['ALL']; no tier sets it."),
-        (2, setting("Devices", [{"PathOnHost": "/dev/kvm"}]), "no tier sets it."),
+        (2, setting("CapAdd", ["SYS_ADMIN"]), "CapAdd is ['SYS_ADMIN']; tier 2 says []."),
+        (2, setting("CapDrop", ["ALL"]), "CapDrop is ['ALL']; tier 2 says []."),
+        (2, setting("Devices", [{"PathOnHost": "/dev/kvm"}]), "/dev/kvm"),
         (2, setting("DeviceRequests", [{"Driver": "x"}]), "no tier sets it."),
         (2, setting("GroupAdd", ["999"]), "GroupAdd is ['999']; no tier sets it."),
         (2, setting("UsernsMode", "host"), "UsernsMode is 'host'; no tier sets it."),
@@ -361,3 +364,139 @@ def test_a_wrong_tier_is_refused_with_its_line(
 def test_a_tier_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="line 7: tier 7 stands here again"):
         load(tmp_path, GOOD + GOOD.partition("tiers:\n")[2])
+
+
+OWN = """
+version: 1
+tiers:
+  - number: 7
+    name: capable
+    network: bridge
+    volumes: [/configs]
+    pids_limit: 256
+    cap_add: [NET_ADMIN, SYS_PTRACE]
+    cap_drop: [NET_RAW]
+    user: "1000:1000"
+    no_new_privileges: true
+    seccomp: profile.json
+    apparmor: unconfined
+    ulimits: ["nofile=1024:4096", "core=0"]
+    devices: ["/dev/fuse:/dev/fuse:rwm"]
+    extra_hosts: ["platform:10.0.0.1"]
+"""
+
+
+SECCOMP = 'seccomp={"defaultAction":"X"}'
+OPTIONS = ["no-new-privileges", "apparmor=unconfined", SECCOMP]
+
+
+def write_own(folder: Path, text: str = OWN, profile: str = '{"defaultAction": "X"}') -> Path:
+    (folder / "profile.json").write_text(profile)
+    file = folder / "tiers.yaml"
+    file.write_text(text)
+    return file
+
+
+def started(settings: dict[str, Any]) -> dict[str, Any]:
+    """What an engine of today says that it started of these settings."""
+    client = docker.APIClient(base_url="http://127.0.0.1:1", version="1.41")
+    user = settings.pop("user", "")
+    config = client.create_host_config(**settings)
+    client.close()
+    config["CapAdd"] = [f"CAP_{name}" for name in config.get("CapAdd") or ()]
+    config["CapDrop"] = [f"CAP_{name}" for name in config.get("CapDrop") or ()]
+    mounts = [{"Type": "volume", "Destination": "/configs", "RW": True}]
+    return {"HostConfig": config, "Config": {"User": user}, "Mounts": mounts}
+
+
+def test_a_platforms_own_tier_is_asked_for_and_differs_in_nothing(tmp_path: Path) -> None:
+    tier = load_tiers(write_own(tmp_path))[7]
+    settings = tier.container_settings(CPUS)
+    assert json.loads(json.dumps(settings)) == settings
+    assert settings["user"] == "1000:1000"
+    inspect = started(settings)
+    assert tier.list_differences(inspect, cpus=CPUS) == ()
+    assert tier.limit_differences(inspect, cpus=CPUS) == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("CapAdd", ["CAP_NET_ADMIN"], "CapAdd is ['NET_ADMIN']"),
+        ("CapAdd", ["CAP_NET_ADMIN", "CAP_SYS_PTRACE", "CAP_SYS_ADMIN"], "'SYS_ADMIN'"),
+        ("CapDrop", None, "CapDrop is []"),
+        ("SecurityOpt", ["no-new-privileges", SECCOMP], "lacks 'apparmor=unconfined'"),
+        ("SecurityOpt", ["apparmor=unconfined", SECCOMP], "lacks 'no-new-privileges:true'"),
+        ("SecurityOpt", [*OPTIONS, "label=disable"], "has 'label=disable'"),
+        ("Ulimits", None, "Ulimits lack 'nofile=1024:4096'"),
+        ("Devices", [], "Devices is []"),
+        ("ExtraHosts", ["platform:10.0.0.2"], "ExtraHosts is ['platform:10.0.0.2']"),
+        ("PidsLimit", 0, "PidsLimit is unlimited"),
+    ],
+)
+def test_a_platforms_own_tier_is_compared_in_each_setting(
+    tmp_path: Path, key: str, value: Any, told: str
+) -> None:
+    tier = load_tiers(write_own(tmp_path))[7]
+    inspect = started(tier.container_settings(CPUS))
+    inspect["HostConfig"][key] = value
+    differences = tier.list_differences(inspect, cpus=CPUS)
+    assert len([line for line in differences if told in line]) == 1
+    assert all(key in line for line in differences)
+
+
+def test_another_user_than_the_tiers_is_a_difference(tmp_path: Path) -> None:
+    tier = load_tiers(write_own(tmp_path))[7]
+    inspect = started(tier.container_settings(CPUS))
+    inspect["Config"]["User"] = "root"
+    assert tier.list_differences(inspect, cpus=CPUS) == (
+        "User is 'root'; tier 7 says '1000:1000'.",
+    )
+
+
+@pytest.mark.parametrize("key", ["CapAdd", "CapDrop", "SecurityOpt", "Devices", "ExtraHosts"])
+def test_the_platforms_tiers_have_none_of_these(key: str) -> None:
+    inspect = recorded("engine_26_tier_2")
+    value = [{"PathOnHost": "/dev/x", "PathInContainer": "/dev/x"}] if key == "Devices" else ["X"]
+    inspect["HostConfig"][key] = value
+    assert [line for line in TIERS[2].list_differences(inspect, cpus=CPUS) if key in line]
+
+
+def test_a_files_hash_covers_the_profiles_that_it_names(tmp_path: Path) -> None:
+    first = load_tiers(write_own(tmp_path))[7]
+    second = load_tiers(write_own(tmp_path, profile='{"defaultAction": "Y"}'))[7]
+    third = load_tiers(write_own(tmp_path, OWN + "# more\n"))[7]
+    assert len({first.sha256, second.sha256, third.sha256}) == 3
+    assert first.origin == str(tmp_path / "tiers.yaml")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (("[NET_ADMIN, SYS_PTRACE]", "[net_admin]"), "none of the capabilities"),
+        (("[NET_RAW]", "[NET_RAW, NET_RAW]"), "twice"),
+        (("core=0", "core"), "none of the limits"),
+        (("/dev/fuse:rwm", "/dev/fuse"), "none of the devices"),
+        (("platform:10.0.0.1", "platform"), "none of the host entries"),
+        (("profile.json", "none.json"), "which cannot be read"),
+        (("network: bridge", "network: bridge\n    privileged: true"), "chooses capabilities"),
+        (("pids_limit: 256", "pids_limit: 0"), "pids_limit"),
+        (("apparmor:", "aparmor:"), "aparmor"),
+    ],
+)
+def test_a_wrong_tier_of_a_platforms_own_is_refused_with_its_line(
+    tmp_path: Path, change: tuple[str, str], problem: str
+) -> None:
+    with pytest.raises(ContractError, match=r"line \d+") as refused:
+        load_tiers(write_own(tmp_path, OWN.replace(*change)))
+    assert problem in f"{refused.value.problem} {refused.value.remedy}"
+
+
+def test_the_schema_in_contracts_is_the_loaders() -> None:
+    file = CONTRACTS / "tiers.schema.json"
+    assert file.read_text() == format_tiers_schema(), "Write it anew by hardgate.model.tier_schema."
+
+
+@pytest.mark.parametrize("text", [OWN, (CONTRACTS / "tiers.yaml").read_text()])
+def test_the_schema_takes_what_the_loader_takes(text: str) -> None:
+    jsonschema.validate(yaml.safe_load(text), make_tiers_schema())
