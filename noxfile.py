@@ -121,6 +121,13 @@ def contract(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Break the reference image on purpose; each promise has to notice (-- --mutation NAME)."""
+    words = [*image_words(session.posargs), *egress_words(session.posargs), *session.posargs]
+    hardgate(session, "mutants", *words)
+
+
+@nox.session
 def init(session: nox.Session) -> None:
     """Write a noxfile and workflows into a template (-- --context DIR)."""
     hardgate(session, "init", *session.posargs)
@@ -142,6 +149,12 @@ def unit(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Run the tests on a real engine."""
     tool(session, "test", "pytest", "tests/integration", *AT_ONCE, *session.posargs)
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Kill gates at random moments and see that nothing is left (-- --kills N; default: 10)."""
+    tool(session, "test", "python", "-m", "tests.chaos", *session.posargs)
 
 
 @nox.session
