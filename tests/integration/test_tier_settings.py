@@ -48,7 +48,15 @@ def lie(tier: Tier, without: str) -> LyingTier:
 @pytest.mark.parametrize(
     ("without", "red"),
     [
-        ("pid_mode", {"workspace_settings_match_tier", "pid_namespace_matches_tier"}),
+        (
+            "pid_mode",
+            # Here nsenter enters the workspace itself.
+            {
+                "workspace_settings_match_tier",
+                "pid_namespace_matches_tier",
+                "host_root_is_real",
+            },
+        ),
         ("/:", {"workspace_settings_match_tier", "host_writes_are_real"}),
         # No other guard sees these; how this one judges them is told by tests/unit/model.
         pytest.param("privileged", {"workspace_settings_match_tier"}, marks=pytest.mark.full),

@@ -16,7 +16,8 @@ from hardgate.ansible.task_result import TaskArguments
 from hardgate.diagnosis.evidence.collect import observe_probe
 from hardgate.engine.client import get_shared_client
 from hardgate.errors import HardgateError
-from hardgate.host.guard_facts import GuardContext, collect_guard_facts
+from hardgate.host.guard_context import GuardContext
+from hardgate.host.guard_facts import collect_guard_facts
 from hardgate.host.observer import Observer, TestHost
 from hardgate.host.probe import Probe, ProbeContext
 from hardgate.host.workspace import Workspace
@@ -44,6 +45,7 @@ def make_observation(values: TaskArguments) -> Observation:
         agent_uid=uid,
         readiness=values["readiness"],
         mark=f"guard-{workspace.id}",
+        environment=values.get("environment") or {},
     )
     name = values["guard"]
     try:

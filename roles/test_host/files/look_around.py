@@ -8,7 +8,7 @@ the request and documents the answer.
 """
 
 # The import of pathlib would be a third of this program's time.
-# ruff: noqa: PTH113, PTH115, PTH116, PTH118, PTH120, PTH208
+# ruff: noqa: PTH113, PTH115, PTH116, PTH118, PTH119, PTH120, PTH123, PTH208
 
 import json
 import os
@@ -362,9 +362,81 @@ def list_pids() -> Iterator[int]:
 
 
 def list_workspace_pids(init: int) -> list[int]:
-    """List the workspace's processes: those in the control group of its first."""
-    group = read_plain_file(f"/proc/{init}/cgroup")
-    return [pid for pid in list_pids() if read_plain_file(f"/proc/{pid}/cgroup") == group]
+    """List the workspace's processes: those in the control group of its first, or below it."""
+    group = read_plain_file(f"/proc/{init}/cgroup").splitlines()
+    return [
+        pid
+        for pid in list_pids()
+        if is_in_group(read_plain_file(f"/proc/{pid}/cgroup").splitlines(), group)
+    ]
+
+
+def is_in_group(lines: list[str], group: list[str]) -> bool:
+    """Compare control groups as /proc tells them; what is below the root is not below a group."""
+    return (
+        bool(group)
+        and len(lines) == len(group)
+        and all(
+            line == whole or (not whole.endswith("/") and line.startswith(f"{whole}/"))
+            for line, whole in zip(lines, group, strict=True)
+        )
+    )
+
+
+INIT_MARKS = {
+    "tini": b"TINI_",
+    "tini-static": b"TINI_",
+    "docker-init": b"TINI_",
+    "dumb-init": b"dumb-init",
+    "catatonit": b"catatonit",
+    "s6-svscan": b"s6-svscan",
+    "s6-supervise": b"s6-supervise",
+    "s6-fdholderd": b"s6-fdholderd",
+    "s6-ipcserverd": b"s6-ipcserverd",
+    "s6-linux-init-shutdownd": b"s6-linux-init-shutdownd",
+}
+"""Inits by their executable's name, and what stands in each of these."""
+MAX_INIT_BYTES = 2**21
+"""Inits are small; interpreters, which could be called so, are not."""
+
+
+def is_known_init(pid: int) -> bool | None:
+    """Tell an init by its executable; None where that cannot be read."""
+    try:
+        name = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+        if name not in INIT_MARKS:
+            return False
+        with open(f"/proc/{pid}/exe", "rb") as stream:
+            content = stream.read(MAX_INIT_BYTES + 1)
+    except OSError:
+        return None
+    is_program = content.startswith(b"\x7fELF") and len(content) <= MAX_INIT_BYTES
+    return is_program and INIT_MARKS[name] in content
+
+
+def list_workload(init: int) -> InspectedFacts:
+    """Tell all who run in the workspace, which of them are inits, and who listens where."""
+    ports: dict[int, set[int]] = {}
+    for entry in find_listeners(init):
+        if "pid" in entry:
+            ports.setdefault(entry["pid"], set()).add(entry["port"])
+    listed = []
+    for pid in list_workspace_pids(init):
+        status = read_process_status(pid)
+        if status.get("Uid") and not status["State"].startswith(("Z", "X")):
+            uids = status["Uid"].split()
+            listed.append(
+                {
+                    "pid": pid,
+                    "ppid": int(status["PPid"]),
+                    # One that can become root again is root's.
+                    "uid": 0 if "0" in uids[:3] else int(uids[1]),
+                    "command": status["Name"],
+                    "is_init": is_known_init(pid),
+                    "listening": sorted(ports.get(pid, ())),
+                }
+            )
+    return {"init": init, "processes": listed}
 
 
 def list_processes(init: int) -> InspectedFacts:
@@ -407,7 +479,12 @@ def compare_capabilities(init: int) -> InspectedFacts:
 
 
 def list_listeners(init: int) -> list[InspectedFacts]:
-    """List the TCP ports that somebody listens on in the workspace's network."""
+    """List some of the TCP ports that somebody listens on in the workspace's network."""
+    return find_listeners(init)[:MAX_LISTED]
+
+
+def find_listeners(init: int) -> list[InspectedFacts]:
+    """Find the TCP ports that somebody listens on in the workspace's network."""
     found = {}
     for file in ("tcp", "tcp6"):
         for line in read_plain_file(f"/proc/{init}/net/{file}", 2**20).splitlines()[1:]:
@@ -420,7 +497,7 @@ def list_listeners(init: int) -> list[InspectedFacts]:
                     "uid": int(fields[7]),
                 }
     owners = find_socket_owners(init, set(found)) if found else {}
-    return [entry | owners.get(inode, {}) for inode, entry in found.items()][:MAX_LISTED]
+    return [entry | owners.get(inode, {}) for inode, entry in found.items()]
 
 
 def format_address(address: str) -> str:
@@ -470,6 +547,7 @@ def error_name(error: OSError) -> str:
 ERROR_NAMES = {2: "ENOENT", 13: "EACCES", 20: "ENOTDIR", 40: "ELOOP", 36: "ENAMETOOLONG", 5: "EIO"}
 INSPECTIONS: Mapping[str, Callable[[int], Any]] = {
     "processes": list_processes,
+    "workload": list_workload,
     "namespaces": read_namespaces,
     "capabilities": compare_capabilities,
     "listening": list_listeners,

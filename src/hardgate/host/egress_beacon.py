@@ -16,6 +16,11 @@ from hardgate.ownership import Owner
 
 BEACON_LIFE_SECONDS = 4 * 3600
 """Ends it where nobody does."""
+BEACON_ROLE = "beacon"
+BEACON_FOLDER = "/run/beacon"
+"""What is put there is served under its name."""
+BEACON_PAGE = "stats"
+"""What `openssl s_server -WWW` answers by itself."""
 BEACON_NOTICE = "Egress was looked at by the run's own beacon, not the internet."
 
 
@@ -31,7 +36,7 @@ class Beacon:
 def start_beacon(client: docker.APIClient, image: str, owner: Owner) -> Beacon:
     """Start the beacon on the caller's engine; it goes with the run, by its labels."""
     command = [f"{TOOLS_FOLDER}/serve-beacon", str(BEACON_LIFE_SECONDS)]
-    created, address = start_sidecar(client, image, owner, "beacon", command)
+    created, address = start_sidecar(client, image, owner, BEACON_ROLE, command)
     authority = trustme.CA()
     certificate = authority.issue_cert(address)
     chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
@@ -41,7 +46,8 @@ def start_beacon(client: docker.APIClient, image: str, owner: Owner) -> Beacon:
         archive_file("beacon.pem", certificate.private_key_pem.bytes() + chain, mode=0o600),
     )
     return Beacon(
-        url=f"https://{address}/", ca=_read_ca_bundle() + authority.cert_pem.bytes().decode()
+        url=f"https://{address}/{BEACON_PAGE}",
+        ca=_read_ca_bundle() + authority.cert_pem.bytes().decode(),
     )
 
 

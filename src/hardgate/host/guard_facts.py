@@ -3,47 +3,12 @@
 import secrets
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
-import docker
-
-from hardgate.engine.exec import execute_in_container
 from hardgate.errors import HostError
-from hardgate.host.observer import Observer
-from hardgate.host.workspace import Workspace, inspect_state
+from hardgate.host.guard_context import GatheredFacts, GuardContext
+from hardgate.host.witness import WITNESS_COLLECTORS
+from hardgate.host.workspace import inspect_state
 from hardgate.model.guard import HONEST_EXIT_STATUS
-from hardgate.model.observation import Execution
-
-GUARD_SECONDS = 20.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class GuardContext:
-    """Where a guard looks, and from where."""
-
-    client: docker.APIClient
-    observer: Observer
-    workspace: Workspace
-    agent_uid: int
-    readiness: Mapping[str, Any]
-    mark: str
-    """Unique to the workspace; what the guard's own processes are known by."""
-
-    def run_as_agent(self, script: str) -> Execution:
-        """Run a line of shell in the workspace, as its agent."""
-        return execute_in_container(
-            self.client,
-            self.workspace.id,
-            ["sh", "-c", script],
-            user=str(self.agent_uid),
-            environment={"MOLECULE_T4_PROBE_ID": self.mark},
-            timeout=GUARD_SECONDS,
-            end_process=self.observer.make_process_ender(self.mark),
-        )
-
-
-GatheredFacts = dict[str, Any]
 
 
 def collect_guard_facts(name: str, context: GuardContext) -> GatheredFacts:
@@ -75,13 +40,12 @@ def collect_continuity_facts(context: GuardContext) -> GatheredFacts:
 
 
 def collect_workload_facts(context: GuardContext) -> GatheredFacts:
-    """List the workspace's processes as the host's own `ps` shows them to the engine."""
-    top = context.client.top(context.workspace.id, "-eo pid,ppid,uid,comm")
-    processes = [
-        {"pid": int(pid), "ppid": int(ppid), "uid": int(uid), "command": command}
-        for pid, ppid, uid, command in top["Processes"]
-    ]
-    return {"init": context.workspace.state["pid"], "processes": processes}
+    """See who runs what in the workspace, who listens, and whose the token is, from the host."""
+    seen = context.look_around(want=("workload", "token"))
+    if "workload" not in seen:
+        raise HostError(f"The workspace's processes could not be seen: {seen.get('problem')}")
+    token = seen.get("token") or {}
+    return {**seen["workload"], "token_uid": token.get("uid")}
 
 
 def collect_shell_facts(context: GuardContext) -> GatheredFacts:
@@ -131,5 +95,6 @@ FACT_COLLECTORS: Mapping[str, Callable[[GuardContext], GatheredFacts]] = {
     "pid_namespace_matches_tier": collect_pid_namespace_facts,
     "host_writes_are_real": collect_host_write_facts,
     "workspace_kept_running": collect_continuity_facts,
+    **WITNESS_COLLECTORS,
 }
 """One for each name in `hardgate.model.guard.GUARDS`; a test says so."""

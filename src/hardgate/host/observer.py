@@ -17,6 +17,8 @@ from hardgate.errors import HostError
 from hardgate.model.observation import Execution
 
 OBSERVE_SECONDS = 30.0
+LOOK_AROUND_COMMAND = ("python3", "-I", "-S", "-B", "/usr/local/lib/hardgate/look_around.py")
+"""On the host's side; its one argument is a request in JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,8 @@ from docker.errors import NotFound
 from requests.exceptions import RequestException
 
 from hardgate.host import workspace
-from hardgate.host.guard_facts import GuardContext, collect_workload_facts
+from hardgate.host.guard_context import GuardContext
+from hardgate.host.guard_facts import collect_workload_facts
 from hardgate.host.observer import Observer
 from hardgate.host.test_host import ROLE_LABEL
 from hardgate.host.workspace import STOP_SECONDS, Workspace, WorkspaceRequest, inspect_state

@@ -12,6 +12,12 @@ from typing import Any
 
 from hardgate.model.contract import Contract
 from hardgate.model.tier import Tier
+from hardgate.model.witness import (
+    judge_egress,
+    judge_engine_reach,
+    judge_host_root,
+    judge_token,
+)
 
 GuardFacts = Mapping[str, Any]
 GuardResult = tuple[bool | None, str]
@@ -29,7 +35,10 @@ KNOWN_INITS = frozenset(
         "s6-linux-init-s",  # s6-linux-init-shutdownd: the kernel keeps 15 characters
     }
 )
-"""Programs that may stay root, because all they do is start, hand on and reap."""
+"""Programs that may stay root, because all they do is start, hand on and reap.
+
+By these names only where the executable could not be looked at (see `_is_init`).
+"""
 
 EXTERNAL_SIGNALS = {1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 9: "SIGKILL", 15: "SIGTERM"}
 """Those that somebody sends. A program brings all others (SIGSEGV, SIGABRT …) upon itself."""
@@ -120,18 +129,46 @@ def _judge_stop(state: Mapping[str, Any]) -> GuardResult:
 
 
 def judge_workload(facts: GuardFacts, tier: Tier, contract: Contract) -> GuardResult:
-    """Facts: `init` (pid) and `processes` (pid, ppid, uid, command), as the host sees them."""
+    """Facts: `init` (pid), `processes` (pid, ppid, uid, command, and, of newer gates, `is_init` by
+    the executable and `listening`, the ports), as the host sees them, and `token_uid`.
+
+    The main process, whoever listens and whoever owns the token have to be the agent. Others may
+    be root's, and are told.
+    """
     del tier
-    if not any(process["pid"] == facts["init"] for process in facts["processes"]):
+    processes, uid = facts["processes"], contract.agent_uid
+    if not any(process["pid"] == facts["init"] for process in processes):
         return None, "The workspace's init is not among the processes that the host sees."
-    workload = list(find_workload(facts["processes"], facts["init"]))
+    workload = list(find_workload(processes, facts["init"]))
     if not workload:
         return False, "The workspace's init has started no workload."
-    wrong = [process for process in workload if process["uid"] != contract.agent_uid]
-    return not wrong, ", ".join(
-        f"'{process['command']}' runs as uid {process['uid']}, not {contract.agent_uid}"
-        for process in wrong
-    )
+    misses = list(_find_workload_misses(workload, facts, uid))
+    if misses:
+        return False, ", ".join(misses)
+    known = {process["pid"] for process in workload}
+    others = [
+        f"'{process['command']}'"
+        for process in processes
+        if process["uid"] == 0 and process["pid"] not in known and not _is_init(process)
+    ]
+    return True, f"As root run, too: {', '.join(dict.fromkeys(others))}." if others else ""
+
+
+def _find_workload_misses(
+    workload: list[dict[str, Any]], facts: GuardFacts, uid: int | None
+) -> Iterator[str]:
+    for process in workload:
+        if process["uid"] != uid:
+            yield f"'{process['command']}' runs as uid {process['uid']}, not {uid}"
+    known = {process["pid"] for process in workload}
+    for process in facts["processes"]:
+        ports = process.get("listening")
+        if ports and process["uid"] != uid and process["pid"] not in known:
+            listed = ", ".join(map(str, ports))
+            yield f"'{process['command']}' listens on port {listed} as uid {process['uid']}"
+    token_uid = facts.get("token_uid")
+    if token_uid is not None and token_uid != uid:
+        yield f"the token belongs to uid {token_uid}, not {uid}"
 
 
 def find_workload(processes: list[dict[str, Any]], init: int) -> Iterator[dict[str, Any]]:
@@ -139,12 +176,18 @@ def find_workload(processes: list[dict[str, Any]], init: int) -> Iterator[dict[s
     for process in processes:
         if process["pid"] != init or process["command"].endswith("<defunct>"):
             continue
-        if process["command"] not in KNOWN_INITS:
+        if not _is_init(process):
             yield process
             continue
         for child in processes:
             if child["ppid"] == init:
                 yield from find_workload(processes, child["pid"])
+
+
+def _is_init(process: Mapping[str, Any]) -> bool:
+    """Tell a known init by its executable: a process may call itself by any name."""
+    known = process.get("is_init")
+    return process["command"] in KNOWN_INITS if known is None else bool(known)
 
 
 def judge_shell(facts: GuardFacts, tier: Tier, contract: Contract) -> GuardResult:
@@ -189,6 +232,10 @@ def judge_pid_namespace(facts: GuardFacts, tier: Tier, contract: Contract) -> Gu
     return True, ""
 
 
+def _binds(tier: Tier, source: str) -> bool:
+    return any(bound == source for bound, _ in tier.binds)
+
+
 GUARDS: tuple[Guard, ...] = (
     Guard(
         name="workspace_settings_match_tier",
@@ -225,7 +272,38 @@ GUARDS: tuple[Guard, ...] = (
         description="What the workspace claims to have written to the host, the host has.",
         hint="Is /host the host's disk, or a folder in the image?",
         judge=judge_host_writes,
-        applies_to=lambda tier: any(source == "/" for source, _ in tier.binds),
+        applies_to=lambda tier: _binds(tier, "/"),
+    ),
+    Guard(
+        name="host_root_is_real",
+        description="Who claims to be the host's root is: the host sees the process and its file.",
+        hint=(
+            "Without pid=host nsenter enters the workspace itself; with it, look at what 'sudo' "
+            "and 'nsenter' are in the image."
+        ),
+        judge=judge_host_root,
+        applies_to=lambda tier: _binds(tier, "/") and tier.pid_host,
+    ),
+    Guard(
+        name="engine_reach_is_real",
+        description="The engine that the workspace claims to reach is the host's own.",
+        hint="Look at what 'docker' is in the image, and at what DOCKER_HOST names.",
+        judge=judge_engine_reach,
+        applies_to=lambda tier: _binds(tier, "/var/run/docker.sock"),
+    ),
+    Guard(
+        name="egress_is_real",
+        description="What the workspace claims to have read from the run's beacon stands there.",
+        hint="Look at what 'curl' is in the image, and at its proxies.",
+        judge=judge_egress,
+        applies_to=lambda tier: _binds(tier, "/"),
+    ),
+    Guard(
+        name="token_is_accepted",
+        description="The workspace's own process accepts its token when the host sends it, too.",
+        hint="Look at what 'curl' is in the image, and at who listens on the port.",
+        judge=judge_token,
+        applies_to=lambda tier: _binds(tier, "/"),
     ),
     Guard(
         name="workspace_kept_running",

@@ -194,6 +194,66 @@ def test_the_workload_is_the_agents_or_somebody_elses(
     assert reason in answer[1]
 
 
+def newer(process: dict[str, Any], *ports: int, is_init: bool | None = False) -> dict[str, Any]:
+    return {**process, "is_init": is_init, "listening": list(ports)}
+
+
+MAIN = newer(process(10, 1, 1000, "python3"), 8080)
+
+
+@pytest.mark.parametrize(
+    ("processes", "token_uid", "held", "reason"),
+    [
+        ([MAIN], 1000, True, ""),
+        ([MAIN], None, True, ""),
+        ([MAIN], 0, False, "the token belongs to uid 0, not 1000"),
+        (
+            [MAIN, newer(process(11, 10, 0, "sshd"), 22)],
+            1000,
+            False,
+            "'sshd' listens on port 22 as uid 0",
+        ),
+        ([MAIN, newer(process(11, 10, 0, "cron"))], 1000, True, "As root run, too: 'cron'."),
+        # Orphans go to the machine's own init where the PID namespace is the host's.
+        ([MAIN, newer(process(11, 1, 0, "cron"))], 1000, True, "As root run, too: 'cron'."),
+        ([MAIN, newer(process(11, 1, 1000, "node"), 9000)], 1000, True, ""),
+        # A process may call itself by any name: its executable tells.
+        (
+            [newer(process(10, 1, 0, "tini"), 8080), newer(process(11, 10, 1000, "sleep"))],
+            1000,
+            False,
+            "'tini' runs as uid 0, not 1000",
+        ),
+        (
+            [
+                newer(process(10, 1, 0, "renamed"), is_init=True),
+                newer(process(11, 10, 1000, "node"), 8080),
+            ],
+            1000,
+            True,
+            "",
+        ),
+        (
+            [
+                newer(process(10, 1, 0, "tini"), is_init=None),
+                newer(process(11, 10, 1000, "node"), 8080),
+            ],
+            1000,
+            True,
+            "",
+        ),
+    ],
+)
+def test_whoever_listens_and_owns_the_token_is_the_agent(
+    processes: list[dict[str, Any]], token_uid: int | None, held: bool, reason: str
+) -> None:
+    facts = {"init": 10, "processes": processes, "token_uid": token_uid}
+    answer = ask("workload_runs_as_agent_uid", facts)
+    assert answer[0] is held
+    assert reason in answer[1]
+    assert answer[1] or not reason
+
+
 @pytest.mark.parametrize(
     ("exit_status", "answer", "held"),
     [

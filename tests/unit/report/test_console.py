@@ -42,16 +42,16 @@ def tell(run: Run, *, verbosity: int = 0, stream: TextIO | None = None) -> str:
 
 
 LAST_LINES = {
-    "green": "HARDGATE GREEN: 10 of 10 capabilities and 7 of 7 guards held (exit 0)",
-    "red": "HARDGATE RED: 3 of 10 capabilities and 1 of 7 guards did not hold: "
+    "green": "HARDGATE GREEN: 10 of 10 capabilities and 11 of 11 guards held (exit 0)",
+    "red": "HARDGATE RED: 3 of 10 capabilities and 1 of 11 guards did not hold: "
     "workload_runs_as_agent_uid, agent_home_writable, list_peers_http_200, "
     "docker_socket_reachable; nobody could tell of 1 of 10 capabilities (exit 1)",
     "build failed": "HARDGATE UNKNOWN: nobody could tell. Image 'image' could not be built: "
     "step 9 of 12 failed with exit status 100 (exit 3)",
     "partial": "HARDGATE UNKNOWN: nobody can tell from a part; "
-    "2 of 10 capabilities and 7 of 7 guards held, the rest was not looked at (exit 3)",
+    "2 of 10 capabilities and 11 of 11 guards held, the rest was not looked at (exit 3)",
     "interrupted": "HARDGATE INTERRUPTED: the gate was stopped; "
-    "until then 3 of 10 capabilities and 7 of 7 guards held (exit 130)",
+    "until then 3 of 10 capabilities and 11 of 11 guards held (exit 130)",
     "host": "HARDGATE RED: 1 of 3 capabilities did not hold: disk_free (exit 1)",
     "host, all held": "HARDGATE GREEN: 3 of 3 capabilities held (exit 0)",
 }
@@ -80,7 +80,7 @@ def test_the_words_of_the_last_line_come_from_the_exit_code(
 def test_an_advisory_miss_is_named_in_the_green_line() -> None:
     verdicts = (*runs.green().verdicts[:-1], runs.failed("privileged_flag_observable", "no"))
     assert format_headline(runs.green(verdicts=verdicts)) == (
-        "HARDGATE GREEN: 9 of 10 capabilities and 7 of 7 guards held; "
+        "HARDGATE GREEN: 9 of 10 capabilities and 11 of 11 guards held; "
         "advisory only and missed: privileged_flag_observable (exit 0)"
     )
 
@@ -98,7 +98,7 @@ def test_a_miss_before_an_interruption_is_named() -> None:
 
 def test_the_first_line_says_by_what_is_judged_and_where() -> None:
     assert tell(runs.green()).splitlines()[0] == (
-        "hardgate t4: contract contracts/t4.yaml v1, 10 capabilities, 7 guards; nested host; "
+        "hardgate t4: contract contracts/t4.yaml v1, 10 capabilities, 11 guards; nested host; "
         f"run 3f9c2e7a; sha256:{runs.CONTRACT.sha256}"
     )
 
@@ -126,13 +126,13 @@ def test_a_failed_build_shows_its_end_once_and_what_to_do() -> None:
     assert told.count("E: Unable to locate package nsenter") == 1
     assert told.count("could not be built") == 2  # the problem, and the last line
     assert "  to do: Repair the step" in told
-    assert "? 17 verdicts unknown: workspace_settings_match_tier" in told
+    assert "? 21 verdicts unknown: workspace_settings_match_tier" in told
 
 
 def test_a_reason_that_repeats_is_written_once_as_it_happens() -> None:
     live = tell(runs.build_failed()).split("\n\n")[0]
     assert live.count("could not be built") == 1
-    assert live.count("(the same)") == 16
+    assert live.count("(the same)") == 20
 
 
 def test_quiet_leaves_the_first_line_the_misses_and_the_last() -> None:

@@ -94,7 +94,7 @@ def test_any_time_is_one_that_the_schema_allows(seconds: float) -> None:
 def test_junitparser_reads_the_same_numbers() -> None:
     suites = JUnitXml.fromstring(make_run_junit(runs.red(), REDACTOR))
     (suite,) = suites
-    assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (17, 4, 1, 1)
+    assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (21, 4, 1, 1)
     kinds = {one.name: [type(part) for part in one.result] for one in suite}
     assert kinds["agent_home_writable"] == [Failure]
     assert kinds["network_egress_https"] == [Error]
@@ -109,7 +109,7 @@ def test_cases_are_named_and_grouped_by_what_they_are() -> None:
     assert ("t4.hard", "agent_uid_1000") in grouped
     assert ("t4.advisory", "privileged_flag_observable") in grouped
     assert ("t4.guard", "workspace_kept_running") in grouped
-    assert len(grouped) == 17
+    assert len(grouped) == 21
 
 
 @pytest.mark.parametrize("code", [code for code in ExitCode if code is not ExitCode.HELD])
@@ -163,7 +163,7 @@ def test_a_flaky_miss_is_called_flaky() -> None:
 
 def test_a_failed_build_shows_its_end_in_every_case() -> None:
     cases = list(parse(runs.build_failed()).iter("testcase"))
-    assert len(cases) == 17
+    assert len(cases) == 21
     for one in cases:
         assert "E: Unable to locate package nsenter" in (one[0].text or "")
         assert "What to do: Repair the step" in (one[0].text or "")
@@ -207,7 +207,7 @@ def test_the_first_line_carries_outcome_hash_and_count() -> None:
     assert "HARDGATE RED" in first
     assert "(exit 1)" in first
     assert runs.CONTRACT.sha256 in first
-    assert "10 capabilities, 7 guards" in first
+    assert "10 capabilities, 11 guards" in first
 
 
 def test_the_properties_tell_what_was_verified_by_what() -> None:
@@ -216,14 +216,16 @@ def test_the_properties_tell_what_was_verified_by_what() -> None:
         for one in parse(runs.green(notices=("A notice.",))).iter("property")
     }
     assert told == {
-        "headline": "HARDGATE GREEN: 10 of 10 capabilities and 7 of 7 guards held; "
+        "headline": "HARDGATE GREEN: 10 of 10 capabilities and 11 of 11 guards held; "
         "with 1 notice above (exit 0)",
         "exit_code": "0",
         "contract.origin": "contracts/t4.yaml",
         "contract.version": "1",
         "contract.sha256": runs.CONTRACT.sha256,
         "contract.capabilities": "10",
-        "guards": "7",
+        "guards": "11",
+        "tiers.origin": "",
+        "tiers.sha256": "",
         "partial": "false",
         "not_looked_at": "",
         "image.reference": "image",

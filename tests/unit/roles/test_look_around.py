@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -158,3 +159,68 @@ def test_the_whole_answer_is_json_seen_from_the_workspaces_root() -> None:
     assert answer["commands"]["no-such-command"] is None
     assert answer["token"] == answer["token"] | {"exists": False, "blank": None}
     assert any(one["pid"] == os.getpid() for one in answer["processes"]["processes"])
+
+
+def test_an_init_is_known_by_its_executable(program: ModuleType, tmp_path: Path) -> None:
+    """A copy of `sleep` that is called like an init is none; with an init's marks in it, it is."""
+    sleep = Path(shutil.which("sleep") or "").resolve().read_bytes()
+    for name, content, known in (
+        ("tini", sleep, False),
+        ("tini", sleep + b"TINI_", True),
+        ("other", sleep + b"TINI_", False),
+        ("dumb-init", sleep + b"TINI_", False),
+        ("s6-supervise", sleep + b"s6-supervise", True),
+        ("tini", sleep + b"TINI_" + bytes(2**21), False),
+    ):
+        file = tmp_path / name
+        file.write_bytes(content)
+        file.chmod(0o755)
+        with subprocess.Popen([str(file), "60"]) as process:
+            seen = program.is_known_init(process.pid)
+            process.kill()
+        file.unlink()
+        assert seen is known, (name, known)
+
+
+def test_a_process_that_calls_itself_an_init_is_none(program: ModuleType) -> None:
+    rename = """
+import ctypes, time
+ctypes.CDLL(None).prctl(15, b"tini")
+print(1, flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", rename], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        name = program.read_process_status(process.pid)["Name"]
+        seen = program.is_known_init(process.pid)
+        process.kill()
+    assert (name, seen) == ("tini", False)
+
+
+def test_what_listens_is_told_with_the_process(program: ModuleType) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        seen = program.list_workload(os.getpid())
+        port = server.getsockname()[1]
+    me = next(one for one in seen["processes"] if one["pid"] == os.getpid())
+    assert (port in me["listening"], me["uid"], me["is_init"]) == (True, os.getuid(), False)
+
+
+@pytest.mark.parametrize(
+    ("lines", "group", "inside"),
+    [
+        (["0::/docker/a"], ["0::/docker/a"], True),
+        (["0::/docker/a/below"], ["0::/docker/a"], True),
+        (["0::/docker/ab"], ["0::/docker/a"], False),
+        (["0::/docker/a"], ["0::/"], False),
+        (["0::/"], ["0::/"], True),
+        (["1:cpu:/a", "0::/b"], ["1:cpu:/a"], False),
+        ([], [], False),
+    ],
+)
+def test_a_process_is_in_a_control_group_or_below_it(
+    program: ModuleType, lines: list[str], group: list[str], inside: bool
+) -> None:
+    assert program.is_in_group(lines, group) is inside

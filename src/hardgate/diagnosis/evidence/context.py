@@ -42,11 +42,11 @@ from typing import Any
 
 from hardgate.diagnosis.evidence.mentions import find_named_commands, find_named_paths, find_topics
 from hardgate.engine.exec import ENGINE_ERRORS, engine_error_text
+from hardgate.host.observer import LOOK_AROUND_COMMAND
 from hardgate.host.probe import Probe, ProbeContext
 from hardgate.host.workspace import CONFIGS_FOLDER, PORT_FILE, TOKEN_FILE
 from hardgate.model.observation import Observation
 
-COLLECTOR_PATH = "/usr/local/lib/hardgate/look_around.py"
 DOCKER_SOCKET = "/var/run/docker.sock"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MAX_LOG_LINES = 20
@@ -84,9 +84,7 @@ def _collect_facts(probe: Probe, context: ProbeContext, observation: Observation
 
 
 def _run_collector(context: ProbeContext, request: JsonObject) -> JsonObject:
-    result = context.observer.run_on_host(
-        "python3", "-I", "-S", "-B", COLLECTOR_PATH, json.dumps(request), timeout=10
-    )
+    result = context.observer.run_on_host(*LOOK_AROUND_COMMAND, json.dumps(request), timeout=10)
     try:
         return dict(json.loads(result.stdout))
     except ValueError:
