@@ -115,7 +115,8 @@ def run_gate_session(argv: Sequence[str], console: Console | None = None) -> Run
 
 def read_gate_request(values: argparse.Namespace, environ: Mapping[str, str]) -> GateRequest:
     """Make a request of the words; every mistake is found here, before any engine is touched."""
-    if values.image and (values.context or values.dockerfile or values.build_arg):
+    build_options = ("context", "dockerfile", "build_arg", "secret", "target", "build_platform")
+    if values.image and any(getattr(values, name) for name in build_options):
         raise UsageError("'--image' builds nothing.", "Leave the options of the build out.")
     policy = read_policy()
     refuse_direct(values.host, determine_trust(runner=policy.exists), policy)

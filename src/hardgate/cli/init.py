@@ -81,7 +81,11 @@ def _make_parser() -> CommandParser:
 
 
 def _choose_source(values: argparse.Namespace) -> HardgateSource:
-    """Find a source; an update keeps the one that the noxfile names, if it has to."""
+    """Find a source, where one is to be written; an update keeps the noxfile's if it has to."""
+    folder = Path(values.context)
+    root = find_repository_root(folder) or folder
+    if not values.update and not values.source and (root / "noxfile.py").exists():
+        return HardgateSource(requirement="")
     if not values.update or values.source:
         return find_source(values.source)
     kept = find_kept_requirement(Template.from_folder(values.context).root)

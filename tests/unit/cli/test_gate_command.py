@@ -32,6 +32,9 @@ def refused(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
         (("--volume", "relative"), "no path in the workspace"),
         (("--env-file", "/nowhere"), "cannot be read"),
         (("--context", "/nowhere"), "There is no folder"),
+        (("--target", "last"), "'--image' builds nothing"),
+        (("--build-platform", "linux/arm64"), "'--image' builds nothing"),
+        (("--secret", "id=x"), "'--image' builds nothing"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

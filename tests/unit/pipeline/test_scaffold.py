@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from hardgate.cli.init import main
+from hardgate.errors import UsageError
+from hardgate.pipeline import hardgate_source
 from hardgate.pipeline.scaffold.write import (
     make_starter_files,
     make_template_files,
@@ -119,3 +121,24 @@ def test_a_new_template_is_whole_and_takes_no_file_over(tmp_path: Path) -> None:
 def test_a_new_templates_folder_is_made(tmp_path: Path) -> None:
     init(tmp_path / "x" / "y", "--new")
     assert (tmp_path / "x" / "y" / "Dockerfile").is_file()
+
+
+def test_without_a_noxfile_to_write_no_source_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardgate_source, "_read_install_record", dict)
+    with pytest.raises(UsageError, match="not recorded"):
+        main(["--context", str(tmp_path)])
+    assert not list(tmp_path.iterdir()), "nothing is written before the source is known"
+    (tmp_path / "noxfile.py").write_text("mine\n")
+    assert main(["--context", str(tmp_path)]) == 0
+    assert (tmp_path / ".gitignore").is_file()
+
+
+def test_an_update_keeps_the_noxfiles_source_where_no_other_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init(tmp_path)
+    monkeypatch.setattr(hardgate_source, "_read_install_record", dict)
+    assert main(["--context", str(tmp_path), "--update", "--yes"]) == 0
+    assert SOURCE in (tmp_path / "noxfile.py").read_text()
