@@ -1,182 +1,193 @@
-"""What the Dockerfile of a template must do, and in which order."""
+"""What the Dockerfile of a template must do."""
 
+import posixpath
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+from hardgate.pipeline.static.boot import Boot
 from hardgate.pipeline.static.dockerfile import Act, Dockerfile
-from hardgate.pipeline.static.entrypoint_script import entrypoint_script
-from hardgate.pipeline.static.finding import Finding
-from hardgate.pipeline.static.install_rules import look_at_installs
-from hardgate.pipeline.static.rule import rules
-from hardgate.pipeline.static.shell import option
+from hardgate.pipeline.static.image_users import SYSTEM, ImageUsers, operands, option
+from hardgate.pipeline.static.install_rules import find_install_findings
+from hardgate.pipeline.static.rules import Finding, rules
+from hardgate.pipeline.static.shell_state import UNKNOWN, is_known
+from hardgate.pipeline.static.sudoers import find_sudoers_findings
 
 HOME = "/agent-home"
-SUDOERS = "/etc/sudoers.d/"
+_OPEN_MODE = re.compile(r"0?1?777|[ao]*[ao]?\+[rwxXt]*w[rwxXt]*|ugo\+[rwxX]*w[rwxX]*|a=[rwxXt]+")
 
 
-def look(file: Dockerfile) -> Iterator[Finding]:
+def find_dockerfile_findings(
+    file: Dockerfile, users: ImageUsers, boot: Boot
+) -> Iterator[Finding]:
     """Apply every rule of the group."""
-    for rule in (_agent, _home, _sudoers, look_at_installs, _user, _entrypoint):
-        yield from rule(file)
+    yield from _agent(file, users)
+    yield from _home(file, users)
+    yield from find_sudoers_findings(file, users)
+    yield from find_install_findings(file)
+    yield from _user(file, users, boot)
+    yield from _entrypoint(file, boot)
 
 
-def agent_names(file: Dockerfile) -> frozenset[str]:
-    """Give what the agent is called: its uid, and the name of the user that has it.
-
-    Where nobody has it, any user that is created is meant to be the agent: one miss is one finding.
-    """
-    made = [act for act in file.stage.acts if act.name in {"useradd", "adduser"}]
-    with_uid = [act for act in file.stage.acts if _uid_of(act) == str(file.agent_uid)]
-    return frozenset({str(file.agent_uid), *(act.words[-1] for act in with_uid or made)})
-
-
-def _uid_of(act: Act) -> str:
-    """Give the uid that a command creates a user with; empty where it creates none."""
-    if act.keyword != "RUN" or act.name not in {"useradd", "adduser", "usermod"}:
-        return ""
-    return option(act.words, "-u", "--uid")
-
-
-def _created_at(file: Dockerfile) -> int | None:
-    wanted = str(file.agent_uid)
-    for number, act in enumerate(file.stage.acts):
-        if _uid_of(act) == wanted or any(f":x:{wanted}:" in word for word in act.words):
-            return number
-    return None
-
-
-def _agent(file: Dockerfile) -> Iterator[Finding]:
-    if _created_at(file) is not None:
+def _agent(file: Dockerfile, users: ImageUsers) -> Iterator[Finding]:
+    rule, uids = rules()["agent-uid"], users.uids
+    if users.agent_uid in uids.values():
         return
-    made = [act for act in file.stage.acts if act.name in {"useradd", "adduser"}]
-    uid = _uid_of(made[0]) if made else ""
+    line = users.made[0].line if users.made else file.line
+    if UNKNOWN in uids.values():
+        name = next(name for name, uid in uids.items() if uid == UNKNOWN)
+        yield rule.untold(file.name, line, f"the uid of '{name}' is chosen when the image is built")
+        return
+    if not uids and (not file.base.is_known or file.unread):
+        what = f"'{file.base.reference}'" if not file.base.is_known else f"line {file.unread[0]}"
+        yield rule.untold(file.name, line, f"{what} may bring the user")
+        return
     seen = "there is no useradd"
-    if made:
-        seen = f"it is {uid} here" if uid else "this useradd names no uid, and takes the next"
-    line = made[0].line if made else file.stage.line
-    yield rules()["agent-uid"].broken(file.name, line, uid=file.agent_uid, seen=seen)
+    if users.made:
+        name, uid = next(iter(uids.items()), ("", "0"))
+        seen = f"'{name}' has uid {uid} here"
+        if uid == SYSTEM:
+            seen = f"'{name}' is a system user, with a uid {SYSTEM}"
+        if not uids:
+            seen = "it is removed again"
+    yield rule.broken(file.name, line, uid=file.agent_uid, seen=seen)
 
 
-def _home(file: Dockerfile) -> Iterator[Finding]:
-    acts, created = file.stage.acts, _created_at(file)
-    names = agent_names(file)
-    made = [number for number, act in enumerate(acts) if _makes_home(act)]
-    given = [number for number, act in enumerate(acts) if _gives_home(act, names)]
-    rule = rules()["agent-home-made"]
-    if not made:
-        yield rule.broken(file.name, file.stage.line, seen=f"Nothing makes '{HOME}'")
-    elif created is not None and made[0] < created:
-        seen = f"'{HOME}' is made before the agent exists, so it is not the agent's"
-        yield rule.broken(file.name, acts[made[0]].line, seen=seen)
-    elif not any(number >= made[0] for number in given):
-        seen = f"'{HOME}' is made, and not given to the agent"
-        yield rule.broken(file.name, acts[made[0]].line, seen=seen)
+@dataclass(frozen=True, kw_only=True)
+class _Home:
+    """Whose the agent's home is, after some acts."""
+
+    owner: str = ""
+    """Empty: it is not there; else `root`, `agent`, UNKNOWN, or another name."""
+    open: bool = False
+    """Everybody may write to it."""
+    line: int = 0
 
 
-def _names_home(words: Sequence[str]) -> bool:
-    return any(word.rstrip("/") == HOME or word.startswith(f"{HOME}/") for word in words)
-
-
-def _own_home(act: Act) -> bool:
-    """Tell whether a useradd makes it itself."""
-    makes = any(word == "--create-home" or re.fullmatch(r"-[a-zA-Z]*m", word) for word in act.words)
-    quiet = act.name == "adduser" and not {"-H", "--no-create-home"} & set(act.words)
-    home = option(act.words, "-d", "--home-dir") or option(act.words, "-h", "--home")
-    return act.name in {"useradd", "adduser"} and home.rstrip("/") == HOME and (makes or quiet)
-
-
-def _makes_home(act: Act) -> bool:
-    if act.keyword in {"WORKDIR", "COPY", "ADD"}:
-        return bool(act.words) and _names_home(act.words[-1:])
-    if act.keyword != "RUN":
-        return False
-    if act.name == "install":
-        return bool({"-d", "--directory"} & set(act.words)) and _names_home(act.words[1:])
-    return _own_home(act) or (act.name == "mkdir" and _names_home(act.words[1:]))
-
-
-def _gives_home(act: Act, names: frozenset[str]) -> bool:
-    if act.keyword in {"COPY", "ADD"}:
-        owner = option(act.words, "--chown", "--chown")
-        return _names_home(act.words[-1:]) and owner.partition(":")[0] in names
-    if act.keyword != "RUN" or not act.words:
-        return False
-    if act.name == "chown":
-        owners = {word.partition(":")[0] for word in act.words[1:]}
-        return _names_home(act.words[1:]) and bool(owners & names)
-    if act.name == "install":
-        return _names_home(act.words) and option(act.words, "-o", "--owner") in names
-    return _own_home(act)
-
-
-def _sudoers(file: Dockerfile) -> Iterator[Finding]:
-    acts = file.stage.acts
-    written = {number: path for number, act in enumerate(acts) if (path := _sudoers_path(act))}
-    rule = rules()["sudoers-mode"]
-    if not written:
-        seen = f"Nothing is put into '{SUDOERS}': sudo would ask the agent for a password"
-        yield rule.broken(file.name, file.stage.line, seen=seen)
+def _home(file: Dockerfile, users: ImageUsers) -> Iterator[Finding]:
+    rule, home = rules()["agent-home-made"], _Home()
+    for act in file.acts:
+        home = _after(act, home, users)
+    if home.owner == "agent" or (home.owner and home.open):
         return
-    for number, path in written.items():
-        if not any(_sets_mode(act, path) for act in acts[number:]):
-            yield rule.broken(
-                file.name, acts[number].line, seen=f"'{path}' is not set to mode 0440"
-            )
-    last = max(written)
-    if not any(_validates(act) for act in acts[last:]):
-        yield rules()["sudoers-validated"].broken(file.name, acts[last].line)
+    if home.owner == UNKNOWN:
+        yield rule.untold(file.name, home.line, f"the owner of '{HOME}' is set by a variable")
+    elif not home.owner and (file.unread or not (file.base.is_known or users.made)):
+        what = f"line {file.unread[0]}" if file.unread else f"'{file.base.reference}'"
+        yield rule.untold(file.name, file.line, f"{what} may make '{HOME}'")
+    elif not home.owner:
+        yield rule.broken(file.name, home.line or file.line, seen=f"Nothing makes '{HOME}'")
+    else:
+        seen = f"'{HOME}' is made, and not given to the agent"
+        yield rule.broken(file.name, home.line, seen=seen)
 
 
-def _sudoers_path(act: Act) -> str:
-    """Give the file below /etc/sudoers.d that an act writes; empty where it writes none."""
-    if (
-        act.name in {"chmod", "visudo", "chown", "mkdir", "rm", "ls", "cat"}
-        and ">" not in act.words
-    ):
-        return ""
-    for word in act.words[1:]:
-        path = word.lstrip(">")
-        if path.startswith(SUDOERS):
-            if path == SUDOERS and act.keyword != "RUN":
-                return SUDOERS + PurePosixPath(act.words[-2]).name
-            return path
+def _after(act: Act, home: _Home, users: ImageUsers) -> _Home:
+    """Tell whose the home is after one act."""
+    if act.keyword == "WORKDIR" and _is_or_is_below(act.words[0]) and not home.owner:
+        return _Home(owner=_owner(act.user, users), line=act.line)
+    if act.keyword in {"COPY", "ADD"} and act.words:
+        owner = _owner(act.flags.get("chown", "root"), users)
+        if _is_or_is_below(act.words[-1]) and not home.owner:
+            return _Home(owner=owner, line=act.line)
+        return home
+    if act.call is None:
+        return home
+    made = _made_by(act, users)
+    if made and (not home.owner or act.name in {"install", "ln"}):
+        return _Home(owner=made, line=act.line)
+    if act.name in {"rm", "rmdir"} and _names_home(act):
+        return _Home(line=act.line)
+    if home.owner and _names_home(act):
+        return _given(act, home, users)
+    return home
+
+
+def _given(act: Act, home: _Home, users: ImageUsers) -> _Home:
+    words = operands(act.words, frozenset({"--reference", "--from"}))
+    if act.name == "chown" and words:
+        return _Home(owner=_owner(words[0], users), open=home.open, line=act.line)
+    if act.name == "chmod" and words:
+        is_open = bool(_OPEN_MODE.fullmatch(words[0]))
+        return _Home(owner=home.owner, open=is_open, line=act.line)
+    if act.name == "find" and "chown" in act.words:
+        owner = act.words[act.words.index("chown") + 1 :]
+        given = [word for word in owner if not word.startswith("-")]
+        return _Home(owner=_owner(given[0] if given else "", users), line=act.line)
+    return home
+
+
+def _made_by(act: Act, users: ImageUsers) -> str:
+    """Give the owner of a home that an act makes; empty where it makes none."""
+    if act.name == "install" and {"-d", "--directory"} & set(act.words) and _names_home(act):
+        return _owner(option(act.words, "-o", "--owner") or act.user, users)
+    if act.name == "install" and "-d" in "".join(w for w in act.words if w.startswith("-")):
+        return _owner(option(act.words, "-o", "--owner") or "root", users) * _names_home(act)
+    if act.name == "mkdir" and any(map(_is_or_is_below, operands(act.words, _MODE))):
+        return _owner(act.user, users)
+    if act.name in {"useradd", "adduser"} and _is_own_home(act):
+        return _owner(operands(act.words)[-1 if act.name == "useradd" else 0], users)
+    if act.name == "usermod" and {"-m", "--move-home"} & set(act.words) and _is_own_home(act):
+        return _owner(operands(act.words)[-1], users)
+    if act.name in {"ln", "mv", "cp"} and operands(act.words)[-1:] == [HOME]:
+        original = operands(act.words)[0].rstrip("/")
+        owned = [name for name, home in users.homes.items() if home.rstrip("/") == original]
+        return _owner(owned[0], users) if owned else UNKNOWN
     return ""
 
 
-def _sets_mode(act: Act, path: str) -> bool:
-    def is_0440(mode: str) -> bool:
-        return mode.lstrip("0") == "440" or mode in {"ug=r,o=", "u=r,g=r,o=", "a=,ug=r"}
-
-    if act.keyword in {"COPY", "ADD"}:
-        return _sudoers_path(act) == path and is_0440(option(act.words, "--chmod", "--chmod"))
-    if act.name == "install":
-        return _sudoers_path(act) == path and is_0440(option(act.words, "-m", "--mode"))
-    if act.name != "chmod" or len(act.words) < 3:  # noqa: PLR2004 - chmod MODE FILE
-        return False
-    targets = act.words[2:]
-    names = any(PurePosixPath(path).match(target) for target in targets if target.startswith("/"))
-    return names and any(is_0440(word) for word in act.words[1:])
+_MODE = frozenset({"-m", "--mode", "-Z", "--context"})
 
 
-def _validates(act: Act) -> bool:
-    return act.name == "visudo" and any(
-        word == "--check" or re.fullmatch(r"-[a-z]*c[a-z]*", word) for word in act.words[1:]
+def _is_own_home(act: Act) -> bool:
+    """Tell whether a user's own home is this one, and is made."""
+    home = option(act.words, "-d", "--home-dir", "--home").rstrip("/") or (
+        option(act.words, "-h").rstrip("/") if act.name == "adduser" else ""
     )
+    if home != HOME:
+        return False
+    short = "".join(word[1:] for word in act.words if re.fullmatch(r"-[a-zA-Z]+", word))
+    makes = "m" in short or {"--create-home", "--move-home"} & set(act.words)
+    quiet = act.name == "adduser" and not {"-H", "--no-create-home"} & set(act.words)
+    return bool(makes) or quiet
 
 
-def _user(file: Dockerfile) -> Iterator[Finding]:
-    user = file.stage.last("USER")
-    if user and user.words and user.words[0].partition(":")[0] not in {"root", "0"}:
-        yield rules()["user-stays-root"].broken(file.name, user.line, user=user.words[0])
+def _owner(user: str, users: ImageUsers) -> str:
+    name = user.partition(":")[0]
+    if not is_known(name):
+        return UNKNOWN
+    if name in {"", "root", "0"}:
+        return "root"
+    return "agent" if name in users.agents else name
 
 
-def _entrypoint(file: Dockerfile) -> Iterator[Finding]:
-    act = file.stage.last("ENTRYPOINT") or file.stage.last("CMD")
-    rule = rules()["entrypoint-known"]
+def _is_or_is_below(path: str) -> bool:
+    return path.rstrip("/") == HOME or path.startswith(f"{HOME}/")
+
+
+def _names_home(act: Act) -> bool:
+    """Tell whether an act is about the home itself, and not about a folder in it."""
+    return any(posixpath.normpath(word) == HOME for word in act.words[1:] if word[:1] == "/")
+
+
+def _user(file: Dockerfile, users: ImageUsers, boot: Boot) -> Iterator[Finding]:
+    rule, act = rules()["user-stays-root"], file.user
     if act is None:
+        return
+    user = act.words[0].partition(":")[0]
+    if not is_known(user) or not user:
+        yield rule.untold(file.name, act.line, "USER is a variable that the builder sets")
+    elif users.uid_of(user) != "0" and not boot.repairs_by_sudo:
+        yield rule.broken(file.name, act.line, user=act.words[0])
+
+
+def _entrypoint(file: Dockerfile, boot: Boot) -> Iterator[Finding]:
+    rule = rules()["entrypoint-known"]
+    if file.entrypoint is None and file.command is None:
         seen = "There is neither ENTRYPOINT nor CMD"
-        yield rule.broken(file.name, file.stage.line, seen=seen)
-    elif entrypoint_script(file) is None:
-        seen = f"'{' '.join(act.words)}' runs no script that is copied from the context"
-        yield rule.broken(file.name, act.line, seen=seen)
+        if file.base.is_known:
+            yield rule.broken(file.name, file.line, seen=seen)
+        else:
+            yield rule.untold(file.name, file.line, f"'{file.base.reference}' may bring one")
+    elif boot.unread:
+        yield rule.untold(file.name, boot.line, boot.unread)

@@ -1,132 +1,107 @@
 """What an entrypoint must do: repair its volumes on each start, and leave root for good."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from hardgate.pipeline.static.finding import Finding
-from hardgate.pipeline.static.rule import rules
-from hardgate.pipeline.static.shell import Command, expanded, option, read_commands
+from hardgate.pipeline.static.boot import Boot, End, Ending
+from hardgate.pipeline.static.dockerfile import Dockerfile
+from hardgate.pipeline.static.image_users import ImageUsers, operands
+from hardgate.pipeline.static.rules import Finding, rules
+from hardgate.pipeline.static.shell_state import UNKNOWN, Call
 
-DROPS = frozenset(
-    {"gosu", "su-exec", "setpriv", "runuser", "chroot", "s6-setuidgid", "chpst", "setuidgid"}
-)
-KEEPS_ROOT = frozenset({"su", "sudo"})
 VOLUMES = ("/agent-home", "/configs", "/workspace")
-NO_LIST = frozenset({"export", "cd", "exec", "echo", "mkdir", "test", "["})
-"""Commands that may name a folder and give it to nobody."""
+_MAKERS = frozenset({"useradd", "groupadd", "adduser", "addgroup"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entrypoint:
-    """A shell script that was read, for the rules to look at."""
-
-    name: str
-    """From the repository's root."""
-    text: str
-    agent: frozenset[str]
-    """What the agent is called."""
-
-
-def look(script: Entrypoint) -> Iterator[Finding]:
+def find_entrypoint_findings(
+    file: Dockerfile, users: ImageUsers, boot: Boot
+) -> Iterator[Finding]:
     """Apply every rule of the group."""
-    values: dict[str, str] = {}
-    read = (expanded(one, values) for one in read_commands(script.text))
-    commands = tuple(one for one in read if one.words)
-    yield from _drop(script, commands)
-    yield from _repairs(script, commands)
-    yield from _idempotence(script, commands)
-
-
-def _drop(script: Entrypoint, commands: Sequence[Command]) -> Iterator[Finding]:
-    rule = rules()["drops-privileges"]
-    last = commands[-1].line if commands else 0
-    drops = [(one, words) for one in commands if (words := _drop_words(one))]
-    if not drops:
-        parent = next((one for one in commands if _plain_name(one) in KEEPS_ROOT), None)
-        seen = "The entrypoint never leaves root: no gosu, setpriv or the like is run"
-        if parent:
-            seen = f"'{_plain_name(parent)}' stays above what it starts, as root"
-        yield rule.broken(script.name, parent.line if parent else last, seen=seen)
+    if file.entrypoint is None and file.command is None:
+        for name in ("drops-privileges", "repairs-volumes", "repairs-idempotently"):
+            yield rules()[name].untold(file.name, file.line, "there is no entrypoint here")
         return
-    for one, words in drops:
-        user = _user_of(words)
-        if user.partition(":")[0] in {"root", "0"}:
-            yield rule.broken(
-                script.name, one.line, seen=f"'{words[0]}' drops to '{user}', which is root"
-            )
-    if not any(one.name == "exec" for one, _ in drops):
-        one, words = drops[-1]
-        seen = f"'{words[0]}' is run without exec, so the entrypoint itself stays above it as root"
-        yield rule.broken(script.name, one.line, seen=seen)
+    if boot.unread:
+        for name in ("drops-privileges", "repairs-volumes", "repairs-idempotently"):
+            yield rules()[name].untold(file.name, boot.line, boot.unread)
+        return
+    yield from _drop(file, boot, users)
+    yield from _volumes(file, boot, users)
+    yield from _idempotence(boot)
 
 
-def _plain_name(one: Command) -> str:
-    words = one.words[1:] if one.name == "exec" else one.words
-    return words[0].rpartition("/")[2] if words else ""
+def _drop(file: Dockerfile, boot: Boot, users: ImageUsers) -> Iterator[Finding]:
+    rule = rules()["drops-privileges"]
+    agent = users.agent_name
+    kinds = {end.ending for end in boot.ends}
+    wrong = [end for end in boot.ends if end.ending not in {Ending.AGENT, Ending.UNKNOWN}]
+    if wrong and Ending.AGENT not in kinds:
+        end = wrong[0]
+        yield rule.broken(end.file, end.line, seen=_seen(end, boot), agent=agent)
+    elif wrong:
+        end = wrong[0]
+        why = f"'{end.command}' in line {end.line} is run as {end.ending.value} on some ways"
+        yield rule.untold(end.file, end.line, why)
+    elif Ending.UNKNOWN in kinds or not kinds:
+        end = boot.ends[0] if boot.ends else None
+        what = f"as whom '{end.command}' runs" if end else "how it ends"
+        line, where = (end.line, end.file) if end else (boot.line, file.name)
+        yield rule.untold(where, line, what + " is decided elsewhere")
 
 
-def _drop_words(one: Command) -> tuple[str, ...]:
-    """Give a drop's words, from its own name on."""
-    words = one.words
-    if one.name == "exec":
-        start = next((n for n, w in enumerate(words[1:], 1) if w.rpartition("/")[2] in DROPS), None)
-        return words[start:] if start else ()
-    return words if one.name in DROPS else ()
+def _seen(end: End, boot: Boot) -> str:
+    if end.ending is Ending.ANOTHER:
+        return f"'{end.command}' runs as '{end.user}', which is not the contract's agent"
+    if end.ending is Ending.ABOVE and end.command in {"su", "sudo", "runuser", "doas"}:
+        return f"'{end.command}' stays above what it starts, as root"
+    if end.ending is Ending.ABOVE:
+        return (
+            f"'{end.command}' is run without exec, so the entrypoint itself stays above it as root"
+        )
+    dropping = [one for one in boot.calls if one.user not in {"0", "root"} and one.wrappers]
+    if end.user in {"root", "0"} and dropping:
+        return f"The entrypoint ends as root: '{end.command}' is started as root"
+    return f"The entrypoint never leaves root: '{end.command}' is started as root"
 
 
-def _user_of(words: Sequence[str]) -> str:
-    name = words[0].rpartition("/")[2]
-    if name == "setpriv":
-        return option(words, "--reuid", "--reuid")
-    if name in {"runuser", "chpst"}:
-        return option(words, "-u", "--user")
-    if name == "chroot":
-        return option(words, "--userspec", "--userspec")
-    return next((word for word in words[1:] if not word.startswith("-")), "")
-
-
-def _repairs(script: Entrypoint, commands: Sequence[Command]) -> Iterator[Finding]:
-    owners = [one for one in commands if _gives(one)]
-    open_ended = any("$" in word for one in owners for word in one.words[1:])
+def _volumes(file: Dockerfile, boot: Boot, users: ImageUsers) -> Iterator[Finding]:
+    rule = rules()["repairs-volumes"]
     for path in VOLUMES:
-        direct = any(_holds(one.words, path) for one in owners)
-        listed = any(_holds(one.words, path) for one in commands if one.name not in NO_LIST)
-        if not direct and not (open_ended and listed):
-            yield rules()["repairs-volumes"].broken(script.name, 0, path=path)
-
-
-def _gives(one: Command) -> bool:
-    words = one.words
-    return "chown" in words or (one.name == "install" and bool(option(words, "-o", "--owner")))
-
-
-def _holds(words: Sequence[str], path: str) -> bool:
-    return any(path in re.split(r"[\s=\"']+", word.rstrip("/;")) for word in words)
-
-
-def _idempotence(script: Entrypoint, commands: Sequence[Command]) -> Iterator[Finding]:
-    rule = rules()["repairs-idempotently"]
-    for number, one in enumerate(commands):
-        following = commands[number + 1].joined_by if number + 1 < len(commands) else ""
-        guarded = one.joined_by in {"&&", "||"} or following == "||" or _inside_if(script, one)
-        if guarded:
+        if path in boot.repairs or "/" in boot.repairs:
             continue
-        flags = "".join(word for word in one.words[1:] if word.startswith("-"))
-        if one.name == "mkdir" and "p" not in flags:
-            yield rule.broken(script.name, one.line, command=_short(one), instead="'mkdir -p'")
-        if one.name == "ln" and "f" not in flags:
-            yield rule.broken(script.name, one.line, command=_short(one), instead="'ln -sfn'")
-        if one.name in {"useradd", "groupadd", "adduser", "addgroup"}:
-            instead = "ask 'getent' first, or create it in the Dockerfile"
-            yield rule.broken(script.name, one.line, command=_short(one), instead=instead)
+        if boot.may_repair(path):
+            why = f"who gets '{path}' is decided by a variable or a program"
+            yield rule.untold(boot.name, 0, why)
+        else:
+            yield rule.broken(boot.name, 0, path=path, agent=users.agent_name)
+    del file
 
 
-def _inside_if(script: Entrypoint, one: Command) -> bool:
-    """Tell by indentation: a line of its own inside a condition or a function."""
-    line = script.text.splitlines()[one.line - 1]
-    return line[:1].isspace()
+def _idempotence(boot: Boot) -> Iterator[Finding]:
+    rule = rules()["repairs-idempotently"]
+    for call in boot.calls:
+        if call not in boot.always or not call.ends_script:
+            continue
+        instead = _instead(call, boot)
+        if instead:
+            yield rule.broken(call.file, call.line, command=str(call), instead=instead)
 
 
-def _short(one: Command) -> str:
-    return " ".join(one.words[:4])
+def _instead(call: Call, boot: Boot) -> str:
+    """Say how to write a command that fails the second time; empty where it does not."""
+    flags = "".join(word for word in call.argv[1:] if re.fullmatch(r"-[a-zA-Z]+|--\w+", word))
+    paths = operands(call.argv, frozenset({"-m", "--mode", "-t"}))
+    if call.name == "mkdir" and "p" not in flags:
+        return "" if _is_fresh(paths, call, boot) else "'mkdir -p'"
+    if call.name == "ln" and "f" not in flags:
+        return "" if _is_fresh(paths[-1:], call, boot) else "'ln -sfn'"
+    if call.name in _MAKERS and not {"-f", "--force"} & set(call.argv):
+        return "ask 'getent' first, or create it in the Dockerfile"
+    return ""
+
+
+def _is_fresh(paths: list[str], call: Call, boot: Boot) -> bool:
+    """Tell whether paths are new on each start: below a temporary folder, or removed before."""
+    earlier = boot.calls[: boot.calls.index(call)]
+    removed = {path for one in earlier if one.name == "rm" for path in one.argv[1:]}
+    return all(UNKNOWN in path[:1] or path in removed for path in paths)

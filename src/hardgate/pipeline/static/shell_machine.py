@@ -1,0 +1,737 @@
+"""A script run in thought: each way through it that its text allows, and what becomes of a failure.
+
+Programs are not run. One kind of command can be watched: it fails wherever it is called, or holds.
+Of other programs nothing is known but what a World says; where their status decides, both ways are
+gone. So "it cannot end well" means: on no way that the text allows.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from hardgate.pipeline.static.shell_builtins import BUILTINS, ENDS, PLAIN, shell_options
+from hardgate.pipeline.static.shell_reader import TooLargeError, lines_of, read_script
+from hardgate.pipeline.static.shell_state import (
+    FAILED,
+    JOB,
+    OTHER,
+    UNKNOWN,
+    Call,
+    State,
+    distinct,
+    is_known,
+)
+from hardgate.pipeline.static.shell_tests import judge_arithmetic, judge_test
+from hardgate.pipeline.static.shell_tree import (
+    Background,
+    Block,
+    Case,
+    Chain,
+    For,
+    Function,
+    If,
+    Loop,
+    Node,
+    Opaque,
+    Pipeline,
+    Redirect,
+    Script,
+    Simple,
+    Text,
+    Variable,
+    Word,
+)
+from hardgate.pipeline.static.shell_words import Expander
+from hardgate.pipeline.static.shell_wrappers import SHELLS, unwrap
+
+MAX_STEPS = 20_000
+MAX_NESTED = 12
+MAX_ROUNDS = 3
+"""How often a loop's body is gone through at most; a fourth round tells nothing new."""
+MAX_LISTED = 12
+TESTS = frozenset({"[", "[[", "test", "(("})
+
+
+class TooManyWaysError(ValueError):
+    """A script with more ways through it than can be looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """A script that another one runs."""
+
+    name: str
+    """For messages: its path from the repository's root."""
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What a script finds around it."""
+
+    file: str = ""
+    watches: Callable[[Call], bool] = lambda _: False
+    fails: Callable[[Call], bool] = lambda _: True
+    """Of a watched call: whether it fails; one that holds rescues what failed before it."""
+    read_file: Callable[[str, str], SourceFile | None] = lambda _path, _folder: None
+    """Finds a script by its path and the folder that it is named from."""
+    has_command: Callable[[str], bool | None] = lambda _: None
+    users: Callable[[str], str] = lambda _: UNKNOWN
+    """Gives the uid of a user's name."""
+    undecided: frozenset[str] = frozenset()
+    """Variables that whoever starts the script may set to something else."""
+    unset_is_empty: bool = False
+    """A variable that nothing sets is empty, and not unknown."""
+
+
+class Machine:
+    """One look at a script and at those that it runs."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.steps = 0
+        self.nested = 0
+        self.file = world.file
+        self.calls: dict[Call, None] = {}
+        """All calls, in the order in which they were first come upon."""
+        self.expander = Expander(self)
+
+    def finish(self, script: Script, state: State) -> list[State]:
+        """Run a whole script, with its EXIT trap; `flow` is empty in what comes of it."""
+        ended = []
+        for final in self.run(script, [state], guarded=False):
+            ended += self._trapped(final)
+        return distinct(replace(final, flow="", levels=0) for final in ended)
+
+    def _trapped(self, state: State) -> list[State]:
+        body = state.traps.get("EXIT")
+        if not body:
+            return [state]
+        before = replace(state, flow="", traps={**state.traps, "EXIT": ""})
+        ended = []
+        for after in self.run(self._read(body, 0), [before], guarded=False):
+            if after.flow == "exit":
+                after = replace(after, loss=state.loss)  # noqa: PLW2901
+                lost = after.losing(state.trap_line, f"trap '{body}' EXIT")
+                ended.append(lost if after.status == "0" else after)
+            else:
+                ended.append(replace(after, status=state.status, flow=state.flow))
+        return ended
+
+    def _read(self, text: str, line: int) -> Script:
+        try:
+            return read_script(text, (lambda _: line) if line else lines_of(text))
+        except TooLargeError as error:
+            raise TooManyWaysError(str(error)) from None
+
+    def run(self, script: Script, states: Iterable[State], *, guarded: bool) -> list[State]:
+        """Run commands one after the other; `guarded`: `set -e` does not look at them."""
+        current = list(states)
+        for item in script.items:
+            following = []
+            for state in current:
+                if state.flow:
+                    following.append(state)
+                    continue
+                begun = self._begun(item, state)
+                following += self.node(item, begun, guarded=guarded)
+            current = distinct(following)
+        return current
+
+    def _begun(self, item: Node, state: State) -> State:
+        """Note that a failure is passed by, where the next command simply begins."""
+        if state.status != FAILED:
+            return state
+        return state.losing(item.line, f"; {self.expander.show(item)}")
+
+    def node(self, node: Node, state: State, *, guarded: bool) -> list[State]:
+        """Run one command of any kind."""
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise TooManyWaysError("there are too many ways through it")
+        state = replace(state, immune=False)
+        match node:
+            case Simple():
+                return self._checked(self._simple(node, state, guarded=guarded), guarded=guarded)
+            case Pipeline():
+                return self._checked(self._pipeline(node, state, guarded=guarded), guarded=guarded)
+            case Chain():
+                return self._chain(node, state, guarded=guarded)
+            case Background():
+                return self._background(node, state)
+            case Block():
+                return self._block(node, state, guarded=guarded)
+            case If():
+                return self._if(node, state, guarded=guarded)
+            case Loop():
+                return self._loop(node, state, guarded=guarded)
+            case For():
+                return self._for(node, state, guarded=guarded)
+            case Case():
+                return self._case(node, state, guarded=guarded)
+            case Function():
+                return [replace(state, functions={**state.functions, node.name: node.body})]
+            case Opaque():
+                return [replace(state, status=UNKNOWN, opaque=True)]
+
+    def _checked(self, states: Iterable[State], *, guarded: bool) -> list[State]:
+        """End the script where `set -e` does, or a trap on ERR."""
+        checked: list[State] = []
+        for state in states:
+            trap = state.traps.get("ERR", "")
+            fails = state.status not in {"0", OTHER, UNKNOWN}
+            if state.flow or guarded or state.immune or not fails:
+                checked.append(state)
+            elif trap:
+                before = replace(state, traps={**state.traps, "ERR": ""})
+                for after in self.run(self._read(trap, 0), [before], guarded=False):
+                    by = f"trap '{trap}' ERR"
+                    after = replace(after, loss=state.loss)  # noqa: PLW2901
+                    lost = after.losing(state.trap_line, by) if after.flow else after
+                    back = lost if after.flow else replace(state, may=after.may, must=after.must)
+                    checked.append(self._exited(back) if not after.flow else back)
+            else:
+                checked.append(self._exited(state))
+        return checked
+
+    @staticmethod
+    def _exited(state: State) -> State:
+        return replace(state, flow="exit") if state.errexit else state
+
+    # Lists, pipelines and compound commands
+
+    def _chain(self, node: Chain, state: State, *, guarded: bool) -> list[State]:
+        ended: list[State] = []
+        for left in self.node(node.left, state, guarded=True):
+            goes_on, stops = self._ways(left, wanted=node.operator == "&&")
+            if left.flow:
+                ended.append(left)
+                continue
+            if stops:
+                status = left.status if node.operator == "&&" else "0"
+                ended.append(replace(left, status=status, immune=True))
+            if goes_on:
+                what = f"{node.operator} {self.expander.show(node.right)}"
+                begun = left.losing(node.right.line, what) if left.status == FAILED else left
+                after = self.node(node.right, begun, guarded=guarded)
+                ended += [_handled(left, one, node.right.line, what) for one in after]
+        return distinct(ended)
+
+    @staticmethod
+    def _ways(state: State, *, wanted: bool) -> tuple[bool, bool]:
+        """Tell whether a status may be the wanted one, and whether it may be the other."""
+        if state.status in {OTHER, UNKNOWN}:
+            return True, True
+        return (state.status == "0") is wanted, (state.status == "0") is not wanted
+
+    def _pipeline(self, node: Pipeline, state: State, *, guarded: bool) -> list[State]:
+        ways: list[tuple[State, tuple[str, ...]]] = [(state, ())]
+        for number, part in enumerate(node.parts):
+            is_last = number == len(node.parts) - 1
+            following: list[tuple[State, tuple[str, ...]]] = []
+            for before, statuses in ways:
+                inner = replace(before, flow="", status="0")
+                watched = guarded or node.negated if is_last else state.pipefail and guarded
+                results = self.node(part, inner, guarded=watched) if len(node.parts) == 1 else (
+                    self._apart(part, inner, guarded=watched)
+                )  # fmt: skip
+                following += [(one, (*statuses, one.status)) for one in results]
+            ways = _distinct_ways(following)
+        return [end for one, statuses in ways for end in self._piped(node, one, statuses)]
+
+    def _apart(self, node: Node, state: State, *, guarded: bool) -> list[State]:
+        """Run a command in a shell of its own: its variables and its exit stay there."""
+        inner = replace(state, traps={})
+        ended = self._trapped_all(self.node(node, inner, guarded=guarded))
+        return distinct(_back(state, one) for one in ended)
+
+    def _trapped_all(self, states: Iterable[State]) -> list[State]:
+        return [end for state in states for end in self._trapped(state)]
+
+    def _piped(self, node: Pipeline, state: State, statuses: tuple[str, ...]) -> Iterator[State]:
+        status = statuses[-1]
+        if state.pipefail:
+            status = next((s for s in reversed(statuses) if s not in {"0", OTHER}), status)
+        ended = replace(state, status=status, pipe_statuses=statuses)
+        if FAILED in statuses[:-1] and status in {"0", OTHER}:
+            shown = self.expander.show(node.parts[statuses.index(FAILED) + 1])
+            ended = ended.losing(node.line, f"| {shown}", in_pipe=True)
+        if not node.negated or ended.flow:
+            yield ended
+            return
+        for way in ("0", "1") if status in {OTHER, UNKNOWN} else (status,):
+            turned = "1" if way == "0" else "0"
+            after = ended.losing(node.line, "!") if way == FAILED else ended
+            yield replace(after, status=turned, immune=True)
+
+    def _background(self, node: Background, state: State) -> list[State]:
+        ended = []
+        for after in self._apart(node.body, state, guarded=False):
+            job = JOB if after.status == FAILED else UNKNOWN
+            lost = after.losing(node.line, "&") if job == JOB else after
+            ended.append(replace(lost.having("!", job), status="0"))
+        return distinct(ended)
+
+    def _block(self, node: Block, state: State, *, guarded: bool) -> list[State]:
+        begun = self._redirected(node.redirects, state, node.line)
+        if not node.subshell:
+            return self.run(node.body, [begun], guarded=guarded)
+        inner = self.run(node.body, [replace(begun, traps={})], guarded=guarded)
+        ended = distinct(_back(begun, one) for one in self._trapped_all(inner))
+        return self._checked(ended, guarded=guarded)
+
+    def _redirected(self, redirects: Sequence[Redirect], state: State, line: int) -> State:
+        """Note the files that a group writes, as if a `tee` did."""
+        for path in self._written(redirects, state):
+            call = Call(file=self.file, line=line, argv=("{",), written=("{",), writes=(path,))
+            state = self.called(call, state)
+        return state
+
+    def _written(self, redirects: Sequence[Redirect], state: State) -> tuple[str, ...]:
+        targets = [one.target for one in redirects if one.operator in {">", ">>", ">|", "&>"}]
+        return tuple(self.expander.text(target, state) for target in targets)
+
+    def _if(self, node: If, state: State, *, guarded: bool) -> list[State]:
+        ended: list[State] = []
+        waiting = [state]
+        for condition, body in node.branches:
+            after = self.run(condition, waiting, guarded=True)
+            ended += [one for one in after if one.flow]
+            going = [one for one in after if not one.flow]
+            ended += self._branch(body, going, wanted=True, guarded=guarded)
+            waiting = [one for one in going if self._ways(one, wanted=False)[0]]
+        if node.otherwise is None:
+            passed = [_passed(one, node.line, "if … fi") for one in waiting]
+            return distinct([*ended, *passed])
+        ended += self._branch(node.otherwise, waiting, wanted=False, guarded=guarded)
+        return distinct(ended)
+
+    def _branch(
+        self, body: Script, states: Sequence[State], *, wanted: bool, guarded: bool
+    ) -> list[State]:
+        ended = []
+        for state in states:
+            if not self._ways(state, wanted=wanted)[0]:
+                continue
+            before = state.losing(state_line(body), "if … fi") if state.status == FAILED else state
+            for after in self.run(body, [before], guarded=guarded):
+                ended.append(_handled(state, after, state_line(body), "if … fi"))
+        return ended
+
+    def _loop(self, node: Loop, state: State, *, guarded: bool) -> list[State]:
+        ended: list[State] = []
+        current = [replace(state, status="0")]
+        for _ in range(MAX_ROUNDS):
+            if node.condition is None:
+                ended += current
+                entered = current
+            else:
+                judged = self.run(node.condition, current, guarded=True)
+                ended += [one for one in judged if one.flow]
+                going = [one for one in judged if not one.flow]
+                wanted = not node.until
+                entered = [one for one in going if self._ways(one, wanted=wanted)[0]]
+                left = [one for one in going if self._ways(one, wanted=not wanted)[0]]
+                ended += [_passed(one, node.line, "while … done") for one in left]
+            after = self.run(node.body, entered, guarded=guarded)
+            current = self._next_round(after, ended)
+            if not current:
+                break
+        return distinct(ended)
+
+    @staticmethod
+    def _next_round(states: Iterable[State], ended: list[State]) -> list[State]:
+        """Sort out what a loop's body came to: another round, or the end of the loop."""
+        current = []
+        for state in states:
+            if state.flow in {"break", "continue"}:
+                if state.levels > 1:
+                    ended.append(replace(state, levels=state.levels - 1))
+                elif state.flow == "break":
+                    ended.append(replace(state, flow="", levels=0, status="0"))
+                else:
+                    current.append(replace(state, flow="", levels=0))
+            elif state.flow:
+                ended.append(state)
+            else:
+                current.append(state)
+        return distinct(current)
+
+    def _for(self, node: For, state: State, *, guarded: bool) -> list[State]:
+        ended: list[State] = []
+        for words, begun in self.expander.words(node.words, state):
+            listed = words[:MAX_LISTED]
+            rounds = listed if all(map(is_known, listed)) else [*listed, UNKNOWN]
+            open_ended = not all(map(is_known, listed)) or len(words) > MAX_LISTED
+            current = [replace(begun, status="0")]
+            for word in rounds:
+                if open_ended:
+                    ended += current
+                entered = [one.having(node.name, word) for one in current]
+                current = self._next_round(
+                    self.run(node.body, entered, guarded=guarded), ended
+                )
+            ended += current
+        return distinct(ended)
+
+    def _case(self, node: Case, state: State, *, guarded: bool) -> list[State]:
+        subject = self.expander.text(node.subject, state)
+        ended: list[State] = []
+        for patterns, body in node.items:
+            texts = [self.expander.text(pattern, state) for pattern in patterns]
+            matches = _matches(subject, texts)
+            if matches is False:
+                continue
+            ended += self.run(body, [replace(state, status="0")], guarded=guarded)
+            if matches:
+                return distinct(ended)
+        return distinct([*ended, replace(state, status="0")])
+
+    # Simple commands
+
+    def _simple(self, node: Simple, state: State, *, guarded: bool) -> list[State]:
+        ended: list[State] = []
+        for values, begun in self.expander.assignments(node.assignments, state):
+            for words, ready in self.expander.words(node.words, begun):
+                if node.declares or not words:
+                    ended.append(self._assigned(node, values, words, state, ready))
+                else:
+                    ended += self._command(node, tuple(words), values, ready, guarded=guarded)
+        return distinct(ended)
+
+    def _assigned(
+        self,
+        node: Simple,
+        values: Sequence[tuple[str, str]],
+        words: Sequence[str],
+        before: State,
+        state: State,
+    ) -> State:
+        for name, value in values:
+            state = state.having(name, value)
+        if node.redirects:
+            state = self._redirected(node.redirects, state, node.line)
+        if node.declares:
+            if state.status == FAILED and before.status != FAILED:
+                state = state.losing(node.line, f"{words[0]} …=$(…)")
+            return replace(state, status="0")
+        has_output = any(_has_output(one.value) for one in node.assignments)
+        return state if has_output else replace(state, status="0")
+
+    def _command(
+        self,
+        node: Simple,
+        words: tuple[str, ...],
+        values: Sequence[tuple[str, str]],
+        state: State,
+        *,
+        guarded: bool,
+    ) -> list[State]:
+        unwrapped = unwrap(words)
+        stdin = next((r.target for r in node.redirects if r.operator in {"<<", "<<<"}), None)
+        call = Call(
+            file=self.file,
+            line=node.line,
+            argv=unwrapped.argv,
+            written=words,
+            user=unwrapped.user or state.user,
+            wrappers=unwrapped.wrappers,
+            writes=self._written(node.redirects, state),
+            stdin=self.expander.text(stdin, state) if stdin else None,
+            replaces="exec" in unwrapped.wrappers[:1] or words[0] == "exec",
+            ends_script=state.errexit and not guarded,
+        )
+        inner = state
+        for name, value in (*values, *unwrapped.variables.items()):
+            inner = inner.having(name, value)
+        for target in (r.target for r in node.redirects if r.operator.startswith("<")):
+            inner = self.expander.fed(target, inner, node.line)
+        if unwrapped.script is not None:
+            ended = self._switched(call, unwrapped.script, inner, guarded=guarded)
+        else:
+            ended = self.dispatch(call, inner, guarded=guarded)
+        if values:
+            ended = [replace(one, variables=state.variables) for one in ended]
+        return [self._replaced(call, one) for one in ended] if call.replaces else ended
+
+    def _switched(self, call: Call, text: str, state: State, *, guarded: bool) -> list[State]:
+        """Run what `su -c` is given, as that user; su itself waits for it."""
+        noted = replace(self.called(call, state), user=self.uid_of(call.user))
+        ended = self.script(text, noted, call, guarded=guarded, options=())
+        return [replace(one, user=state.user) for one in ended]
+
+    def _replaced(self, call: Call, state: State) -> State:
+        if call.argv[:1] == ("exec",) or state.flow == "exit":
+            return state
+        return replace(state, flow=state.flow or "exit", replaced_by=state.replaced_by or call)
+
+    def uid_of(self, user: str) -> str:
+        """Give the uid of a user as written in a script."""
+        name = user.partition(":")[0]
+        return name if name.isdigit() or not name else self.world.users(name)
+
+    def called(self, call: Call, state: State) -> State:
+        """Note a call."""
+        known = {call}
+        self.calls.setdefault(call)
+        return replace(state, may=state.may | known, must=state.must | known, last=call)
+
+    def dispatch(self, call: Call, state: State, *, guarded: bool) -> list[State]:
+        """Run a command by what it is: a test, a function, a builtin, a shell, or a program."""
+        name = call.name
+        if call.argv[0] in TESTS:
+            return self._test(call, state)
+        if call.argv[0] in state.functions:
+            return self._function(call, state, guarded=guarded)
+        if self.world.watches(call):
+            return [self._watched(call, state)]
+        if call.argv[0] in BUILTINS:
+            return BUILTINS[call.argv[0]](self, call, state, guarded)
+        ended = self._shell(call, state, guarded=guarded)
+        return ended if ended is not None else self._program(call, state, guarded=guarded)
+
+    def _watched(self, call: Call, state: State) -> State:
+        noted = replace(self.called(call, state), ran=True)
+        if self.world.fails(call):
+            return replace(noted, failed=True, status=FAILED)
+        return replace(noted, rescues=noted.rescues + 1, status="0")
+
+    def _program(self, call: Call, state: State, *, guarded: bool) -> list[State]:
+        noted = self.called(call, state)
+        if any(word == FAILED for word in call.argv) and any(
+            "GITHUB_OUTPUT" in path or "GITHUB_ENV" in path for path in call.writes
+        ):
+            noted = replace(noted, published=True)
+        if call.name in ENDS or (state.opaque and call.name not in PLAIN):
+            return [replace(noted, status=UNKNOWN)]
+        if guarded and call.name not in PLAIN:
+            return [replace(noted, status="0"), replace(noted, status="1")]
+        plain = call.name in PLAIN or state.errexit
+        return [replace(noted, status="0" if plain else OTHER)]
+
+    def _test(self, call: Call, state: State) -> list[State]:
+        closing = {"[": "]", "[[": "]]"}.get(call.argv[0])
+        words = call.argv[1:-1] if closing and call.argv[-1] == closing else call.argv[1:]
+        if call.argv[0] == "((":
+            answer = judge_arithmetic(words[0] if words else "", lambda n: self.value(n, state))
+        else:
+            answer = judge_test(words, patterns=call.argv[0] == "[[")
+        if answer is None:
+            return self.undecided("\0".join(call.argv), state)
+        return [replace(state, status="0" if answer else "1")]
+
+    def undecided(self, text: str, state: State) -> list[State]:
+        """Go both ways, and the same one again where the same is asked again."""
+        if text in state.assumptions:
+            return [replace(state, status="0" if state.assumptions[text] else "1")]
+        return [
+            replace(
+                state,
+                status="0" if held else "1",
+                assumptions={**state.assumptions, text: held},
+            )
+            for held in (True, False)
+        ]
+
+    def value(self, name: str, state: State) -> str:
+        """Give a variable's value."""
+        return self.expander.value(Variable(name=name), state)
+
+    def _function(self, call: Call, state: State, *, guarded: bool) -> list[State]:
+        self._enter()
+        body = state.functions[call.argv[0]]
+        begun = replace(state, arguments=call.argv[1:], status="0")
+        ended = [
+            replace(
+                after,
+                arguments=state.arguments,
+                flow="" if after.flow == "return" else after.flow,
+                immune=False,
+            )
+            for after in self.node(body, begun, guarded=guarded)
+        ]
+        self.nested -= 1
+        return ended
+
+    def _enter(self) -> None:
+        self.nested += 1
+        if self.nested > MAX_NESTED:
+            raise TooManyWaysError("scripts and functions in it are nested too deeply")
+
+    def _shell(self, call: Call, state: State, *, guarded: bool) -> list[State] | None:
+        """Run another script: behind `-c`, in a file, or from a here-document."""
+        words = list(call.argv)
+        if call.name not in SHELLS:
+            return self._file(call, words[0], tuple(words[1:]), state, guarded=guarded)
+        if call.name == "busybox":
+            words = words[1:]
+        options, rest = shell_options(words[1:])
+        as_user = replace(state, user=self.uid_of(call.user))
+        if "-c" in options and rest:
+            name, arguments = rest[1] if len(rest) > 1 else words[0], tuple(rest[2:])
+            inner = replace(as_user, arguments=arguments, script=name)
+            ended = self.script(rest[0], inner, call, guarded=guarded, options=options)
+            return [replace(one, user=state.user) for one in ended]
+        if rest and rest[0] != "-" and "-s" not in options:
+            return self._file(call, rest[0], tuple(rest[1:]), state, guarded=guarded)
+        if call.stdin is not None:
+            return self.script(call.stdin, as_user, call, guarded=guarded, options=options)
+        return None
+
+    def _file(
+        self, call: Call, path: str, arguments: tuple[str, ...], state: State, *, guarded: bool
+    ) -> list[State] | None:
+        source = self.world.read_file(path, state.variables.get("PWD", "")) if is_known(path) else None
+        if source is None:
+            return None
+        outer, self.file = self.file, source.name
+        inner = replace(
+            self.called(call, state),
+            arguments=arguments,
+            script=path,
+            functions={},
+            user=self.uid_of(call.user),
+        )
+        options, _ = shell_options(shebang_of(source.text)[1:])
+        ended = self.script(source.text, inner, call, guarded=guarded, options=options)
+        self.file = outer
+        return [replace(one, user=state.user) for one in ended]
+
+    def script(
+        self,
+        text: str,
+        state: State,
+        call: Call,
+        *,
+        guarded: bool,
+        options: Sequence[str],
+    ) -> list[State]:
+        """Run a script in a shell of its own; what it defines and sets stays there."""
+        if not is_known(text) and text.strip(UNKNOWN) == "":
+            return [replace(self.called(call, state), status=UNKNOWN, opaque=True)]
+        self._enter()
+        begun = set_options(replace(state, errexit=False, pipefail=False, traps={}), options)
+        line = 0 if self.file != call.file else call.line
+        tree = self._read(text.replace(UNKNOWN, "\ue000?\ue001"), line)
+        if call.replaces and options and "-c" in options:
+            tree = _last_by_exec(tree)
+        ended = [_back(state, one, replaces=call.replaces) for one in self.finish(tree, begun)]
+        self.nested -= 1
+        return distinct(ended)
+
+    def evaluated(self, text: str, call: Call, state: State, *, guarded: bool) -> list[State]:
+        """Run a text in this very shell."""
+        self._enter()
+        ended = self.run(self._read(text, call.line), [state], guarded=guarded)
+        self.nested -= 1
+        return ended
+
+    def sourced(self, path: str, state: State, *, guarded: bool) -> list[State]:
+        """Run another file in this very shell."""
+        source = self.world.read_file(path, state.variables.get("PWD", "")) if is_known(path) else None
+        if source is None:
+            return [replace(state, status=OTHER, opaque=True)]
+        self._enter()
+        outer, self.file = self.file, source.name
+        ended = self.run(self._read(source.text, 0), [state], guarded=guarded)
+        self.file = outer
+        self.nested -= 1
+        return [replace(one, flow="") if one.flow == "return" else one for one in ended]
+
+
+def set_options(state: State, options: Iterable[str]) -> State:
+    """Set what a shell's own options set."""
+    for option in options:
+        if option in {"-e", "errexit"}:
+            state = replace(state, errexit=True)
+        if option == "pipefail":
+            state = replace(state, pipefail=True)
+    return state
+
+
+def shebang_of(text: str) -> list[str]:
+    """Give the words of a script's first line; empty where it names no program."""
+    first = text.split("\n", 1)[0]
+    words = first[2:].split() if first.startswith("#!") else []
+    if words and words[0].endswith("/env"):
+        words = [word for word in words[1:] if word != "-S"]
+    return words
+
+
+def state_line(script: Script) -> int:
+    """Give the line that a list of commands begins on."""
+    return script.items[0].line if script.items else 0
+
+
+def _handled(before: State, after: State, line: int, what: str) -> State:
+    """Note what became of a failure that another command was to take care of."""
+    if before.status != FAILED or after.failed is False:
+        return after
+    if after.rescues > before.rescues and after.status == "0":
+        return replace(after, failed=False, loss=None)
+    if after.status in {"0", OTHER, UNKNOWN}:
+        return after.losing(line, what)
+    return after
+
+
+def _passed(state: State, line: int, what: str) -> State:
+    """Go on behind an `if` or a loop that nothing was done in."""
+    lost = state.losing(line, what) if state.status == FAILED else state
+    return replace(lost, status="0")
+
+
+def _last_by_exec(script: Script) -> Script:
+    """Let a shell behind `-c` become its only command, as shells do."""
+    only = script.items[0] if len(script.items) == 1 else None
+    if not isinstance(only, Simple) or not only.words:
+        return script
+    by_exec = Word(parts=(Text(text="exec"),))
+    return Script(items=(replace(only, words=(by_exec, *only.words)),))
+
+
+def _back(outer: State, inner: State, *, replaces: bool = False) -> State:
+    """Come back from a shell of its own: only what was called and what failed comes along.
+
+    Where it has replaced this one, what became of it has become of this one.
+    """
+    return replace(
+        outer,
+        status=inner.status,
+        failed=inner.failed,
+        ran=inner.ran,
+        rescues=inner.rescues,
+        loss=inner.loss,
+        may=inner.may,
+        must=inner.must,
+        opaque=outer.opaque,
+        published=inner.published,
+        replaced_by=inner.replaced_by if replaces else outer.replaced_by,
+        flow="exit" if replaces else outer.flow,
+        last=inner.last,
+        assumptions=inner.assumptions,
+        immune=False,
+    )
+
+
+def _distinct_ways(
+    ways: Iterable[tuple[State, tuple[str, ...]]],
+) -> list[tuple[State, tuple[str, ...]]]:
+    sorted_by: dict[tuple[str, ...], list[State]] = {}
+    for state, statuses in ways:
+        sorted_by.setdefault(statuses, []).append(state)
+    return [(one, key) for key, states in sorted_by.items() for one in distinct(states)]
+
+
+def _matches(subject: str, patterns: Sequence[str]) -> bool | None:
+    if "*" in patterns:
+        return True
+    if subject == FAILED and set(patterns) <= {"0"}:
+        return False
+    if not is_known(subject) or not all(map(is_known, patterns)):
+        return None
+    return any(fnmatchcase(subject, pattern) for pattern in patterns)
+
+
+def _has_output(word: Word) -> bool:
+    return any(type(part).__name__ == "Output" for part in word.parts)
+
