@@ -14,7 +14,7 @@ from hardgate.model.contract import load_contract
 from hardgate.model.plan import Plan, make_plan
 from hardgate.model.run import Run
 from hardgate.pipeline.static.config import read_config
-from hardgate.pipeline.static.dockerfile import read_stage
+from hardgate.pipeline.static.dockerfile import read_labels
 from hardgate.pipeline.template import Template
 from hardgate.report.console import Console
 from hardgate.resources import CONTRACTS
@@ -66,20 +66,10 @@ def make_runtime_plan(agent_uid: int | None, tier: int, tiers: str | None = None
 
 def _read_smoke_label(context: str | None, dockerfile: str | None) -> dict[str, str]:
     """Read the label by which a Dockerfile names its image's smoke mode: a variable's setting."""
-    file = Template.from_folder(context or ".", dockerfile).dockerfile
-    stage = read_stage(file.read_text(errors="replace"))
-    label_args = [
-        argument
-        for act in (stage.acts if stage else ())
-        if act.keyword == "LABEL"
-        for argument in act.words
-    ]
-    settings = [word.partition("=")[2] for word in label_args if word.startswith(f"{SMOKE_LABEL}=")]
-    return {
-        setting.partition("=")[0]: setting.partition("=")[2] or "1"
-        for setting in settings
-        if setting
-    }
+    template = Template.from_folder(context or ".", dockerfile)
+    setting = read_labels(template.dockerfile.read_text(errors="replace")).get(SMOKE_LABEL, "")
+    name, _, value = setting.partition("=")
+    return {name: value or "1"} if name else {}
 
 
 def read_template_tier(context: str | None, dockerfile: str | None) -> int:

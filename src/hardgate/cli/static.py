@@ -9,7 +9,7 @@ from hardgate.model.tier import load_tiers
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.session import Session
 from hardgate.pipeline.session_result import SessionResult
-from hardgate.pipeline.static.examine import Examination
+from hardgate.pipeline.static.checks import Examination
 from hardgate.pipeline.template import Template
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
@@ -38,7 +38,7 @@ def run_static_session(argv: Sequence[str], console: Console | None = None) -> S
 
     def look(_inquiry: Session, _folder: ReportFolder) -> Iterable[Check]:
         examination = Examination(template=template, contract=contract, contract_problem=problem)
-        return examination.points()
+        return examination.iter_checks()
 
     where = template.relative_to_root(template.context)
     return inquiry.run_checks(f"template {where}, no code of it is run", look)

@@ -77,7 +77,7 @@ def _make_check_cases(
 ) -> Iterator[ReportCase]:
     red = False
     for check in checks:
-        kind = kind_of_case(check.outcome, check.severity)
+        kind = _kind_of_check(check)
         red = red or kind in {"failure", "error"}
         parts = (check.reason, check.remedy and f"What to do: {check.remedy}", check.evidence)
         text = redactor.redact_text(
@@ -101,6 +101,13 @@ def _make_check_cases(
             message=one_line(result.headline),
             body=result.headline,
         )
+
+
+def _kind_of_check(check: Check) -> str:
+    """A check that is advice, or that cannot be decided from the text alone, is never red."""
+    if check.severity is Severity.ADVISORY and check.outcome is not Outcome.PASS:
+        return "skipped"
+    return kind_of_case(check.outcome, check.severity)
 
 
 def _session_properties(result: SessionResult) -> Iterator[tuple[str, str]]:

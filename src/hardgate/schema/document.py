@@ -89,12 +89,18 @@ class Document:
     """It began with a byte order mark, which is no part of it."""
 
 
-def read_document(data: bytes) -> Document:
-    """Read a file's bytes; raises Refusal."""
+def read_document(data: bytes, *, references: bool = False) -> Document:
+    """Read a file's bytes; raises Refusal.
+
+    With `references` anchors and aliases are followed, as forges do in their workflows.
+    """
     text = _decode_text(data)
     has_byte_order_mark = text.startswith(BYTE_ORDER_MARK)
+    root = _compose_yaml(text.removeprefix(BYTE_ORDER_MARK), references=references)
+    if references:
+        _refuse_expansion(root)
     return Document(
-        root=_build_node(_compose_yaml(text.removeprefix(BYTE_ORDER_MARK))),
+        root=_build_node(root),
         has_byte_order_mark=has_byte_order_mark,
     )
 
@@ -117,9 +123,27 @@ def _decode_text(data: bytes) -> str:
     return text
 
 
-def _compose_yaml(text: str) -> yaml.Node:
+def _refuse_expansion(root: yaml.Node) -> None:
+    """Refuse aliases that make a document large, or let it hold itself."""
+    waiting, values = [(root, 1)], 0
+    while waiting:
+        node, depth = waiting.pop()
+        values += 1
+        line = node.start_mark.line + 1
+        if depth > MAX_DEPTH:
+            raise Refusal(line, f"it is nested deeper than {MAX_DEPTH}", "Flatten it.")
+        if values > MAX_VALUES:
+            raise Refusal(line, f"it holds more than {MAX_VALUES} values", "Split it.")
+        if isinstance(node, yaml.MappingNode):
+            waiting += [(part, depth + 1) for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += [(item, depth + 1) for item in node.value]
+
+
+def _compose_yaml(text: str, *, references: bool) -> yaml.Node:
     try:
         composer = _Composer(text)
+        composer.references = references
         composer.get_event()  # type: ignore[no-untyped-call]
         empty = composer.check_event(yaml.StreamEndEvent)
         node = None if empty else composer.compose_document()
@@ -146,10 +170,12 @@ class _Composer(yaml.SafeLoader):
 
     depth = 0
     values = 0
+    references = False
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
-        _refuse_reference(event)
+        if not self.references or getattr(event, "tag", None):
+            _refuse_reference(event)
         self.depth += 1
         self.values += 1
         if self.depth > MAX_DEPTH:

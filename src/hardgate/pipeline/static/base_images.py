@@ -36,7 +36,7 @@ class BaseImage:
         return bool(self.family)
 
 
-def read_base(reference: str) -> BaseImage:
+def read_base(reference: str) -> BaseImage:  # noqa: PLR0911 - a table of families
     """Tell what is known of an image by its name."""
     path, _, tag = reference.partition("@")[0].rpartition(":")
     if not path or "/" in tag:
@@ -66,7 +66,7 @@ def read_base(reference: str) -> BaseImage:
 def _ubuntu(reference: str, tag: str) -> BaseImage:
     number = re.match(r"\d\d\.\d\d", tag)
     old = number is not None and float(number[0]) < FIRST_UBUNTU_WITH_A_USER
-    old = old or tag.split("-")[0] in {"bionic", "focal", "jammy"}
+    old = old or tag.split("-", maxsplit=1)[0] in {"bionic", "focal", "jammy"}
     return BaseImage(
         reference=reference,
         family="ubuntu",
@@ -96,6 +96,6 @@ def _release(tag: str, *, follows: bool) -> int | None:
     own = re.match(r"(\d+)", tag)
     if follows and own and int(own[1]) in _CODENAMES.values() and not tag.startswith("3."):
         return int(own[1])
-    if tag.split("-")[0] == "oldstable":
+    if tag.split("-", maxsplit=1)[0] == "oldstable":
         return NEWEST_DEBIAN - 1
     return NEWEST_DEBIAN if follows else None

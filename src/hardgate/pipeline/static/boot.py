@@ -16,6 +16,7 @@ from hardgate.pipeline.static.shell_tree import Script, Simple, Text, Word
 
 STAY_ABOVE = frozenset({"su", "sudo", "runuser", "doas"})
 """They wait for what they start, as root (tried: runuser and su too, with -u and with -c)."""
+DROPPERS = frozenset({"gosu", "su-exec", "setpriv", "setuidgid", "s6-setuidgid", "chpst"})
 SUPERVISORS = frozenset(
     {"init", "systemd", "supervisord", "runsvdir", "s6-svscan", "my_init", "s6-overlay-init"}
 )
@@ -31,6 +32,7 @@ class Ending(Enum):
     ROOT = "root"
     ANOTHER = "another user"
     ABOVE = "the agent, below a program of root's"
+    NOTHING = "nobody: it is given no command"
     UNKNOWN = "nobody can tell"
 
 
@@ -99,7 +101,9 @@ def _boot(
     ]
     always = frozenset.intersection(*(one.must for one in going)) if going else frozenset()
     calls = tuple(machine.calls)
-    repairs, unsure = _repairs(calls, users)
+    # Where USER is another than root, user-stays-root says so: each miss is one finding.
+    begins_as = users.uid_of(file.user.words[0].partition(":")[0]) if file.user else "0"
+    repairs, unsure = _repairs(calls, users, frozenset({"0", "root", UNKNOWN, begins_as}))
     programs = tuple(_programs(file, calls))
     return Boot(
         name=next((call.file for call in calls if call.file != file.name), file.name),
@@ -121,8 +125,14 @@ def _why_unread(file: Dockerfile, ends: Sequence[End], states: Sequence[State]) 
     if any(end.ending is not Ending.UNKNOWN for end in ends) or not states:
         return ""
     first = next((end for end in ends), None)
-    del file
-    return f"'{first.command}' is no shell script of the context" if first else ""
+    if first is None or first.file != file.name or first.line in _run_lines(file):
+        return ""
+    return f"'{first.command}' is no shell script of the context"
+
+
+def _run_lines(file: Dockerfile) -> frozenset[int]:
+    """Give the lines of scripts that the Dockerfile itself writes out."""
+    return frozenset(run.line for run in file.runs)
 
 
 def _by_exec(words: Sequence[str], line: int) -> Script:
@@ -185,7 +195,9 @@ def _ends(file: Dockerfile, users: ImageUsers, states: Sequence[State]) -> Itera
 def _end(file: Dockerfile, users: ImageUsers, call: Call, *, by_exec: bool) -> End:
     uid = users.uid_of(call.user.partition(":")[0])
     ending = Ending.UNKNOWN
-    if uid == users.agent_uid:
+    if call.name in DROPPERS and by_exec:
+        ending = Ending.NOTHING
+    elif users.is_agent(call.user) or uid == users.agent_uid:
         above = not by_exec or STAY_ABOVE & set(call.wrappers)
         started_as_agent = file.user is not None and not call.wrappers
         ending = Ending.ABOVE if above and not started_as_agent else Ending.AGENT
@@ -198,9 +210,7 @@ def _end(file: Dockerfile, users: ImageUsers, call: Call, *, by_exec: bool) -> E
     elif call.wrappers and is_known(call.user) and call.user not in {"", "0"}:
         ending = Ending.ANOTHER if users.uids and not file.unread else Ending.UNKNOWN
     shown = call.wrappers[-1] if ending is Ending.ABOVE and call.wrappers else call.name
-    return End(
-        ending=ending, file=call.file, line=call.line, command=shown, user=call.user
-    )
+    return End(ending=ending, file=call.file, line=call.line, command=shown, user=call.user)
 
 
 def _may_drop_itself(file: Dockerfile, call: Call) -> bool:
@@ -218,9 +228,9 @@ def _programs(file: Dockerfile, calls: Sequence[Call]) -> Iterator[str]:
                 continue
             found = file.files.find(posixpath.normpath(posixpath.join(file.folder, word)))
             text = found.read() if found else None
-            if text is not None and not looks_like_shell(word, text):
-                yield text
-            elif text is not None and word.endswith((".py", ".js", ".rb", ".pl")):
+            if (text is not None and not looks_like_shell(word, text)) or (
+                text is not None and word.endswith((".py", ".js", ".rb", ".pl"))
+            ):
                 yield text
 
 
@@ -228,20 +238,20 @@ _GIVERS = frozenset({"chown", "chmod", "install", "find", "setfacl"})
 
 
 def _repairs(
-    calls: Sequence[Call], users: ImageUsers
+    calls: Sequence[Call], users: ImageUsers, by: frozenset[str]
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """Give the folders that root gives to the agent, and those that it may give."""
+    """Give the folders that some users give to the agent, and those that they may give."""
     given: set[str] = set()
     maybe: set[str] = set()
     for call in calls:
-        if users.uid_of(call.user) not in {"0", UNKNOWN} or call.name not in _GIVERS:
+        if call.name not in _GIVERS or call.user not in by:
             continue
         owner, folders = _given(call)
         name = owner.partition(":")[0]
         bare = {folder.rstrip("/") or "/" for folder in folders}
         if not is_known(name):
             maybe |= bare
-        elif name in users.agents or name == "*":
+        elif users.is_agent(name) or name == "*":
             given |= {folder for folder in bare if is_known(folder)}
             maybe |= {folder for folder in bare if not is_known(folder)}
     return frozenset(given), frozenset(maybe)

@@ -31,12 +31,12 @@ from hardgate.pipeline.static.shell_machine import (
     shebang_of,
 )
 from hardgate.pipeline.static.shell_reader import Lines, TooLargeError, lines_of, read_script
-from hardgate.pipeline.static.shell_state import UNKNOWN, Call, State, is_known
+from hardgate.pipeline.static.shell_state import OTHER, UNKNOWN, Call, State, is_known
 from hardgate.pipeline.static.shell_tree import Script, Simple, Text, Word
 from hardgate.pipeline.static.shell_wrappers import SHELLS
 
 DEFAULT_SHELL = ("/bin/sh", "-c")
-_EXPANDED = frozenset({"ADD", "COPY", "EXPOSE", "LABEL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"})
+_EXPANDED = frozenset({"ADD", "COPY", "EXPOSE", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +101,7 @@ class Dockerfile:
     """The USER that counts; None where there is none."""
     entrypoint: Start | None
     command: Start | None
+    labels: Mapping[str, str]
     unread: tuple[int, ...]
     """Lines of what no reader can follow, such as a RUN of a shell that is none."""
 
@@ -108,6 +109,15 @@ class Dockerfile:
 def read_dockerfile(text: str, *, name: str, context: Path, agent_uid: int) -> Dockerfile:
     """Read a Dockerfile; raises BadDockerfileError."""
     return _Builder(name=name, context=context, agent_uid=agent_uid).build(read_instructions(text))
+
+
+def read_labels(text: str) -> Mapping[str, str]:
+    """Read the labels that a Dockerfile gives its image; none where it cannot be read."""
+    try:
+        file = read_dockerfile(text, name="Dockerfile", context=Path(), agent_uid=0)
+    except BadDockerfileError:
+        return {}
+    return file.labels
 
 
 @dataclass(kw_only=True)
@@ -127,6 +137,7 @@ class _Stage:
     shell: tuple[str, ...] = DEFAULT_SHELL
     entrypoint: Start | None = None
     command: Start | None = None
+    labels: dict[str, str] = field(default_factory=dict)
     unread: list[int] = field(default_factory=list)
     triggers: list[Instruction] = field(default_factory=list)
     """What ONBUILD keeps for a stage that is built on this one."""
@@ -172,6 +183,7 @@ class _Builder:
             user=last.user,
             entrypoint=last.entrypoint,
             command=last.command,
+            labels=dict(last.labels),
             unread=tuple(last.unread),
         )
 
@@ -217,6 +229,10 @@ class _Builder:
     def _do_env(self, stage: _Stage, instruction: Instruction) -> None:
         for name, value in _pairs(instruction, stage.values):
             stage.environment[name] = value or ""
+
+    def _do_label(self, stage: _Stage, instruction: Instruction) -> None:
+        for name, value in _pairs(instruction, stage.values):
+            stage.labels[name] = value or ""
 
     def _do_shell(self, stage: _Stage, instruction: Instruction) -> None:
         stage.shell = instruction.json or DEFAULT_SHELL
@@ -321,7 +337,8 @@ class _Builder:
         except TooManyWaysError:
             stage.unread.append(instruction.line)
             ended = []
-        must = frozenset.intersection(*(one.must for one in ended)) if ended else frozenset()
+        well = [one.must for one in ended if one.status in {"0", OTHER}]
+        must = frozenset.intersection(*well) if well else frozenset()
         if any(one.opaque for one in ended):
             stage.unread.append(instruction.line)
         stage.runs.append(run)
@@ -351,6 +368,7 @@ def _built_on(inner: _Stage, line: int) -> _Stage:
         shell=inner.shell,
         entrypoint=inner.entrypoint,
         command=inner.command,
+        labels=dict(inner.labels),
         unread=list(inner.unread),
     )
 
@@ -381,17 +399,15 @@ def _flags(instruction: Instruction, values: Mapping[str, str]) -> dict[str, str
     return {name: _expanded(value, values) for name, _, value in pairs}
 
 
-def _pairs(
-    instruction: Instruction, values: Mapping[str, str]
-) -> Iterator[tuple[str, str | None]]:
+def _pairs(instruction: Instruction, values: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
     """Yield names and values of ARG and ENV; None where ARG gives no default."""
     try:
         words = split_words(instruction.text, {}, Rules(keep_quotes=True, keep_escapes=True,
                                                         keep_unset=True))  # fmt: skip
     except BadWordError:
         return
-    if instruction.keyword == "ENV" and words and "=" not in words[0]:
-        name, _, rest = instruction.text.partition(" ")
+    if instruction.keyword in {"ENV", "LABEL"} and words and "=" not in words[0]:
+        name, rest = [*instruction.text.split(maxsplit=1), ""][:2]
         yield name, _expanded(rest.strip(), values)
         return
     for word in words:
@@ -408,7 +424,8 @@ def _start(stage: _Stage, instruction: Instruction) -> Start | None:
 
 def _read_run(stage: _Stage, instruction: Instruction, name: str) -> Run | None:
     """Prepare a RUN; None where it is no shell's."""
-    text, lines, shell = instruction.text, instruction.line_at, list(stage.shell)
+    text, shell = instruction.text, list(stage.shell)
+    lines: Lines = instruction.line_at
     if instruction.json is not None:
         words = tuple(Word(parts=(Text(text=word, quoted=True),)) for word in instruction.json)
         script = Script(items=(Simple(line=instruction.line, words=words),) if words else ())
@@ -435,9 +452,7 @@ def _read_run(stage: _Stage, instruction: Instruction, name: str) -> Run | None:
     )
 
 
-def _with_documents(
-    instruction: Instruction, shell: list[str]
-) -> tuple[str, Lines, list[str]]:
+def _with_documents(instruction: Instruction, shell: list[str]) -> tuple[str, Lines, list[str]]:
     """Put here-documents where BuildKit puts them: one alone is the script itself."""
     first = instruction.documents[0]
     if len(instruction.text.split()) == 1 and read_document_mark(instruction.text):

@@ -1,7 +1,7 @@
 """A Dockerfile as instructions, by the rules of BuildKit's own parser.
 
-See https://github.com/moby/buildkit/blob/master/frontend/dockerfile/parser/parser.go; the tests hold
-this reader to that parser, over the corpus and over generated files.
+See https://github.com/moby/buildkit/blob/master/frontend/dockerfile/parser/parser.go; the
+tests hold this reader to that parser, over the corpus and over generated files.
 """
 
 import json
@@ -234,17 +234,22 @@ def read_instruction(
         flags=flags,
         text=text,
         starts=_moved(starts, offset),
-        json=read_json(text) if keyword in MAYBE_JSON else None,
+        json=_read_exec_form(keyword, text),
         child=child,
     )
+
+
+def _read_exec_form(keyword: str, text: str) -> tuple[str, ...] | None:
+    if keyword == "HEALTHCHECK":
+        return read_json([*text.split(maxsplit=1), "", ""][1])
+    return read_json(text) if keyword in MAYBE_JSON else None
 
 
 def _moved(starts: Sequence[tuple[int, int]], offset: int) -> tuple[tuple[int, int], ...]:
     """Count offsets from a later character on."""
     before = [line for start, line in starts if start <= offset]
-    return ((0, before[-1] if before else starts[0][1]),) + tuple(
-        (start - offset, line) for start, line in starts if start > offset
-    )
+    first = (0, before[-1] if before else starts[0][1])
+    return (first, *((start - offset, line) for start, line in starts if start > offset))
 
 
 def read_json(text: str) -> tuple[str, ...] | None:
@@ -291,7 +296,9 @@ def _read_flag(rest: str, position: int) -> tuple[str, int]:
             word += rest[position : position + 1]
             position += 1
         elif quote or char in "'\"":
-            quote, word = ("", word) if char == quote else (quote or char, word + char * bool(quote))
+            quote, word = (
+                ("", word) if char == quote else (quote or char, word + char * bool(quote))
+            )
         elif char in SPACES:
             return word, position
         else:

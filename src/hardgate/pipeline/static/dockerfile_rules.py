@@ -17,9 +17,7 @@ HOME = "/agent-home"
 _OPEN_MODE = re.compile(r"0?1?777|[ao]*[ao]?\+[rwxXt]*w[rwxXt]*|ugo\+[rwxX]*w[rwxX]*|a=[rwxXt]+")
 
 
-def find_dockerfile_findings(
-    file: Dockerfile, users: ImageUsers, boot: Boot
-) -> Iterator[Finding]:
+def find_dockerfile_findings(file: Dockerfile, users: ImageUsers, boot: Boot) -> Iterator[Finding]:
     """Apply every rule of the group."""
     yield from _agent(file, users)
     yield from _home(file, users)
@@ -82,7 +80,9 @@ def _home(file: Dockerfile, users: ImageUsers) -> Iterator[Finding]:
         yield rule.broken(file.name, home.line, seen=seen)
 
 
-def _after(act: Act, home: _Home, users: ImageUsers) -> _Home:
+def _after(  # noqa: PLR0911 - a table of instructions
+    act: Act, home: _Home, users: ImageUsers
+) -> _Home:
     """Tell whose the home is after one act."""
     if act.keyword == "WORKDIR" and _is_or_is_below(act.words[0]) and not home.owner:
         return _Home(owner=_owner(act.user, users), line=act.line)
@@ -117,7 +117,7 @@ def _given(act: Act, home: _Home, users: ImageUsers) -> _Home:
     return home
 
 
-def _made_by(act: Act, users: ImageUsers) -> str:
+def _made_by(act: Act, users: ImageUsers) -> str:  # noqa: PLR0911 - a table of commands
     """Give the owner of a home that an act makes; empty where it makes none."""
     if act.name == "install" and {"-d", "--directory"} & set(act.words) and _names_home(act):
         return _owner(option(act.words, "-o", "--owner") or act.user, users)
@@ -129,8 +129,8 @@ def _made_by(act: Act, users: ImageUsers) -> str:
         return _owner(operands(act.words)[-1 if act.name == "useradd" else 0], users)
     if act.name == "usermod" and {"-m", "--move-home"} & set(act.words) and _is_own_home(act):
         return _owner(operands(act.words)[-1], users)
-    if act.name in {"ln", "mv", "cp"} and operands(act.words)[-1:] == [HOME]:
-        original = operands(act.words)[0].rstrip("/")
+    if act.name in {"ln", "mv", "cp"} and act.words[-1].rstrip("/") == HOME:
+        original = operands(act.words, frozenset())[0].rstrip("/")
         owned = [name for name, home in users.homes.items() if home.rstrip("/") == original]
         return _owner(owned[0], users) if owned else UNKNOWN
     return ""

@@ -13,9 +13,7 @@ VOLUMES = ("/agent-home", "/configs", "/workspace")
 _MAKERS = frozenset({"useradd", "groupadd", "adduser", "addgroup"})
 
 
-def find_entrypoint_findings(
-    file: Dockerfile, users: ImageUsers, boot: Boot
-) -> Iterator[Finding]:
+def find_entrypoint_findings(file: Dockerfile, users: ImageUsers, boot: Boot) -> Iterator[Finding]:
     """Apply every rule of the group."""
     if file.entrypoint is None and file.command is None:
         for name in ("drops-privileges", "repairs-volumes", "repairs-idempotently"):
@@ -43,13 +41,18 @@ def _drop(file: Dockerfile, boot: Boot, users: ImageUsers) -> Iterator[Finding]:
         why = f"'{end.command}' in line {end.line} is run as {end.ending.value} on some ways"
         yield rule.untold(end.file, end.line, why)
     elif Ending.UNKNOWN in kinds or not kinds:
-        end = boot.ends[0] if boot.ends else None
-        what = f"as whom '{end.command}' runs" if end else "how it ends"
-        line, where = (end.line, end.file) if end else (boot.line, file.name)
+        first = boot.ends[0] if boot.ends else None
+        what = f"as whom '{first.command}' runs" if first else "how it ends"
+        line, where = (first.line, first.file) if first else (boot.line, file.name)
         yield rule.untold(where, line, what + " is decided elsewhere")
 
 
 def _seen(end: End, boot: Boot) -> str:
+    if end.ending is Ending.NOTHING:
+        return (
+            f"'{end.command}' is given no command: ENTRYPOINT in shell form hands CMD to nobody, "
+            "and without CMD '\"$@\"' is empty"
+        )
     if end.ending is Ending.ANOTHER:
         return f"'{end.command}' runs as '{end.user}', which is not the contract's agent"
     if end.ending is Ending.ABOVE and end.command in {"su", "sudo", "runuser", "doas"}:

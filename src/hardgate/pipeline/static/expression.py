@@ -4,6 +4,7 @@ The language and its comparisons are those of GitHub, which Gitea and Forgejo fo
 https://docs.github.com/en/actions/reference/workflows-and-actions/expressions
 """
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -75,7 +76,7 @@ def functions_in(text: str) -> frozenset[str]:
         tokens = [*_tokens(text), ("", "")]
     except BadExpressionError:
         return frozenset()
-    pairs = zip(tokens, tokens[1:], strict=False)
+    pairs = itertools.pairwise(tokens)
     return frozenset(
         one[1].lower() for one, following in pairs if one[0] == "name" and following[1] == "("
     )
@@ -284,7 +285,7 @@ class _Each:
     values: tuple[Any, ...]
 
 
-def _member(value: Any, key: Any) -> Any:
+def _member(value: Any, key: Any) -> Any:  # noqa: PLR0911 - a table of kinds
     if value is UNKNOWN or _is_open(key):
         return UNKNOWN
     if isinstance(value, Open):
@@ -371,13 +372,17 @@ def _format(text: str, *values: Any) -> str:
     )
 
 
+def _listed(values: Any) -> Sequence[Any]:
+    return values.values if isinstance(values, _Each) else values
+
+
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "contains": _contains,
     "startswith": lambda text, begin: as_text(text).lower().startswith(as_text(begin).lower()),
     "endswith": lambda text, end: as_text(text).lower().endswith(as_text(end).lower()),
     "format": _format,
-    "join": lambda values, by=",": as_text(by).join(map(as_text, getattr(values, "values", values))),
+    "join": lambda values, by=",": as_text(by).join(map(as_text, _listed(values))),
     "tojson": _to_json,
-    "fromjson": lambda text: json.loads(text),
+    "fromjson": json.loads,
     "hashfiles": lambda *_: UNKNOWN,
 }

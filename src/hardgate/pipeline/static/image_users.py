@@ -25,6 +25,10 @@ class ImageUsers:
     groups: Mapping[str, frozenset[str]]
     """The further groups of each."""
     homes: Mapping[str, str]
+    removed: frozenset[str]
+    """Users that were made, and are not there any more."""
+    is_open: bool
+    """The base may bring users that nobody knows here."""
     agent_uid: str
     made: tuple[Act, ...]
 
@@ -32,11 +36,20 @@ class ImageUsers:
     def agents(self) -> frozenset[str]:
         """What the agent is called: its uid, and each name that has it.
 
-        Where nobody has it, any user that is made is meant to be the agent: one miss is one finding.
+        Where no user has it, any that is made is meant to be the agent: one miss, one finding.
         """
         named = {name for name, uid in self.uids.items() if uid == self.agent_uid}
         unknown = {name for name, uid in self.uids.items() if uid == UNKNOWN}
-        return frozenset({self.agent_uid, *(named or unknown or self.uids)})
+        return frozenset({self.agent_uid, *(named or unknown or self.uids or self.removed)})
+
+    def is_agent(self, user: str) -> bool:
+        """Tell whether a user, by name or uid, is the agent, or meant to be."""
+        name = user.partition(":")[0]
+        if self.is_open and name not in {"", "root", UNKNOWN} and not name.isdigit():
+            return True
+        return name in self.agents or (
+            name != UNKNOWN and name in {self.uids.get(agent) for agent in self.agents}
+        )
 
     @property
     def agent_name(self) -> str:
@@ -59,6 +72,8 @@ def read_users(file: Dockerfile) -> ImageUsers:
         uids=reader.uids,
         groups={name: frozenset(groups) for name, groups in reader.groups.items()},
         homes=reader.homes,
+        removed=frozenset(reader.removed),
+        is_open=not reader.uids and not file.base.is_known,
         agent_uid=str(file.agent_uid),
         made=tuple(reader.made),
     )
@@ -66,7 +81,8 @@ def read_users(file: Dockerfile) -> ImageUsers:
 
 def operands(words: Sequence[str], values: frozenset[str] = _VALUES) -> list[str]:
     """Give a command's words that are neither options nor their values."""
-    found, rest = [], list(words[1:])
+    found: list[str] = []
+    rest = list(words[1:])
     while rest:
         word = rest.pop(0)
         if word == "--":
@@ -107,6 +123,7 @@ class _Users:
         self.groups: dict[str, set[str]] = {}
         self.homes: dict[str, str] = {name: f"/home/{name}" for name in self.uids}
         self.made: list[Act] = []
+        self.removed: set[str] = set()
         self.knows_all = file.base.is_known
 
     def take(self, act: Act) -> None:
@@ -119,7 +136,7 @@ class _Users:
             self._change(act)
         elif act.name in {"userdel", "deluser"}:
             for name in operands(act.words)[:1]:
-                self.uids.pop(name, None)
+                self.removed |= {name} if self.uids.pop(name, None) else set()
         elif act.name in {"addgroup", "gpasswd"}:
             names = operands(act.words, frozenset({"-g", "-G", "--gid", "-a", "-d"}))
             if len(names) == 2:  # noqa: PLR2004 - user and group

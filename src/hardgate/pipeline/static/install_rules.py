@@ -111,9 +111,9 @@ def _after(act: Act, name: str, seen: _Seen, file: Dockerfile) -> _Seen:
         return seen
     if name == "docker" and "docker.io" in packages(act):
         return _by_docker_io(act, file)
-    if act.call is not None and (act.name in _PROVISIONERS or _is_open_install(act)):
-        if seen.there is False and not seen.why:
-            return _Seen(there=None, why=f"what line {act.line} installs is not written here")
+    is_open = act.call is not None and (act.name in _PROVISIONERS or _is_open_install(act))
+    if is_open and seen.there is False and not seen.why:
+        return _Seen(there=None, why=f"what line {act.line} installs is not written here")
     return seen
 
 
@@ -204,18 +204,20 @@ def _only_asks(words: tuple[str, ...]) -> bool:
 
 
 def _kept_failures(file: Dockerfile) -> Iterator[Finding]:
+    rule = rules()["install-or-true"]
     for run in file.runs:
-        for call in _installs_of(run):
+        machine = Machine(run.world)
+        try:
+            ended = machine.finish(run.script, run.state)
+        except TooManyWaysError as error:
+            yield rule.untold(file.name, run.line, f"of this RUN, {error}")
+            continue
+        if any(one.astray for one in ended):
+            yield rule.untold(
+                file.name, run.line, "this RUN has a piece that the reader cannot read"
+            )
+        for call in [call for call in machine.calls if is_install(call)]:
             yield from _judge(file, run, call)
-
-
-def _installs_of(run: Run) -> list[Call]:
-    machine = Machine(run.world)
-    try:
-        machine.finish(run.script, run.state)
-    except TooManyWaysError:
-        return []
-    return [call for call in machine.calls if is_install(call)]
 
 
 def _judge(file: Dockerfile, run: Run, call: Call) -> Iterator[Finding]:
@@ -231,11 +233,12 @@ def _judge(file: Dockerfile, run: Run, call: Call) -> Iterator[Finding]:
     except TooManyWaysError as error:
         yield rule.untold(file.name, call.line, str(error))
         return
-    lost = [one for one in ended if one.failed and one.status in {"0", OTHER}]
+    passed = [one for one in ended if one.failed and one.status in {"0", OTHER, UNKNOWN}]
+    lost = [one for one in passed if one.status != UNKNOWN and not one.astray]
     if not lost:
-        unsure = any(one.failed and one.status == UNKNOWN for one in ended)
+        unsure = bool(passed)
         if unsure:
-            why = f"what becomes of a failure of '{call}' is decided by a function that is not here"
+            why = f"what becomes of a failure of '{call}' is decided by what is not read here"
             yield rule.untold(file.name, call.line, why)
         return
     yield from _lost(file, call, lost[0])

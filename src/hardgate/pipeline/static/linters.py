@@ -1,128 +1,154 @@
 """Well-kept linters, asked for JSON: each in its own words, none configured by the template.
 
-A template's own configuration of them is not read: it would let a template choose its judge.
+Neither a template's own configuration of them is read nor what stands in its files for them, such
+as `# shellcheck disable=all`: both would let a template choose its judge.
 """
 
 import json
 import os
+import re
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hardgate import process
 from hardgate.errors import HardgateError
-from hardgate.pipeline.static.finding import Finding
-from hardgate.pipeline.static.rule import linters
+from hardgate.model.contract import Severity
+from hardgate.pipeline.static.rules import Finding, linters
 from hardgate.pipeline.template import Template
 
-SECONDS = 120
+LINTER_TIMEOUT_SECONDS = 120
+_DIRECTIVE = re.compile(rb"(?m)^(\s*#\s*shellcheck\b.*?)\bdisable=\S+")
 
 
-def hadolint(template: Template) -> Iterator[Finding]:
+def run_hadolint(template: Template) -> Iterator[Finding]:
     """Look at the Dockerfile, and at the shell in its RUNs."""
     if not template.dockerfile.is_file():
         return
     linter, file = linters()["hadolint"], template.dockerfile
     lines = file.read_text(errors="replace").splitlines()
-    said = _ask("hadolint", "--config", os.devnull, "--no-fail", "--format", "json", str(file))
-    for one in json.loads(said or "[]"):
-        code, line = one["code"], one["line"]
+    output = _run_linter(
+        *("hadolint", "--config", os.devnull, "--disable-ignore-pragma", "--no-fail"),
+        *("--format", "json", str(file)),
+    )
+    for found in json.loads(output or "[]"):
+        code, line = found["code"], found["line"]
         if code == "DL3025" and _is_health(lines, line):
             continue  # the shell form is what a HEALTHCHECK with a variable in it wants
-        finding = linter.finding(
-            template.relative_to_root(file), line, code, one["level"], one["message"]
-        )
+        finding = linter.finding(template.relative_to_root(file), line, code, found["message"])
         if finding:
             yield finding
 
 
 def _is_health(lines: Sequence[str], line: int) -> bool:
-    return lines[line - 1].lstrip().upper().startswith("HEALTHCHECK") if line else False
+    in_file = 0 < line <= len(lines)
+    return in_file and lines[line - 1].lstrip().upper().startswith("HEALTHCHECK")
 
 
-def shellcheck(template: Template) -> Iterator[Finding]:
-    """Look at every shell script."""
+def run_shellcheck(template: Template) -> Iterator[Finding]:
+    """Look at every shell script, in a copy without directives that switch a warning off."""
     if not template.shell_scripts:
         return
     linter = linters()["shellcheck"]
-    words = ["--norc", "--format", "json1", *(str(file) for file in template.shell_scripts)]
-    for one in json.loads(_ask("shellcheck", *words))["comments"]:
-        place = template.relative_to_root(Path(one["file"]))
-        code = f"SC{one['code']}"
-        finding = linter.finding(place, one["line"], code, one["level"], one["message"])
+    with tempfile.TemporaryDirectory(prefix="hardgate-shellcheck-") as folder:
+        copies = dict(_copy_without_directives(template.shell_scripts, Path(folder)))
+        output = _run_linter("shellcheck", "--norc", "--format", "json1", *copies)
+    for found in json.loads(output)["comments"]:
+        place = template.relative_to_root(copies[found["file"]])
+        finding = linter.finding(place, found["line"], f"SC{found['code']}", found["message"])
         if finding:
             yield finding
 
 
-def zizmor(template: Template) -> Iterator[Finding]:
+def _copy_without_directives(files: Sequence[Path], folder: Path) -> Iterator[tuple[str, Path]]:
+    for number, file in enumerate(files):
+        copy = folder / f"{number}{file.suffix}"
+        copy.write_bytes(_DIRECTIVE.sub(rb"\1", file.read_bytes()))
+        yield str(copy), file
+
+
+def run_zizmor(template: Template) -> Iterator[Finding]:
     """Look at how workflows could be turned against their repository; offline."""
     if not template.workflow_files:
         return
     linter = linters()["zizmor"]
-    said = _ask(
+    output = _run_linter(
         *("zizmor", "--offline", "--no-config", "--no-exit-codes", "--no-progress", "--quiet"),
-        *("--format", "json", *(str(file) for file in template.workflow_files)),
+        *("--no-ignores", "--strict-collection", "--format", "json"),
+        *map(str, template.workflow_files),
     )
-    for one in json.loads(said or "[]"):
-        if one.get("ignored"):
-            continue
-        where = _primary(one["locations"])
-        place = template.relative_to_root(Path(where["symbolic"]["key"]["Local"]["verbatim_path"]))
+    for found in json.loads(output or "[]"):
+        where = _primary_location(found["locations"])
+        path = Path(where["symbolic"]["key"]["Local"]["verbatim_path"])
         line = where["concrete"]["location"]["start_point"]["row"] + 1
-        reason = f"{one['desc']}: {where['symbolic']['annotation']}"
-        level = one["determinations"]["severity"]
-        finding = linter.finding(place, line, one["ident"], level, reason)
+        reason = f"{found['desc']}: {where['symbolic']['annotation']}"
+        place = template.relative_to_root(path)
+        finding = linter.finding(place, line, found["ident"], reason)
         if finding:
             yield finding
 
 
-def _primary(locations: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    named = (one for one in locations if one["symbolic"].get("kind") == "Primary")
-    return next(named, locations[0])
+def _primary_location(locations: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    primary = (one for one in locations if one["symbolic"].get("kind") == "Primary")
+    return next(primary, locations[0])
 
 
-def workflow_schema(template: Template) -> Iterator[Finding]:
-    """Compare workflows with the published schema of their syntax."""
+def run_workflow_schema(template: Template, gate_files: frozenset[str]) -> Iterator[Finding]:
+    """Compare workflows with the published schema of their syntax.
+
+    GitHub does not start a file that breaks it: hard where the file holds the gate. Gitea and
+    Forgejo pass over what they do not know.
+    """
     if not template.workflow_files:
         return
-    linter = linters()["workflow-schema"]
     files = [str(file) for file in template.workflow_files]
-    said = _ask(
+    output = _run_linter(
         "check-jsonschema", "--builtin-schema", "vendor.github-workflows", "-o", "json", *files
     )
-    told = json.loads(said)
-    for one in told.get("errors", []):
-        best = one.get("best_deep_match") or one
-        place = template.relative_to_root(Path(one["filename"]))
-        reason = f"{best['path']}: {best['message']}"
-        finding = linter.finding(place, 0, "syntax", "error", reason)
-        if finding:
-            yield finding
-    for one in told.get("parse_errors", []):
-        place = template.relative_to_root(Path(one["filename"]))
-        finding = linter.finding(place, 0, "syntax", "error", str(one["message"]).splitlines()[0])
-        if finding:
-            yield finding
+    report = json.loads(output)
+    for found in report.get("errors", []):
+        best = found.get("best_deep_match") or found
+        yield from _schema_finding(
+            template, found["filename"], f"{best['path']}: {best['message']}", gate_files
+        )
+    for found in report.get("parse_errors", []):
+        message = str(found["message"]).splitlines()[0]
+        yield from _schema_finding(template, found["filename"], message, gate_files)
 
 
-def _ask(program: str, *words: str) -> str:
-    """Run a linter of our own environment; one that does not answer is nobody's pass."""
+def _schema_finding(
+    template: Template, path: str, reason: str, gate_files: frozenset[str]
+) -> Iterator[Finding]:
+    place = template.relative_to_root(Path(path))
+    finding = linters()["workflow-schema"].finding(place, 0, "syntax", reason)
+    if finding is None:
+        return
+    is_hard = place in gate_files and place.startswith(".github/")
+    severity = Severity.HARD if is_hard else Severity.ADVISORY
+    yield Finding(**{**vars(finding), "severity": severity})
+
+
+def _run_linter(program: str, *arguments: str) -> str:
+    """Run a linter of our own environment; raises HardgateError where it gives no answer."""
     beside = Path(sys.executable).with_name(program)
     try:
-        seen = process.run_command(
-            [str(beside) if beside.exists() else program, *words],
+        finished = process.run_command(
+            [str(beside) if beside.exists() else program, *arguments],
             env={**os.environ, "ZIZMOR_OFFLINE": "true", "NO_COLOR": "1"},
-            timeout=SECONDS,
+            timeout=LINTER_TIMEOUT_SECONDS,
         )
     except process.CommandMissingError as error:
         raise HardgateError(
-            f"There is no '{program}' here.", "Install hardgate with it: 'hardgate[pipeline]'."
+            f"The program '{program}' is not installed.",
+            "Install hardgate with it: 'hardgate[pipeline]'.",
         ) from error
-    if not seen.stdout.strip().startswith(("[", "{")) and (seen.status != 0 or seen.stdout.strip()):
+    output = finished.stdout.strip()
+    if not output.startswith(("[", "{")) and (finished.status != 0 or output):
         raise HardgateError(
-            f"'{program}' did not get to an answer (exit status {seen.status}).",
+            f"'{program}' gave no answer (exit status {finished.status}).",
             "Look at the evidence.",
-            evidence=(seen.stderr or seen.stdout)[-2000:],
+            evidence=(finished.stderr or finished.stdout)[-2000:],
         )
-    return seen.stdout.strip()
+    return output

@@ -5,10 +5,18 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hardgate.pipeline.static.shell_state import FAILED, JOB, OTHER, UNKNOWN, Call, State, is_known
+from hardgate.pipeline.static.shell_state import (
+    FAILED,
+    JOB,
+    OTHER,
+    UNKNOWN,
+    Call,
+    State,
+    change,
+    is_known,
+)
 
 if TYPE_CHECKING:
     from hardgate.pipeline.static.shell_machine import Machine
@@ -49,22 +57,23 @@ def _set(machine: Machine, call: Call, state: State, guarded: bool) -> list[Stat
     for option in options:
         name = _LETTERS.get(option[1:], option.lstrip("+"))
         if name in {"errexit", "pipefail"}:
-            state = replace(state, **{name: not option.startswith("+")})
+            state = change(state, **{name: not option.startswith("+")})
     if rest or "--" in call.argv:
-        state = replace(state, arguments=None if UNKNOWN in rest else tuple(rest))
-    return [replace(state, status="0")]
+        state = change(state, arguments=None if UNKNOWN in rest else tuple(rest))
+    return [change(state, status="0")]
 
 
 def _exit(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
     del machine, guarded
-    status = _status(call.argv[1] if len(call.argv) > 1 else state.status)
-    return [_noting_zero(call, replace(state, status=status, flow="exit"))]
+    bare = state.trapped_status or state.status
+    status = _status(call.argv[1]) if len(call.argv) > 1 else bare
+    return [_noting_zero(call, change(state, status=status, flow="exit"))]
 
 
 def _return(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
     del machine, guarded
     status = _status(call.argv[1] if len(call.argv) > 1 else state.status)
-    return [_noting_zero(call, replace(state, status=status, flow="return"))]
+    return [_noting_zero(call, change(state, status=status, flow="return"))]
 
 
 def _status(word: str) -> str:
@@ -83,12 +92,12 @@ def _noting_zero(call: Call, state: State) -> State:
 def _jump(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
     del machine, guarded
     levels = int(call.argv[1]) if len(call.argv) > 1 and call.argv[1].isdigit() else 1
-    return [replace(state, flow=call.argv[0], levels=min(max(levels, 1), 99), status="0")]
+    return [change(state, flow=call.argv[0], levels=min(max(levels, 1), 99), status="0")]
 
 
 def _true(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
     del machine, call, guarded
-    return [replace(state, status="0")]
+    return [change(state, status="0")]
 
 
 def _cd(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
@@ -97,38 +106,38 @@ def _cd(machine: Machine, call: Call, state: State, guarded: bool) -> list[State
     folder = posixpath.join(state.variables.get("PWD", ""), call.argv[-1])
     if len(call.argv) > 1 and call.argv[-1] != "-":
         state = state.having("PWD", posixpath.normpath(folder))
-    return [replace(state, status=way) for way in ways]
+    return [change(state, status=way) for way in ways]
 
 
 def _false(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
     del machine, call, guarded
-    return [replace(state, status="1")]
+    return [change(state, status="1")]
 
 
 def _trap(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
     del machine, guarded
     words = [word for word in call.argv[1:] if word not in {"--", "-l", "-p"}]
     if len(words) < 2:  # noqa: PLR2004 - what to do, and when
-        return [replace(state, status="0")]
+        return [change(state, status="0")]
     body = "" if words[0] == "-" else words[0]
     names = {"0": "EXIT"}
     signals = [names.get(word, word.removeprefix("SIG")) for word in words[1:]]
     traps = {**state.traps, **dict.fromkeys(signals, body)}
-    return [replace(state, traps=traps, trap_line=call.line, status="0")]
+    return [change(state, traps=traps, trap_line=call.line, status="0")]
 
 
 def _shift(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
     del machine, guarded
     count = int(call.argv[1]) if len(call.argv) > 1 and call.argv[1].isdigit() else 1
     left = None if state.arguments is None else state.arguments[count:]
-    return [replace(state, arguments=left, status="0")]
+    return [change(state, arguments=left, status="0")]
 
 
 def _unset(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
     del machine, guarded
     for name in call.argv[1:]:
         state = state.having(name, "")
-    return [replace(state, status="0")]
+    return [change(state, status="0")]
 
 
 def _read(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
@@ -137,7 +146,7 @@ def _read(machine: Machine, call: Call, state: State, guarded: bool) -> list[Sta
         if re.fullmatch(r"[A-Za-z_]\w*", name):
             state = state.having(name, UNKNOWN)
     ways = ("0", "1") if guarded else ("0",)
-    return [replace(state, status=way) for way in ways]
+    return [change(state, status=way) for way in ways]
 
 
 def _eval(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
@@ -146,13 +155,13 @@ def _eval(machine: Machine, call: Call, state: State, guarded: bool) -> list[Sta
         names = re.findall(r"(?:^|[;\s])([A-Za-z_]\w*)=", text)
         for name in names:
             state = state.having(name, UNKNOWN)
-        return [replace(state, status="0" if names else OTHER, opaque=state.opaque or not names)]
+        return [change(state, status="0" if names else OTHER, opaque=state.opaque or not names)]
     return machine.evaluated(text, call, state, guarded=guarded)
 
 
 def _source(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
     if len(call.argv) < 2:  # noqa: PLR2004 - the command, and a file
-        return [replace(state, status="1")]
+        return [change(state, status="1")]
     return machine.sourced(call.argv[1], state, guarded=guarded)
 
 
@@ -160,13 +169,13 @@ def _wait(machine: Machine, call: Call, state: State, guarded: bool) -> list[Sta
     del machine, guarded
     waits_for_one = any(JOB in word or word == "-n" for word in call.argv[1:])
     fails = state.failed and waits_for_one
-    return [replace(state, status=FAILED if fails else "0")]
+    return [change(state, status=FAILED if fails else "0")]
 
 
 def _exec(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
     """Reached where `exec` has redirects alone; with a program it is a wrapper."""
     del machine, call, guarded
-    return [replace(state, status="0")]
+    return [change(state, status="0")]
 
 
 def _command(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
@@ -175,9 +184,9 @@ def _command(machine: Machine, call: Call, state: State, guarded: bool) -> list[
     names = [word for word in call.argv[1:] if not word.startswith("-")]
     known = [machine.world.has_command(name.rpartition("/")[2]) for name in names]
     if names and all(known):
-        return [replace(state, status="0")]
+        return [change(state, status="0")]
     if any(answer is False for answer in known):
-        return [replace(state, status="1")]
+        return [change(state, status="1")]
     return machine.undecided("\0".join(call.argv), state)
 
 

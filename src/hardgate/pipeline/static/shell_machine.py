@@ -5,9 +5,10 @@ Of other programs nothing is known but what a World says; where their status dec
 gone. So "it cannot end well" means: on no way that the text allows.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import Any
 
 from hardgate.pipeline.static.shell_builtins import BUILTINS, ENDS, PLAIN, shell_options
 from hardgate.pipeline.static.shell_reader import TooLargeError, lines_of, read_script
@@ -18,6 +19,7 @@ from hardgate.pipeline.static.shell_state import (
     UNKNOWN,
     Call,
     State,
+    change,
     distinct,
     is_known,
 )
@@ -95,27 +97,42 @@ class Machine:
         self.calls: dict[Call, None] = {}
         """All calls, in the order in which they were first come upon."""
         self.expander = Expander(self)
+        self._runners: Mapping[type, Callable[[Any, State, bool], list[State]]] = {
+            Simple: self._run_simple,
+            Pipeline: self._run_pipeline,
+            Chain: self._chain,
+            Background: self._background,
+            Block: self._block,
+            If: self._if,
+            Loop: self._loop,
+            For: self._for,
+            Case: self._case,
+            Function: self._run_function,
+            Opaque: self._run_opaque,
+        }
 
     def finish(self, script: Script, state: State) -> list[State]:
         """Run a whole script, with its EXIT trap; `flow` is empty in what comes of it."""
         ended = []
         for final in self.run(script, [state], guarded=False):
             ended += self._trapped(final)
-        return distinct(replace(final, flow="", levels=0) for final in ended)
+        return distinct(change(final, flow="", levels=0) for final in ended)
 
     def _trapped(self, state: State) -> list[State]:
         body = state.traps.get("EXIT")
         if not body:
             return [state]
-        before = replace(state, flow="", traps={**state.traps, "EXIT": ""})
+        before = change(
+            state, flow="", traps={**state.traps, "EXIT": ""}, trapped_status=state.status
+        )
         ended = []
         for after in self.run(self._read(body, 0), [before], guarded=False):
             if after.flow == "exit":
-                after = replace(after, loss=state.loss)  # noqa: PLW2901
+                after = change(after, loss=state.loss)  # noqa: PLW2901
                 lost = after.losing(state.trap_line, f"trap '{body}' EXIT")
                 ended.append(lost if after.status == "0" else after)
             else:
-                ended.append(replace(after, status=state.status, flow=state.flow))
+                ended.append(change(after, status=state.status, flow=state.flow))
         return ended
 
     def _read(self, text: str, line: int) -> Script:
@@ -149,30 +166,23 @@ class Machine:
         self.steps += 1
         if self.steps > MAX_STEPS:
             raise TooManyWaysError("there are too many ways through it")
-        state = replace(state, immune=False)
-        match node:
-            case Simple():
-                return self._checked(self._simple(node, state, guarded=guarded), guarded=guarded)
-            case Pipeline():
-                return self._checked(self._pipeline(node, state, guarded=guarded), guarded=guarded)
-            case Chain():
-                return self._chain(node, state, guarded=guarded)
-            case Background():
-                return self._background(node, state)
-            case Block():
-                return self._block(node, state, guarded=guarded)
-            case If():
-                return self._if(node, state, guarded=guarded)
-            case Loop():
-                return self._loop(node, state, guarded=guarded)
-            case For():
-                return self._for(node, state, guarded=guarded)
-            case Case():
-                return self._case(node, state, guarded=guarded)
-            case Function():
-                return [replace(state, functions={**state.functions, node.name: node.body})]
-            case Opaque():
-                return [replace(state, status=UNKNOWN, opaque=True)]
+        state = change(state, immune=False)
+        runner = self._runners[type(node)]
+        return runner(node, state, guarded)
+
+    def _run_simple(self, node: Simple, state: State, guarded: bool) -> list[State]:
+        return self._checked(self._simple(node, state, guarded=guarded), guarded=guarded)
+
+    def _run_pipeline(self, node: Pipeline, state: State, guarded: bool) -> list[State]:
+        return self._checked(self._pipeline(node, state, guarded=guarded), guarded=guarded)
+
+    def _run_function(self, node: Function, state: State, guarded: bool) -> list[State]:
+        del guarded
+        return [change(state, functions={**state.functions, node.name: node.body}, status="0")]
+
+    def _run_opaque(self, node: Opaque, state: State, guarded: bool) -> list[State]:
+        del node, guarded
+        return [change(state, status=UNKNOWN, opaque=True, astray=True)]
 
     def _checked(self, states: Iterable[State], *, guarded: bool) -> list[State]:
         """End the script where `set -e` does, or a trap on ERR."""
@@ -183,12 +193,12 @@ class Machine:
             if state.flow or guarded or state.immune or not fails:
                 checked.append(state)
             elif trap:
-                before = replace(state, traps={**state.traps, "ERR": ""})
+                before = change(state, traps={**state.traps, "ERR": ""})
                 for after in self.run(self._read(trap, 0), [before], guarded=False):
                     by = f"trap '{trap}' ERR"
-                    after = replace(after, loss=state.loss)  # noqa: PLW2901
+                    after = change(after, loss=state.loss)  # noqa: PLW2901
                     lost = after.losing(state.trap_line, by) if after.flow else after
-                    back = lost if after.flow else replace(state, may=after.may, must=after.must)
+                    back = lost if after.flow else change(state, may=after.may, must=after.must)
                     checked.append(self._exited(back) if not after.flow else back)
             else:
                 checked.append(self._exited(state))
@@ -196,11 +206,11 @@ class Machine:
 
     @staticmethod
     def _exited(state: State) -> State:
-        return replace(state, flow="exit") if state.errexit else state
+        return change(state, flow="exit") if state.errexit else state
 
     # Lists, pipelines and compound commands
 
-    def _chain(self, node: Chain, state: State, *, guarded: bool) -> list[State]:
+    def _chain(self, node: Chain, state: State, guarded: bool) -> list[State]:
         ended: list[State] = []
         for left in self.node(node.left, state, guarded=True):
             goes_on, stops = self._ways(left, wanted=node.operator == "&&")
@@ -209,7 +219,7 @@ class Machine:
                 continue
             if stops:
                 status = left.status if node.operator == "&&" else "0"
-                ended.append(replace(left, status=status, immune=True))
+                ended.append(change(left, status=status, immune=True))
             if goes_on:
                 what = f"{node.operator} {self.expander.show(node.right)}"
                 begun = left.losing(node.right.line, what) if left.status == FAILED else left
@@ -230,7 +240,7 @@ class Machine:
             is_last = number == len(node.parts) - 1
             following: list[tuple[State, tuple[str, ...]]] = []
             for before, statuses in ways:
-                inner = replace(before, flow="", status="0")
+                inner = change(before, flow="", status="0")
                 watched = guarded or node.negated if is_last else state.pipefail and guarded
                 results = self.node(part, inner, guarded=watched) if len(node.parts) == 1 else (
                     self._apart(part, inner, guarded=watched)
@@ -241,18 +251,19 @@ class Machine:
 
     def _apart(self, node: Node, state: State, *, guarded: bool) -> list[State]:
         """Run a command in a shell of its own: its variables and its exit stay there."""
-        inner = replace(state, traps={})
-        ended = self._trapped_all(self.node(node, inner, guarded=guarded))
+        inner = change(state, traps={})
+        ended = self.end_shells(self.node(node, inner, guarded=guarded))
         return distinct(_back(state, one) for one in ended)
 
-    def _trapped_all(self, states: Iterable[State]) -> list[State]:
+    def end_shells(self, states: Iterable[State]) -> list[State]:
+        """Let shells of their own end: each runs its EXIT trap."""
         return [end for state in states for end in self._trapped(state)]
 
     def _piped(self, node: Pipeline, state: State, statuses: tuple[str, ...]) -> Iterator[State]:
         status = statuses[-1]
         if state.pipefail:
             status = next((s for s in reversed(statuses) if s not in {"0", OTHER}), status)
-        ended = replace(state, status=status, pipe_statuses=statuses)
+        ended = change(state, status=status, pipe_statuses=statuses)
         if FAILED in statuses[:-1] and status in {"0", OTHER}:
             shown = self.expander.show(node.parts[statuses.index(FAILED) + 1])
             ended = ended.losing(node.line, f"| {shown}", in_pipe=True)
@@ -262,22 +273,23 @@ class Machine:
         for way in ("0", "1") if status in {OTHER, UNKNOWN} else (status,):
             turned = "1" if way == "0" else "0"
             after = ended.losing(node.line, "!") if way == FAILED else ended
-            yield replace(after, status=turned, immune=True)
+            yield change(after, status=turned, immune=True)
 
-    def _background(self, node: Background, state: State) -> list[State]:
+    def _background(self, node: Background, state: State, guarded: bool) -> list[State]:
+        del guarded
         ended = []
         for after in self._apart(node.body, state, guarded=False):
             job = JOB if after.status == FAILED else UNKNOWN
             lost = after.losing(node.line, "&") if job == JOB else after
-            ended.append(replace(lost.having("!", job), status="0"))
+            ended.append(change(lost.having("!", job), status="0"))
         return distinct(ended)
 
-    def _block(self, node: Block, state: State, *, guarded: bool) -> list[State]:
+    def _block(self, node: Block, state: State, guarded: bool) -> list[State]:
         begun = self._redirected(node.redirects, state, node.line)
         if not node.subshell:
             return self.run(node.body, [begun], guarded=guarded)
-        inner = self.run(node.body, [replace(begun, traps={})], guarded=guarded)
-        ended = distinct(_back(begun, one) for one in self._trapped_all(inner))
+        inner = self.run(node.body, [change(begun, traps={})], guarded=guarded)
+        ended = distinct(_back(begun, one) for one in self.end_shells(inner))
         return self._checked(ended, guarded=guarded)
 
     def _redirected(self, redirects: Sequence[Redirect], state: State, line: int) -> State:
@@ -291,7 +303,7 @@ class Machine:
         targets = [one.target for one in redirects if one.operator in {">", ">>", ">|", "&>"}]
         return tuple(self.expander.text(target, state) for target in targets)
 
-    def _if(self, node: If, state: State, *, guarded: bool) -> list[State]:
+    def _if(self, node: If, state: State, guarded: bool) -> list[State]:
         ended: list[State] = []
         waiting = [state]
         for condition, body in node.branches:
@@ -314,30 +326,41 @@ class Machine:
             if not self._ways(state, wanted=wanted)[0]:
                 continue
             before = state.losing(state_line(body), "if … fi") if state.status == FAILED else state
-            for after in self.run(body, [before], guarded=guarded):
-                ended.append(_handled(state, after, state_line(body), "if … fi"))
+            after = self.run(body, [before], guarded=guarded)
+            ended += [_handled(state, one, state_line(body), "if … fi") for one in after]
         return ended
 
-    def _loop(self, node: Loop, state: State, *, guarded: bool) -> list[State]:
+    def _loop(self, node: Loop, state: State, guarded: bool) -> list[State]:
         ended: list[State] = []
-        current = [replace(state, status="0")]
-        for _ in range(MAX_ROUNDS):
-            if node.condition is None:
-                ended += current
-                entered = current
-            else:
-                judged = self.run(node.condition, current, guarded=True)
-                ended += [one for one in judged if one.flow]
-                going = [one for one in judged if not one.flow]
-                wanted = not node.until
-                entered = [one for one in going if self._ways(one, wanted=wanted)[0]]
-                left = [one for one in going if self._ways(one, wanted=not wanted)[0]]
-                ended += [_passed(one, node.line, "while … done") for one in left]
-            after = self.run(node.body, entered, guarded=guarded)
-            current = self._next_round(after, ended)
+        current = [state]
+        for number in range(MAX_ROUNDS):
+            entered: list[State] = []
+            for before in current:
+                entered += self._enter_loop(node, before, ended, is_first=number == 0)
+            current = self._next_round(self.run(node.body, entered, guarded=guarded), ended)
             if not current:
                 break
         return distinct(ended)
+
+    def _enter_loop(
+        self, node: Loop, before: State, ended: list[State], *, is_first: bool
+    ) -> list[State]:
+        """Ask a loop's condition; where it ends the loop, the status is that of its body."""
+        status = "0" if is_first else before.status
+        if node.condition is None:
+            ended.append(change(before, status=status, immune=True))
+            return [before]
+        entered = []
+        for after in self.run(node.condition, [before], guarded=True):
+            if after.flow:
+                ended.append(after)
+                continue
+            if self._ways(after, wanted=not node.until)[0]:
+                entered.append(after)
+            if self._ways(after, wanted=node.until)[0]:
+                passed = _passed(after, node.line, "while … done")
+                ended.append(change(passed, status=status, immune=True))
+        return entered
 
     @staticmethod
     def _next_round(states: Iterable[State], ended: list[State]) -> list[State]:
@@ -346,35 +369,35 @@ class Machine:
         for state in states:
             if state.flow in {"break", "continue"}:
                 if state.levels > 1:
-                    ended.append(replace(state, levels=state.levels - 1))
+                    ended.append(change(state, levels=state.levels - 1))
                 elif state.flow == "break":
-                    ended.append(replace(state, flow="", levels=0, status="0"))
+                    ended.append(change(state, flow="", levels=0, status="0"))
                 else:
-                    current.append(replace(state, flow="", levels=0))
+                    current.append(change(state, flow="", levels=0))
             elif state.flow:
                 ended.append(state)
             else:
                 current.append(state)
         return distinct(current)
 
-    def _for(self, node: For, state: State, *, guarded: bool) -> list[State]:
+    def _for(self, node: For, state: State, guarded: bool) -> list[State]:
         ended: list[State] = []
         for words, begun in self.expander.words(node.words, state):
             listed = words[:MAX_LISTED]
             rounds = listed if all(map(is_known, listed)) else [*listed, UNKNOWN]
             open_ended = not all(map(is_known, listed)) or len(words) > MAX_LISTED
-            current = [replace(begun, status="0")]
-            for word in rounds:
+            current = [begun]
+            if not rounds:
+                current = [change(begun, status="0")]
+            for number, word in enumerate(rounds):
                 if open_ended:
-                    ended += current
+                    ended += [change(one, status="0") if number == 0 else one for one in current]
                 entered = [one.having(node.name, word) for one in current]
-                current = self._next_round(
-                    self.run(node.body, entered, guarded=guarded), ended
-                )
+                current = self._next_round(self.run(node.body, entered, guarded=guarded), ended)
             ended += current
         return distinct(ended)
 
-    def _case(self, node: Case, state: State, *, guarded: bool) -> list[State]:
+    def _case(self, node: Case, state: State, guarded: bool) -> list[State]:
         subject = self.expander.text(node.subject, state)
         ended: list[State] = []
         for patterns, body in node.items:
@@ -382,10 +405,12 @@ class Machine:
             matches = _matches(subject, texts)
             if matches is False:
                 continue
-            ended += self.run(body, [replace(state, status="0")], guarded=guarded)
+            empty = not body.items
+            entered = change(state, status="0") if empty else state
+            ended += self.run(body, [entered], guarded=guarded)
             if matches:
                 return distinct(ended)
-        return distinct([*ended, replace(state, status="0")])
+        return distinct([*ended, change(state, status="0")])
 
     # Simple commands
 
@@ -414,9 +439,9 @@ class Machine:
         if node.declares:
             if state.status == FAILED and before.status != FAILED:
                 state = state.losing(node.line, f"{words[0]} …=$(…)")
-            return replace(state, status="0")
+            return change(state, status="0")
         has_output = any(_has_output(one.value) for one in node.assignments)
-        return state if has_output else replace(state, status="0")
+        return state if has_output else change(state, status="0")
 
     def _command(
         self,
@@ -447,23 +472,23 @@ class Machine:
         for target in (r.target for r in node.redirects if r.operator.startswith("<")):
             inner = self.expander.fed(target, inner, node.line)
         if unwrapped.script is not None:
-            ended = self._switched(call, unwrapped.script, inner, guarded=guarded)
+            ended = self._switched(call, unwrapped.script, inner)
         else:
             ended = self.dispatch(call, inner, guarded=guarded)
         if values:
-            ended = [replace(one, variables=state.variables) for one in ended]
+            ended = [change(one, variables=state.variables) for one in ended]
         return [self._replaced(call, one) for one in ended] if call.replaces else ended
 
-    def _switched(self, call: Call, text: str, state: State, *, guarded: bool) -> list[State]:
+    def _switched(self, call: Call, text: str, state: State) -> list[State]:
         """Run what `su -c` is given, as that user; su itself waits for it."""
-        noted = replace(self.called(call, state), user=self.uid_of(call.user))
-        ended = self.script(text, noted, call, guarded=guarded, options=())
-        return [replace(one, user=state.user) for one in ended]
+        noted = change(self.called(call, state), user=self.uid_of(call.user))
+        ended = self.script(text, noted, call, options=())
+        return [change(one, user=state.user) for one in ended]
 
     def _replaced(self, call: Call, state: State) -> State:
         if call.argv[:1] == ("exec",) or state.flow == "exit":
             return state
-        return replace(state, flow=state.flow or "exit", replaced_by=state.replaced_by or call)
+        return change(state, flow=state.flow or "exit", replaced_by=state.replaced_by or call)
 
     def uid_of(self, user: str) -> str:
         """Give the uid of a user as written in a script."""
@@ -474,11 +499,10 @@ class Machine:
         """Note a call."""
         known = {call}
         self.calls.setdefault(call)
-        return replace(state, may=state.may | known, must=state.must | known, last=call)
+        return change(state, may=state.may | known, must=state.must | known, last=call)
 
     def dispatch(self, call: Call, state: State, *, guarded: bool) -> list[State]:
         """Run a command by what it is: a test, a function, a builtin, a shell, or a program."""
-        name = call.name
         if call.argv[0] in TESTS:
             return self._test(call, state)
         if call.argv[0] in state.functions:
@@ -487,27 +511,27 @@ class Machine:
             return [self._watched(call, state)]
         if call.argv[0] in BUILTINS:
             return BUILTINS[call.argv[0]](self, call, state, guarded)
-        ended = self._shell(call, state, guarded=guarded)
+        ended = self._shell(call, state)
         return ended if ended is not None else self._program(call, state, guarded=guarded)
 
     def _watched(self, call: Call, state: State) -> State:
-        noted = replace(self.called(call, state), ran=True)
+        noted = change(self.called(call, state), ran=True)
         if self.world.fails(call):
-            return replace(noted, failed=True, status=FAILED)
-        return replace(noted, rescues=noted.rescues + 1, status="0")
+            return change(noted, failed=True, status=FAILED)
+        return change(noted, rescues=noted.rescues + 1, status="0")
 
     def _program(self, call: Call, state: State, *, guarded: bool) -> list[State]:
         noted = self.called(call, state)
         if any(word == FAILED for word in call.argv) and any(
             "GITHUB_OUTPUT" in path or "GITHUB_ENV" in path for path in call.writes
         ):
-            noted = replace(noted, published=True)
+            noted = change(noted, published=True)
         if call.name in ENDS or (state.opaque and call.name not in PLAIN):
-            return [replace(noted, status=UNKNOWN)]
+            return [change(noted, status=UNKNOWN)]
         if guarded and call.name not in PLAIN:
-            return [replace(noted, status="0"), replace(noted, status="1")]
+            return [change(noted, status="0"), change(noted, status="1")]
         plain = call.name in PLAIN or state.errexit
-        return [replace(noted, status="0" if plain else OTHER)]
+        return [change(noted, status="0" if plain else OTHER)]
 
     def _test(self, call: Call, state: State) -> list[State]:
         closing = {"[": "]", "[[": "]]"}.get(call.argv[0])
@@ -518,14 +542,14 @@ class Machine:
             answer = judge_test(words, patterns=call.argv[0] == "[[")
         if answer is None:
             return self.undecided("\0".join(call.argv), state)
-        return [replace(state, status="0" if answer else "1")]
+        return [change(state, status="0" if answer else "1")]
 
     def undecided(self, text: str, state: State) -> list[State]:
         """Go both ways, and the same one again where the same is asked again."""
         if text in state.assumptions:
-            return [replace(state, status="0" if state.assumptions[text] else "1")]
+            return [change(state, status="0" if state.assumptions[text] else "1")]
         return [
-            replace(
+            change(
                 state,
                 status="0" if held else "1",
                 assumptions={**state.assumptions, text: held},
@@ -540,9 +564,9 @@ class Machine:
     def _function(self, call: Call, state: State, *, guarded: bool) -> list[State]:
         self._enter()
         body = state.functions[call.argv[0]]
-        begun = replace(state, arguments=call.argv[1:], status="0")
+        begun = change(state, arguments=call.argv[1:], status="0")
         ended = [
-            replace(
+            change(
                 after,
                 arguments=state.arguments,
                 flow="" if after.flow == "return" else after.flow,
@@ -558,44 +582,53 @@ class Machine:
         if self.nested > MAX_NESTED:
             raise TooManyWaysError("scripts and functions in it are nested too deeply")
 
-    def _shell(self, call: Call, state: State, *, guarded: bool) -> list[State] | None:
+    def _shell(self, call: Call, state: State) -> list[State] | None:
         """Run another script: behind `-c`, in a file, or from a here-document."""
         words = list(call.argv)
         if call.name not in SHELLS:
-            return self._file(call, words[0], tuple(words[1:]), state, guarded=guarded)
+            return self._file(call, words[0], tuple(words[1:]), state)
         if call.name == "busybox":
             words = words[1:]
         options, rest = shell_options(words[1:])
-        as_user = replace(state, user=self.uid_of(call.user))
+        as_user = change(state, user=self.uid_of(call.user))
         if "-c" in options and rest:
             name, arguments = rest[1] if len(rest) > 1 else words[0], tuple(rest[2:])
-            inner = replace(as_user, arguments=arguments, script=name)
-            ended = self.script(rest[0], inner, call, guarded=guarded, options=options)
-            return [replace(one, user=state.user) for one in ended]
+            inner = change(as_user, arguments=arguments, script=name)
+            ended = self.script(rest[0], inner, call, options=options)
+            return [change(one, user=state.user) for one in ended]
         if rest and rest[0] != "-" and "-s" not in options:
-            return self._file(call, rest[0], tuple(rest[1:]), state, guarded=guarded)
+            return self._file(call, rest[0], tuple(rest[1:]), state, options)
         if call.stdin is not None:
-            return self.script(call.stdin, as_user, call, guarded=guarded, options=options)
+            return self.script(call.stdin, as_user, call, options=options)
         return None
 
     def _file(
-        self, call: Call, path: str, arguments: tuple[str, ...], state: State, *, guarded: bool
+        self,
+        call: Call,
+        path: str,
+        arguments: tuple[str, ...],
+        state: State,
+        options: Sequence[str] | None = None,
     ) -> list[State] | None:
-        source = self.world.read_file(path, state.variables.get("PWD", "")) if is_known(path) else None
+        """Run a file; by itself it is run with the options of its first line."""
+        source = (
+            self.world.read_file(path, state.variables.get("PWD", "")) if is_known(path) else None
+        )
         if source is None:
             return None
         outer, self.file = self.file, source.name
-        inner = replace(
+        inner = change(
             self.called(call, state),
             arguments=arguments,
             script=path,
             functions={},
             user=self.uid_of(call.user),
         )
-        options, _ = shell_options(shebang_of(source.text)[1:])
-        ended = self.script(source.text, inner, call, guarded=guarded, options=options)
+        if options is None:
+            options, _ = shell_options(shebang_of(source.text)[1:])
+        ended = self.script(source.text, inner, call, options=options)
         self.file = outer
-        return [replace(one, user=state.user) for one in ended]
+        return [change(one, user=state.user) for one in ended]
 
     def script(
         self,
@@ -603,14 +636,13 @@ class Machine:
         state: State,
         call: Call,
         *,
-        guarded: bool,
         options: Sequence[str],
     ) -> list[State]:
         """Run a script in a shell of its own; what it defines and sets stays there."""
         if not is_known(text) and text.strip(UNKNOWN) == "":
-            return [replace(self.called(call, state), status=UNKNOWN, opaque=True)]
+            return [change(self.called(call, state), status=UNKNOWN, opaque=True)]
         self._enter()
-        begun = set_options(replace(state, errexit=False, pipefail=False, traps={}), options)
+        begun = set_options(change(state, errexit=False, pipefail=False, traps={}), options)
         line = 0 if self.file != call.file else call.line
         tree = self._read(text.replace(UNKNOWN, "\ue000?\ue001"), line)
         if call.replaces and options and "-c" in options:
@@ -628,24 +660,26 @@ class Machine:
 
     def sourced(self, path: str, state: State, *, guarded: bool) -> list[State]:
         """Run another file in this very shell."""
-        source = self.world.read_file(path, state.variables.get("PWD", "")) if is_known(path) else None
+        source = (
+            self.world.read_file(path, state.variables.get("PWD", "")) if is_known(path) else None
+        )
         if source is None:
-            return [replace(state, status=OTHER, opaque=True)]
+            return [change(state, status=OTHER, opaque=True)]
         self._enter()
         outer, self.file = self.file, source.name
         ended = self.run(self._read(source.text, 0), [state], guarded=guarded)
         self.file = outer
         self.nested -= 1
-        return [replace(one, flow="") if one.flow == "return" else one for one in ended]
+        return [change(one, flow="") if one.flow == "return" else one for one in ended]
 
 
 def set_options(state: State, options: Iterable[str]) -> State:
     """Set what a shell's own options set."""
     for option in options:
         if option in {"-e", "errexit"}:
-            state = replace(state, errexit=True)
+            state = change(state, errexit=True)
         if option == "pipefail":
-            state = replace(state, pipefail=True)
+            state = change(state, pipefail=True)
     return state
 
 
@@ -668,7 +702,7 @@ def _handled(before: State, after: State, line: int, what: str) -> State:
     if before.status != FAILED or after.failed is False:
         return after
     if after.rescues > before.rescues and after.status == "0":
-        return replace(after, failed=False, loss=None)
+        return change(after, failed=False, loss=None)
     if after.status in {"0", OTHER, UNKNOWN}:
         return after.losing(line, what)
     return after
@@ -677,7 +711,7 @@ def _handled(before: State, after: State, line: int, what: str) -> State:
 def _passed(state: State, line: int, what: str) -> State:
     """Go on behind an `if` or a loop that nothing was done in."""
     lost = state.losing(line, what) if state.status == FAILED else state
-    return replace(lost, status="0")
+    return change(lost, status="0")
 
 
 def _last_by_exec(script: Script) -> Script:
@@ -694,7 +728,7 @@ def _back(outer: State, inner: State, *, replaces: bool = False) -> State:
 
     Where it has replaced this one, what became of it has become of this one.
     """
-    return replace(
+    return change(
         outer,
         status=inner.status,
         failed=inner.failed,
@@ -704,6 +738,7 @@ def _back(outer: State, inner: State, *, replaces: bool = False) -> State:
         may=inner.may,
         must=inner.must,
         opaque=outer.opaque,
+        astray=inner.astray,
         published=inner.published,
         replaced_by=inner.replaced_by if replaces else outer.replaced_by,
         flow="exit" if replaces else outer.flow,
@@ -734,4 +769,3 @@ def _matches(subject: str, patterns: Sequence[str]) -> bool | None:
 
 def _has_output(word: Word) -> bool:
     return any(type(part).__name__ == "Output" for part in word.parts)
-

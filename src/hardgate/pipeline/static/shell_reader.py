@@ -5,16 +5,17 @@ set right here: `! a | b` negates the pipeline, what follows a here-document's m
 belongs to the command around it, and a redirect behind a list belongs to the list's last command.
 """
 
+from __future__ import annotations
+
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-import tree_sitter_bash
-from tree_sitter import Language, Parser
-from tree_sitter import Node as Branch
-
+from hardgate.errors import HardgateError
 from hardgate.pipeline.static.shell_tree import (
     Assignment,
     Background,
@@ -39,11 +40,22 @@ from hardgate.pipeline.static.shell_tree import (
     Word,
 )
 
+if TYPE_CHECKING:
+    from tree_sitter import Node as Branch
+
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 150
 HOLE = ("\ue000", "\ue001")
 """What stands between them is put in by somebody else, such as a workflow's expression."""
 _HOLE = re.compile(f"{HOLE[0]}[^{HOLE[1]}]*{HOLE[1]}")
+_NEGATED_COMPOUND = re.compile(
+    rb"(?<![^\s;&|({])!\s+(?=(?:if|for|while|until|case|\{)\s|\(\(?)", re.MULTILINE
+)
+RESERVED = frozenset(
+    {"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac"}
+    | {"!", "{", "}", "function", "select", "coproc", "[["}
+)
+"""No command has such a name: where the grammar takes one for a command, it has gone astray."""
 _OPERATORS = {"&&", "||"}
 _REDIRECTS = {"file_redirect", "heredoc_redirect", "herestring_redirect"}
 
@@ -66,20 +78,42 @@ def read_script(text: str, lines: Lines | None = None) -> Script:
     data = text.encode("utf-8", "replace")
     if len(data) > MAX_BYTES:
         raise TooLargeError(f"it is larger than {MAX_BYTES // 1024} KiB")
-    tree = _parser().parse(data)
-    return _Reader(data, lines or lines_of(text)).script(tree.root_node.children)
+    plain, negated = _without_negations(data)
+    tree = _parser().parse(plain)
+    return _Reader(plain, lines or lines_of(text), negated).script(tree.root_node.children)
+
+
+def _without_negations(data: bytes) -> tuple[bytes, frozenset[int]]:
+    """Blank each `!` before a compound command, and give where those commands begin."""
+    begins: list[int] = []
+
+    def blank(match: re.Match[bytes]) -> bytes:
+        begins.append(match.end())
+        return b" " + match[0][1:]
+
+    return _NEGATED_COMPOUND.sub(blank, data), frozenset(begins)
 
 
 @cache
-def _parser() -> Parser:
-    return Parser(Language(tree_sitter_bash.language()))
+def _parser() -> Any:
+    """Load the grammar once; an installation without the extra 'pipeline' does not have it."""
+    try:
+        grammar = import_module("tree_sitter_bash")
+        library = import_module("tree_sitter")
+    except ImportError as error:
+        raise HardgateError(
+            f"The shell reader '{error.name}' is not installed.",
+            "Install hardgate with it: 'hardgate[pipeline]'.",
+        ) from error
+    return library.Parser(library.Language(grammar.language()))
 
 
 class _Reader:
     """Turns branches of the grammar's tree into nodes."""
 
-    def __init__(self, data: bytes, lines: Lines) -> None:
+    def __init__(self, data: bytes, lines: Lines, negated: frozenset[int]) -> None:
         self.data = data
+        self.negated = negated
         self.ascii = data.isascii()
         self.lines = lines
         self.depth = 0
@@ -119,9 +153,14 @@ class _Reader:
         broken = any(child.type == "ERROR" or child.is_missing for child in branch.children)
         node = self._opaque(branch) if reader is None or broken else reader(branch)
         self.depth -= 1
+        if branch.start_byte in self.negated and not isinstance(node, (Chain, Pipeline)):
+            return Pipeline(line=node.line, parts=(node,), negated=True)
         return node
 
     def _read_command(self, branch: Branch) -> Node:
+        name = branch.child_by_field_name("name")
+        if name is not None and self.text(name) in RESERVED:
+            return self._opaque(branch)
         parts = [child for child in branch.children if child.type not in _REDIRECTS]
         named = [child for child in parts if child.is_named and child.type != "comment"]
         values = [self._assignment(c) for c in named if c.type == "variable_assignment"]
@@ -131,7 +170,7 @@ class _Reader:
             words=tuple(
                 self.word(child.children[0] if child.type == "command_name" else child)
                 for child in parts
-                if child.type != "variable_assignment" and child.type != "comment"
+                if child.type not in {"variable_assignment", "comment"}
             ),
             redirects=tuple(
                 redirect
@@ -205,9 +244,7 @@ class _Reader:
             elif child.type == "pipeline":
                 node = self._piped(node, child)
             elif operator and child.is_named and child.type not in {"heredoc_body", "heredoc_end"}:
-                node = Chain(
-                    line=node.line, left=node, operator=operator, right=self.node(child)
-                )
+                node = Chain(line=node.line, left=node, operator=operator, right=self.node(child))
                 operator = ""
         return node
 
@@ -250,7 +287,7 @@ class _Reader:
         negated = isinstance(first, Pipeline) and first.negated and len(first.parts) == 1
         if negated:
             nodes[0] = first.parts[0]  # type: ignore[union-attr]  # it is a Pipeline
-        return Pipeline(line=self.line(branch), parts=tuple(nodes), negated=negated)
+        return _join(tuple(nodes[:-1]), nodes[-1], negated=negated)
 
     def _read_negated_command(self, branch: Branch) -> Node:
         inner = self.node(branch.named_children[0])
@@ -273,7 +310,7 @@ class _Reader:
     def _read_compound_statement(self, branch: Branch) -> Node:
         if branch.children[0].type == "((":
             inside = self.text(branch)[2:-2].strip()
-            words = (_literal("(("), Word(parts=(Unknown(text=inside),)))
+            words = (_literal("(("), Word(parts=(Text(text=inside, quoted=True),)))
             return Simple(line=self.line(branch), words=words)
         return Block(line=self.line(branch), body=self.script(branch.children[1:-1]))
 
@@ -367,9 +404,10 @@ class _Reader:
             yield self._variable(branch, quoted=False)
         elif kind in {"command_substitution", "process_substitution"}:
             yield self._output(branch, quoted=False)
-        elif kind in {"arithmetic_expansion", "brace_expression", "array", "subscript"}:
-            yield Unknown(text=self.text(branch))
-        elif branch.type == "ERROR":
+        elif (
+            kind in {"arithmetic_expansion", "brace_expression", "array", "subscript"}
+            or branch.type == "ERROR"
+        ):
             yield Unknown(text=self.text(branch))
         else:
             yield from _holed(_unescaped(self.text(branch)), quoted=False)
@@ -416,10 +454,17 @@ class _Reader:
             return Unknown(text=self.text(branch), quoted=quoted)
         name, index = self._name_of(named)
         operator = after[0].type if after else ""
-        operand = Word(parts=tuple(p for c in after[1:] for p in self._parts(c)))
-        return Variable(
-            name=name, operator=operator, operand=operand, index=index, quoted=quoted
-        )
+        operand = self._operand(branch, after)
+        return Variable(name=name, operator=operator, operand=operand, index=index, quoted=quoted)
+
+    def _operand(self, branch: Branch, after: Sequence[Branch]) -> Word:
+        """Read what stands behind an operator; the grammar leaves blanks out of its tree."""
+        if not after:
+            return Word(parts=())
+        text = self.data[after[0].end_byte : branch.end_byte - 1].decode("utf-8", "replace")
+        if not set("$`'\"\\") & set(text):
+            return Word(parts=tuple(_holed(text, quoted=True)))
+        return Word(parts=tuple(part for child in after[1:] for part in self._parts(child)))
 
     def _name_of(self, branch: Branch) -> tuple[str, str]:
         if branch.type != "subscript":
@@ -431,9 +476,7 @@ class _Reader:
 _NAMES = {"variable_name", "special_variable_name", "subscript"}
 
 
-def _split_at(
-    branches: Sequence[Branch], kind: str
-) -> tuple[Sequence[Branch], Sequence[Branch]]:
+def _split_at(branches: Sequence[Branch], kind: str) -> tuple[Sequence[Branch], Sequence[Branch]]:
     at = next((n for n, child in enumerate(branches) if child.type == kind), len(branches))
     return branches[:at], branches[at + 1 :]
 
@@ -474,6 +517,16 @@ def _redirected(node: Node, redirects: tuple[Redirect, ...]) -> Node:
     if isinstance(node, Pipeline):
         return replace(node, parts=(*node.parts[:-1], _redirected(node.parts[-1], redirects)))
     return Block(line=node.line, body=Script(items=(node,)), redirects=redirects)
+
+
+def _join(before: tuple[Node, ...], last: Node, *, negated: bool) -> Node:
+    """Make a pipeline; the grammar takes `a | b || { c; }` for `a | (b || { c; })`."""
+    if isinstance(last, Chain):
+        return replace(last, left=_join(before, last.left, negated=negated))
+    if isinstance(last, Pipeline) and not last.negated:
+        return replace(last, parts=(*before, *last.parts), negated=negated)
+    parts = (*before, last)
+    return Pipeline(line=parts[0].line, parts=parts, negated=negated)
 
 
 def _put_before(node: Node, rest: tuple[Node, ...]) -> Node:

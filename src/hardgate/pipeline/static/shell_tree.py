@@ -1,4 +1,4 @@
-"""A shell script as a tree of commands: values alone, made by shell_reader, run by shell_machine."""
+"""A shell script as a tree of commands: values alone."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Variable:
 
     name: str
     operator: str = ""
-    """`:-`, `#`, `%%` and so on; `!` where another variable holds the name, `#` before for a length."""
+    """`:-`, `#`, `%%` and so on."""
     operand: "Word | None" = None
     index: str = ""
     quoted: bool = False
@@ -172,9 +172,7 @@ class Opaque:
     text: str
 
 
-Node = (
-    Simple | Pipeline | Chain | Background | Block | If | Loop | For | Case | Function | Opaque
-)
+Node = Simple | Pipeline | Chain | Background | Block | If | Loop | For | Case | Function | Opaque
 
 
 @dataclass(frozen=True, kw_only=True)

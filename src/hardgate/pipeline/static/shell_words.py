@@ -5,11 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hardgate.pipeline.static.dockerfile_words import strip_pattern
-from hardgate.pipeline.static.shell_state import FAILED, UNKNOWN, State, is_known
+from hardgate.pipeline.static.shell_state import FAILED, UNKNOWN, State, change, is_known
 from hardgate.pipeline.static.shell_tree import (
     Assignment,
     Block,
@@ -40,7 +39,7 @@ class Expander:
         self.machine = machine
 
     def words(self, words: Sequence[Word], state: State) -> Iterator[tuple[list[str], State]]:
-        """Yield what words come to, split as a shell does, for each way that commands in them go."""
+        """Yield what words come to, split as a shell does, for each way of commands in them."""
         for after in self._outputs(words, state):
             yield [text for word in words for text in self._fields(word, after)], after
 
@@ -82,7 +81,7 @@ class Expander:
             return state
         for after in self._outputs([target], state):
             if after.failed and not state.failed:
-                after = replace(after.losing(line, "<(…)"), status=state.status)  # noqa: PLW2901
+                after = change(after.losing(line, "<(…)"), status=state.status)  # noqa: PLW2901
             return after
         return state
 
@@ -99,10 +98,10 @@ class Expander:
         return states
 
     def _output(self, script: Script, state: State) -> list[State]:
-        inner = replace(state, traps={}, errexit=False, status="0")
-        ended = self.machine.run(script, [inner], guarded=False)
+        inner = change(state, traps={}, errexit=False)
+        ended = self.machine.end_shells(self.machine.run(script, [inner], guarded=False))
         return [
-            replace(
+            change(
                 state,
                 status=one.status,
                 failed=one.failed,
@@ -112,6 +111,7 @@ class Expander:
                 may=one.may,
                 must=one.must,
                 last=one.last,
+                astray=one.astray,
             )
             for one in ended
         ]
@@ -158,7 +158,7 @@ class Expander:
             case Unknown():
                 return _arithmetic(part.text)
 
-    def value(self, part: Variable, state: State) -> str:
+    def value(self, part: Variable, state: State) -> str:  # noqa: PLR0911 - a table of operators
         """Give what a parameter expansion comes to."""
         value = self._plain(part, state)
         if not part.operator:
@@ -176,7 +176,9 @@ class Expander:
             return value
         return _changed(value, part.operator, operand)
 
-    def _plain(self, part: Variable, state: State) -> str | None:
+    def _plain(  # noqa: PLR0911 - a table of kinds
+        self, part: Variable, state: State
+    ) -> str | None:
         """Give a variable's own value; None where it is not known."""
         name = part.name
         if name == "PIPESTATUS":
@@ -187,7 +189,7 @@ class Expander:
             return _special(name, state)
         if name in state.variables and not part.index:
             return state.variables[name]
-        if name == "UID" or name == "EUID":
+        if name in {"UID", "EUID"}:
             return state.user
         if part.index or name in self.machine.world.undecided:
             return None

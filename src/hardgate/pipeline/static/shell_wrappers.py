@@ -21,6 +21,8 @@ class _Form:
     """The first own word is the user."""
     assignments: bool = False
     """NAME=value may stand before the program."""
+    splits: bool = False
+    """`-S` is followed by a text that is split into words."""
     default_user: str = ""
 
 
@@ -44,7 +46,7 @@ FORMS: Mapping[str, _Form] = {
     "dbus-run-session": _Form(),
     "faketime": _Form(words=1),
     "eatmydata": _Form(),
-    "env": _Form(values=_options("-u --unset -C --chdir"), assignments=True),
+    "env": _Form(values=_options("-u --unset -C --chdir"), assignments=True, splits=True),
     "command": _Form(),
     "builtin": _Form(),
     "exec": _Form(values=_options("-a")),
@@ -101,7 +103,8 @@ class Unwrapped:
 
 def unwrap(argv: Sequence[str]) -> Unwrapped:
     """Take all wrappers off a command's words."""
-    words, user, wrappers = tuple(argv), "", []
+    words, user = tuple(argv), ""
+    wrappers: list[str] = []
     variables: dict[str, str] = {}
     while words:
         name = words[0].rpartition("/")[2]
@@ -151,7 +154,7 @@ class _Taken:
             if word == "--":
                 break
             option, equals, value = word.partition("=")
-            if form.assignments and word in {"-S", "--split-string"} and at < len(words):
+            if form.splits and word in {"-S", "--split-string"} and at < len(words):
                 self.split = words[at]
                 at += 1
                 continue

@@ -1,7 +1,8 @@
 """Whether the image lets the agent become root by sudo, without a password.
 
-Tried with sudo 1.9.16: a file below /etc/sudoers.d that the world may write to, or that is not root's,
-is refused; one with a dot in its name or a `~` at its end is passed over; any other mode does.
+Tried with sudo 1.9.16: of the files below /etc/sudoers.d it refuses those that the world may
+write to, or that are not root's, and passes over names with a dot in them or a `~` at their end.
+Any other mode does.
 """
 
 import posixpath
@@ -42,9 +43,7 @@ def find_sudoers_findings(file: Dockerfile, users: ImageUsers) -> Iterator[Findi
         yield rules()["sudoers-validated"].broken(file.name, last)
 
 
-def _grant(
-    file: Dockerfile, users: ImageUsers, found: Mapping[str, _Sudoers]
-) -> Iterator[Finding]:
+def _grant(file: Dockerfile, users: ImageUsers, found: Mapping[str, _Sudoers]) -> Iterator[Finding]:
     """sudo must find a line that lets the agent do all, in a file that it takes."""
     rule = rules()["sudoers-mode"]
     if not found:
@@ -119,7 +118,7 @@ def _grants(text: str | None, users: ImageUsers) -> bool | None:
         who, what = line["who"], line["what"]
         if who.startswith("Defaults") or not (no_password or "NOPASSWD" in what):
             continue
-        if not is_known(who) or re.fullmatch(r"[A-Z][A-Z0-9_]+", who) and who != "ALL":
+        if not is_known(who) or (re.fullmatch(r"[A-Z][A-Z0-9_]+", who) and who != "ALL"):
             return None
         if _is_agent(who, users):
             return True

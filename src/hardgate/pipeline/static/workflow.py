@@ -1,30 +1,37 @@
-"""A workflow file of GitHub, Gitea or Forgejo, as far as a gate depends on it; with its lines."""
+"""A workflow file of GitHub, Gitea or Forgejo, and what it calls: values that know their lines."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
 
+from hardgate.pipeline.static.expression import UNKNOWN, Unknown
+from hardgate.pipeline.static.shell_reader import Lines
 from hardgate.schema.document import Listing, Node, Refusal, Scalar, Table, read_document
 
-_EXPRESSION = re.compile(r"^\s*\$\{\{(.*)\}\}\s*$", re.DOTALL)
-_ALWAYS = re.compile(r"always\(\)|!\s*cancelled\(\)|failure\(\)")
-_NEVER = frozenset({"false", "0", "''", '""', "null", "!true", "! true", "1 == 0", "0 == 1"})
+GITHUB = ".github"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step of a job."""
+    """One step of a job or of a composite action."""
 
+    id: str
     title: str
     line: int
     uses: str
+    inputs: Mapping[str, str]
+    """`with:`."""
     run: str
-    run_line: int
-    """Where the script's first line stands."""
+    run_lines: Lines
     shell: str
+    folder: str
+    """`working-directory:`."""
+    environment: Mapping[str, str]
     condition: str
-    continues: bool
-    """It may fail, and the job goes on."""
+    """As written; empty where there is none."""
+    continues: str
+    """`continue-on-error:`, as written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +42,16 @@ class Job:
     line: int
     name: str
     condition: str
+    condition_line: int
     needs: tuple[str, ...]
     uses: str
-    continues: bool
+    inputs: Mapping[str, str]
+    continues: str
     permissions: Node | None
+    environment: Mapping[str, str]
+    matrix: Node | None
     steps: tuple[Step, ...]
-
-    @property
-    def always(self) -> bool:
-        """It runs although a job that it needs failed or was skipped."""
-        return bool(_ALWAYS.search(self.condition))
+    runs_on: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,40 +59,73 @@ class Workflow:
     """One file."""
 
     file: str
+    """From the repository's root."""
     name: str
     run_name: str
     events: Mapping[str, Node | None]
     permissions: Node | None
+    environment: Mapping[str, str]
     jobs: tuple[Job, ...]
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """Of `workflow_call` inputs."""
 
     @property
     def forge(self) -> str:
         """The folder that it is in: `.github`, `.gitea`, `.forgejo`."""
         return self.file.partition("/")[0]
 
+    def job(self, name: str) -> Job | None:
+        """Find a job by its id."""
+        return next((job for job in self.jobs if job.id == name), None)
+
 
 def read_workflow(data: bytes, file: str) -> Workflow:
     """Read a file's bytes; raises Refusal."""
-    root = read_document(data).root
+    root = read_document(data, references=True).root
     if not isinstance(root, Table):
         raise Refusal(root.line, "it is no mapping", "Begin with 'name:', 'on:' and 'jobs:'")
-    shell = text(_inside(root, "defaults", "run", "shell"))
     jobs = root.get_value("jobs")
     if not isinstance(jobs, Table) or not jobs.entries:
         raise Refusal(root.line, "it has no jobs", "Add some below 'jobs:'")
+    source = data.decode("utf-8").splitlines()
+    defaults = _inside(root, "defaults", "run")
+    events = dict(_events(root.get_value("on")))
     return Workflow(
         file=file,
-        name=text(root.get_value("name")),
-        run_name=text(root.get_value("run-name")),
-        events=dict(_events(root.get_value("on"))),
+        name=text_of(root.get_value("name")),
+        run_name=text_of(root.get_value("run-name")),
+        events=events,
         permissions=root.get_value("permissions"),
-        jobs=tuple(_job(key, node, shell) for key, node in jobs.entries if isinstance(node, Table)),
+        environment=_texts(root.get_value("env")),
+        jobs=tuple(
+            _job(key, node, defaults, source)
+            for key, node in jobs.entries
+            if isinstance(node, Table)
+        ),
+        defaults=dict(_defaults(events.get("workflow_call"))),
     )
 
 
-def text(node: Node | None) -> str:
+def read_action(data: bytes) -> tuple[tuple[Step, ...] | None, Mapping[str, str]]:
+    """Read a composite action: its steps, and its inputs' defaults; None where it has none."""
+    root = read_document(data, references=True).root
+    runs = _inside(root, "runs")
+    source = data.decode("utf-8").splitlines()
+    if text_of(_inside(runs, "using")) != "composite":
+        return None, {}
+    return tuple(_steps(_inside(runs, "steps"), None, None, source)), dict(_defaults(root))
+
+
+def text_of(node: Node | None) -> str:
     """Give a single value as it was written; empty where there is none."""
-    return node.text if isinstance(node, Scalar) else ""
+    return node.text if isinstance(node, Scalar) and node.tag != "null" else ""
+
+
+def list_of(node: Node | None) -> tuple[str, ...]:
+    """Give a list's single values, or the one value that stands in its place."""
+    if isinstance(node, Listing):
+        return tuple(text_of(item) for item in node.items)
+    return (text_of(node),) if text_of(node) else ()
 
 
 def _inside(node: Node | None, *names: str) -> Node | None:
@@ -94,66 +134,126 @@ def _inside(node: Node | None, *names: str) -> Node | None:
     return node
 
 
+def _texts(node: Node | None) -> dict[str, str]:
+    if not isinstance(node, Table):
+        return {}
+    return {key.text: text_of(value) for key, value in node.entries}
+
+
+def _defaults(node: Node | None) -> Iterator[tuple[str, str]]:
+    """Yield the defaults below `inputs:`."""
+    inputs = _inside(node, "inputs")
+    for key, value in inputs.entries if isinstance(inputs, Table) else ():
+        default = _inside(value, "default")
+        if default is not None:
+            yield key.text, text_of(default)
+
+
 def _events(node: Node | None) -> Iterator[tuple[str, Node | None]]:
-    if isinstance(node, Scalar):
-        yield node.text, None
-    elif isinstance(node, Listing):
-        yield from ((text(item), None) for item in node.items)
-    elif isinstance(node, Table):
+    if isinstance(node, Table):
         yield from ((key.text, value) for key, value in node.entries)
+    else:
+        yield from ((name, None) for name in list_of(node))
 
 
-def _job(key: Scalar, node: Table, shell: str) -> Job:
-    shell = text(_inside(node, "defaults", "run", "shell")) or shell
-    steps, needs = node.get_value("steps"), node.get_value("needs")
-    listed = [text(item) for item in needs.items] if isinstance(needs, Listing) else [text(needs)]
+def _job(key: Scalar, node: Table, defaults: Node | None, source: Sequence[str]) -> Job:
+    own = _inside(node, "defaults", "run")
+    condition = node.get_value("if")
     return Job(
         id=key.text,
         line=key.line,
-        name=text(node.get_value("name")) or key.text,
-        condition=_condition(node),
-        needs=tuple(need for need in listed if need),
-        uses=text(node.get_value("uses")),
-        continues=_continues(node),
+        name=text_of(node.get_value("name")) or key.text,
+        condition=text_of(condition).strip(),
+        condition_line=condition.line if condition else key.line,
+        needs=list_of(node.get_value("needs")),
+        uses=text_of(node.get_value("uses")),
+        inputs=_texts(node.get_value("with")),
+        continues=text_of(node.get_value("continue-on-error")),
         permissions=node.get_value("permissions"),
-        steps=tuple(
-            _step(item, number, shell)
-            for number, item in enumerate(steps.items if isinstance(steps, Listing) else (), 1)
-            if isinstance(item, Table)
-        ),
+        environment=_texts(node.get_value("env")),
+        matrix=_inside(node, "strategy", "matrix"),
+        steps=tuple(_steps(node.get_value("steps"), own, defaults, source)),
+        runs_on=" ".join(list_of(node.get_value("runs-on"))),
     )
 
 
-def _step(node: Table, number: int, shell: str) -> Step:
+def _steps(
+    node: Node | None, own: Node | None, defaults: Node | None, source: Sequence[str]
+) -> Iterator[Step]:
+    for number, item in enumerate(node.items if isinstance(node, Listing) else (), start=1):
+        if isinstance(item, Table):
+            yield _step(item, number, own, defaults, source)
+
+
+def _step(
+    node: Table, number: int, own: Node | None, defaults: Node | None, source: Sequence[str]
+) -> Step:
     run = node.get_value("run")
-    block = isinstance(run, Scalar) and "\n" in run.text
+
+    def setting(name: str) -> str:
+        given = (_inside(where, name) for where in (own, defaults))
+        return text_of(node.get_value(name)) or next(filter(None, map(text_of, given)), "")
+
     return Step(
-        title=text(node.get_value("name")) or f"step {number}",
+        id=text_of(node.get_value("id")),
+        title=text_of(node.get_value("name")) or f"step {number}",
         line=node.line,
-        uses=text(node.get_value("uses")),
-        run=text(run),
-        run_line=(run.line if run else node.line) + block,
-        shell=text(node.get_value("shell")) or shell,
-        condition=_condition(node),
-        continues=_continues(node),
+        uses=text_of(node.get_value("uses")),
+        inputs=_texts(node.get_value("with")),
+        run=text_of(run),
+        run_lines=_lines_of_run(run, source),
+        shell=setting("shell"),
+        folder=setting("working-directory"),
+        environment=_texts(node.get_value("env")),
+        condition=text_of(node.get_value("if")).strip(),
+        continues=text_of(node.get_value("continue-on-error")),
     )
 
 
-def _continues(node: Table) -> bool:
-    return text(node.get_value("continue-on-error")).lower() not in {"", "false"}
+def _lines_of_run(run: Node | None, source: Sequence[str]) -> Lines:
+    """Count a script's lines: a literal block has one for each of the file's, others fold."""
+    if not isinstance(run, Scalar):
+        return lambda _: 0
+    first = source[run.line - 1] if run.line <= len(source) else ""
+    literal = re.search(r"\|[+-]?\d?[+-]?\s*(#.*)?$", first)
+    begin = run.line + (1 if literal or re.search(r">[+-]?\d?\s*(#.*)?$", first) else 0)
+    if not literal:
+        return lambda _: begin
+    text = run.text
+    return lambda offset: begin + text.count("\n", 0, offset)
 
 
-def _condition(node: Table) -> str:
-    written = text(node.get_value("if")).strip()
-    inner = _EXPRESSION.match(written)
-    return (inner[1] if inner else written).strip()
-
-
-def is_never(condition: str, events: Mapping[str, Node | None]) -> bool:
-    """Tell whether a condition is false whatever happens."""
-    plain = condition.strip().lower()
-    parts = [part.strip(" ()") for part in plain.split("&&")]
-    if "||" not in plain and any(part in _NEVER for part in parts):
+def combinations_of(  # noqa: PLR0911 - a table of forms
+    node: Node | None,
+) -> bool | Unknown:
+    """Tell whether a matrix makes at least one job: UNKNOWN where an expression decides."""
+    if node is None:
         return True
-    named = re.fullmatch(r"github\.event_name\s*==\s*'(\w+)'", plain)
-    return bool(named) and named[1] not in events  # type: ignore[index]  # it matched
+    if not isinstance(node, Table):
+        return UNKNOWN
+    axes = {key.text: value for key, value in node.entries}
+    include, exclude = axes.pop("include", None), axes.pop("exclude", None)
+    if any(not isinstance(value, Listing) for value in axes.values()):
+        return UNKNOWN
+    if isinstance(include, Listing) and include.items:
+        return True
+    listed = {name: _values(value) for name, value in axes.items()}
+    made = [dict(zip(listed, values, strict=True)) for values in product(*listed.values())]
+    if not axes or not made or len(made) > 256:  # noqa: PLR2004 - a forge's own limit
+        return bool(axes) and bool(made)
+    if include is not None and not isinstance(include, Listing):
+        return UNKNOWN
+    return any(not _excluded(combination, exclude) for combination in made)
+
+
+def _values(node: Node) -> tuple[str, ...]:
+    return tuple(repr(item) if not isinstance(item, Scalar) else item.text for item in node.items) \
+        if isinstance(node, Listing) else ()  # fmt: skip
+
+
+def _excluded(combination: Mapping[str, str], exclude: Node | None) -> bool:
+    for item in exclude.items if isinstance(exclude, Listing) else ():
+        pairs = _texts(item)
+        if pairs and all(combination.get(name) == value for name, value in pairs.items()):
+            return True
+    return False

@@ -2,150 +2,223 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
 
-from hardgate.pipeline.static.finding import Finding
-from hardgate.pipeline.static.rule import rules
-from hardgate.pipeline.static.shell import Command, chain_before, read_commands, swallows
-from hardgate.pipeline.static.workflow import Job, Step, Workflow, is_never, text
+from hardgate.pipeline.static.expression import Context, as_condition, whole_expression
+from hardgate.pipeline.static.gate_commands import is_test, sessions_of
+from hardgate.pipeline.static.rules import Finding, rules
+from hardgate.pipeline.static.shell_state import Call
+from hardgate.pipeline.static.t4_rules import (
+    Forge,
+    Gate,
+    find_gates,
+    find_gathering_jobs,
+    find_t4_findings,
+)
+from hardgate.pipeline.static.workflow import GITHUB, Job, Step, Workflow, text_of
+from hardgate.pipeline.static.workflow_filters import PULL, PUSH
+from hardgate.pipeline.static.workflow_run import SUCCESS, JobRun, Way, roots_of
 from hardgate.schema.document import Node, Scalar, Table
 
 _PINNED = re.compile(r"[^@\s]+@[0-9a-f]{40}|docker://[^@\s]+@sha256:[0-9a-f]{64}|\./.*")
 _EVENT = re.compile(r"\b(github|gitea|forge|forgejo)\.event_name\b")
-_HARMLESS = re.compile(r"|always\(\)|!\s*cancelled\(\)|success\(\)|success\(\) \|\| failure\(\)")
-GATED = frozenset(
-    {"nox", "hardgate", "pytest", "docker", "pipx", "python", "python3", "tox", "make"}
-)
-PUSH, PULL = "push", "pull_request"
+WRITES_VERDICTS = frozenset({"contents", "statuses", "checks", "actions", "pull-requests"})
+"""What a token must be allowed to write for a job's own code to set, or merge on, a verdict."""
 
 
-def look(workflows: Sequence[Workflow]) -> Iterator[Finding]:
-    """Apply every rule of the group: to each file, and to each forge's files together."""
-    for workflow in workflows:
-        yield from _continuing(workflow)
-        yield from _scripts(workflow)
-        yield from _unreachable(workflow)
-        yield from _unpinned(workflow)
-        yield from _permissions(workflow)
-        yield from _names(workflow)
-    for _, group in groupby(workflows, lambda one: one.forge):
-        files = list(group)
-        yield from _t4(files)
-        yield from _same_names(files)
+def find_workflow_findings(forge: Forge) -> Iterator[Finding]:
+    """Apply every rule of the group to the workflows of one forge."""
+    gates = list(find_gates(forge))
+    for workflow in forge.workflows:
+        answering = _answering_jobs(forge, workflow, gates)
+        yield from _statuses(forge, workflow, answering)
+        yield from _unreachable(forge, workflow)
+        yield from _unpinned(forge, workflow)
+        yield from _permissions(forge, workflow, answering)
+        yield from _names(workflow, answering)
+    yield from find_t4_findings(forge, gates)
+    yield from _same_names(forge.workflows)
 
 
-def _continuing(workflow: Workflow) -> Iterator[Finding]:
-    rule = rules()["no-continue-on-error"]
+def find_gate_files(forge: Forge) -> frozenset[str]:
+    """Give the files that an answer rests on."""
+    gates = list(find_gates(forge))
+    return frozenset(
+        workflow.file for workflow in forge.workflows if _answering_jobs(forge, workflow, gates)
+    )
+
+
+def _answering_jobs(forge: Forge, workflow: Workflow, gates: Sequence[Gate]) -> frozenset[str]:
+    """Give the jobs that an answer rests on: of sessions, the last word, and what they need."""
+    noxfile = forge.repository.noxfile
+    found = {gate.job.id for gate in gates if gate.workflow is workflow}
+    found |= {job.id for job in find_gathering_jobs(forge, workflow, gates)}
     for job in workflow.jobs:
-        if job.continues:
-            yield rule.broken(workflow.file, job.line, what=f"job '{job.id}'")
-        for step in job.steps:
-            if step.continues:
-                what = f"'{step.title}' in job '{job.id}'"
-                yield rule.broken(workflow.file, step.line, what=what)
+        calls = forge.calls_of(workflow, job, _main_event(workflow))
+        if any(sessions_of(call, noxfile) for call in calls):
+            found.add(job.id)
+    run = _plain_run(forge, workflow)
+    for job in workflow.jobs:
+        if job.id in found:
+            found |= run.ancestors_of(job)
+    return frozenset(found)
 
 
-def _scripts(workflow: Workflow) -> Iterator[Finding]:
-    for step in (step for job in workflow.jobs for step in job.steps if step.run):
-        commands = read_commands(step.run, step.run_line)
-        for number, one in enumerate(commands):
-            yield from _lost(workflow, commands, number, one)
-        yield from _pipes(workflow, step, commands)
+def _main_event(workflow: Workflow) -> str:
+    event = next((one for one in (PULL, PUSH) if one in workflow.events), None)
+    return event or next(iter(workflow.events), PUSH)
 
 
-def _lost(
-    workflow: Workflow, commands: Sequence[Command], number: int, one: Command
+def _plain_run(forge: Forge, workflow: Workflow) -> JobRun:
+    event = _main_event(workflow)
+    return JobRun(repository=forge.repository, workflow=workflow, event=event)
+
+
+def _statuses(forge: Forge, workflow: Workflow, answering: frozenset[str]) -> Iterator[Finding]:
+    """Let each test of each job fail, one at a time: does the job still end well?"""
+    noxfile = forge.repository.noxfile
+    seen: set[tuple[str, str, int]] = set()
+    for job in workflow.jobs:
+        yield from _unread(forge, workflow, job, answering)
+        for call in forge.calls_of(workflow, job, _main_event(workflow)):
+            is_session = bool(sessions_of(call, noxfile))
+            if not is_session and not is_test(call):
+                continue
+            finding = _passed_over(forge, workflow, job, call)
+            if finding is None or (finding.rule, finding.file, finding.line) in seen:
+                continue
+            seen.add((finding.rule, finding.file, finding.line))
+            hard = is_session or job.id in answering
+            yield finding if hard or finding.untold else _as_advice(finding)
+
+
+def _unread(
+    forge: Forge, workflow: Workflow, job: Job, answering: frozenset[str]
 ) -> Iterator[Finding]:
-    rule = rules()["no-or-true"]
-    before = chain_before(commands, number)
-    told = one.name in {"echo", "printf"}
-    if swallows(commands, number) and (not told or any(c.name in GATED for c in before)):
-        end, lost = f"|| {' '.join(one.words[:2])}", " ".join(before[-1].words[:4])
-        yield rule.broken(workflow.file, one.line, end=end, command=lost)
-    elif one.words[:2] in {("set", "+e"), ("set", "+o")} and "pipefail" not in one.words:
-        yield rule.broken(workflow.file, one.line, end="set +e", command="all that follows")
-    elif one.joined_by == ";" and _is_success(one) and commands[number - 1].name in GATED:
-        lost = " ".join(commands[number - 1].words[:4])
-        yield rule.broken(workflow.file, one.line, end=f"; {' '.join(one.words)}", command=lost)
+    """Tell of the scripts of an answering job that cannot be read to their end."""
+    if job.id not in answering:
+        return
+    ways = _plain_run(forge, workflow).ways_of(job)
+    unsure = next((way.unsure for way in ways if way.unsure and not job.uses), "")
+    if unsure and not any(way.status == SUCCESS and not way.unsure for way in ways):
+        yield rules()["no-or-true"].untold(workflow.file, job.line, f"of job '{job.id}', {unsure}")
 
 
-def _is_success(one: Command) -> bool:
-    return one.name in {"true", ":"} or one.words == ("exit", "0")
+def _as_advice(finding: Finding) -> Finding:
+    rule = rules()[finding.rule]
+    advised = rule.advice(finding.file, finding.line, what="", end="", command="", why="")
+    return Finding(**{**vars(advised), "reason": finding.reason, "remedy": finding.remedy})
 
 
-def _pipes(workflow: Workflow, step: Step, commands: Sequence[Command]) -> Iterator[Finding]:
-    own_shell = step.shell.split()
-    if "{0}" in own_shell and not any(w.startswith("-") and "e" in w for w in own_shell):
-        rule = rules()["no-or-true"]
-        end, lost = f"shell: {step.shell}", "all but the last command"
-        yield rule.broken(workflow.file, step.line, end=end, command=lost)
-    careful = step.shell.split()[:1] == ["bash"] or "pipefail" in step.run
-    for left, right in pairwise(commands):
-        if right.joined_by == "|" and left.name in GATED and not careful:
-            lost = " ".join(left.words[:4])
-            yield rules()["no-lost-status"].broken(workflow.file, left.line, command=lost)
+def _passed_over(forge: Forge, workflow: Workflow, job: Job, call: Call) -> Finding | None:
+    noxfile = forge.repository.noxfile
+    run = _plain_run(forge, workflow)
+    run.watches = lambda one: bool(sessions_of(one, noxfile)) or is_test(one)
+    run.fails = lambda one: (one.file, one.line, one.written) == (
+        call.file, call.line, call.written)  # fmt: skip
+    passed = [way for way in run.ways_of(job) if way.failed and way.status == SUCCESS]
+    if not passed:
+        return None
+    sure = next((way for way in passed if not way.unsure), None)
+    return _lost(workflow, call, sure) if sure else rules()["no-or-true"].untold(
+        call.file, call.line, f"what becomes of '{call}': {passed[0].unsure}"
+    )  # fmt: skip
 
 
-def why_never(workflow: Workflow, job: Job, seen: frozenset[str] = frozenset()) -> str:
-    """Say why a job can never run; empty where it can."""
-    by_id = {one.id: one for one in workflow.jobs}
-    if job.id in seen:
-        return "it needs itself"
-    if is_never(job.condition, workflow.events):
-        return f"its condition is '{job.condition}'"
-    for need in job.needs:
-        if need not in by_id:
-            return f"it needs '{need}', and there is no such job"
-        why = "" if job.always else why_never(workflow, by_id[need], seen | {job.id})
-        if why:
-            return f"it needs '{need}', which never runs ({why})"
-    return ""
+def _lost(workflow: Workflow, call: Call, way: Way) -> Finding:
+    lost = way.lost
+    if lost is None:
+        return rules()["no-or-true"].broken(
+            workflow.file, call.line, end="what follows it", command=str(call)
+        )
+    line = lost.line or call.line
+    if lost.continues:
+        return rules()["no-continue-on-error"].broken(lost.file, line, what=lost.by)
+    rule = rules()["no-lost-status" if lost.in_pipe else "no-or-true"]
+    if call.file == lost.file and lost.in_pipe:
+        line = call.line
+    return rule.broken(call.file, line, end=lost.by, command=str(call))
 
 
-def _unreachable(workflow: Workflow) -> Iterator[Finding]:
+def _unreachable(forge: Forge, workflow: Workflow) -> Iterator[Finding]:
     rule = rules()["reachable-job"]
     for job in workflow.jobs:
-        why = why_never(workflow, job)
-        if why:
-            yield rule.broken(workflow.file, job.line, what=f"Job '{job.id}'", why=why)
+        reasons = []
+        for event in workflow.events:
+            run = JobRun(repository=forge.repository, workflow=workflow, event=event)
+            runs, why = run.job_runs(job)
+            reasons.append(why if runs is False else "")
+        if reasons and all(reasons):
+            yield rule.broken(workflow.file, job.line, what=f"Job '{job.id}'", why=reasons[0])
+            continue
         for step in job.steps:
-            if is_never(step.condition, workflow.events):
+            if _never(step, workflow):
                 what = f"'{step.title}' in job '{job.id}'"
-                why = f"its condition is '{step.condition}'"
+                why = f"its condition is '{whole_expression(step.condition)}'"
                 yield rule.broken(workflow.file, step.line, what=what, why=why)
 
 
-def _unpinned(workflow: Workflow) -> Iterator[Finding]:
+def _never(step: Step, workflow: Workflow) -> bool:
+    """Tell whether a step's condition is false whatever happened before, on each event."""
+    if not step.condition or not workflow.events:
+        return False
+    contexts = [
+        Context(roots={**roots_of(event)}, success=fine, failure=not fine, cancelled=not fine)
+        for event in workflow.events
+        for fine in (True, False)
+    ]
+    return all(as_condition(step.condition, context) is False for context in contexts)
+
+
+def _unpinned(forge: Forge, workflow: Workflow) -> Iterator[Finding]:
     rule = rules()["pinned-action"]
+    actions = {step.uses for job in workflow.jobs for step in job.steps if step.uses[:2] == "./"}
+    for action in filter(None, map(forge.repository.read_action, sorted(actions))):
+        for step in action[1]:
+            if step.uses and not _PINNED.fullmatch(step.uses):
+                yield rule.broken(action[0], step.line, uses=step.uses)
     for job in workflow.jobs:
         for line, uses in [(job.line, job.uses), *((s.line, s.uses) for s in job.steps)]:
             if uses and not _PINNED.fullmatch(uses):
                 yield rule.broken(workflow.file, line, uses=uses)
 
 
-def _permissions(workflow: Workflow) -> Iterator[Finding]:
+def _permissions(forge: Forge, workflow: Workflow, answering: frozenset[str]) -> Iterator[Finding]:
+    """Look at the tokens of jobs that an answer rests on; Gitea and Forgejo pass the key over."""
+    del forge
     rule = rules()["read-only-token"]
-    node = workflow.permissions
-    if node is None:
-        why = "Without 'permissions' the token may be allowed to write"
-        yield rule.broken(workflow.file, 1, why=why)
-    elif why := _too_wide(node, strict=True):
-        yield rule.broken(workflow.file, node.line, why=why)
+    tell = rule.broken if workflow.forge == GITHUB else rule.advice
+    told: set[int] = set()
     for job in workflow.jobs:
-        if job.permissions is not None:
-            why = _too_wide(job.permissions, strict=PULL in workflow.events)
-            if why:
-                yield rule.broken(workflow.file, job.permissions.line, why=f"Job '{job.id}': {why}")
+        node = job.permissions if job.permissions is not None else workflow.permissions
+        if job.id not in answering or (node and node.line in told):
+            continue
+        if node is None:
+            if 1 not in told:
+                why = "Without 'permissions' the token may be allowed to write"
+                yield tell(workflow.file, 1, why=why)
+            told.add(1)
+            continue
+        told.add(node.line)
+        own = f"Job '{job.id}': " if job.permissions is not None else ""
+        for name, can_set in _writes(node):
+            say = tell if can_set else rule.advice
+            yield say(workflow.file, node.line, why=f"{own}{name} lets the token write")
+            break
 
 
-def _too_wide(node: Node, *, strict: bool) -> str:
-    """Say what is more than `contents: read`; where not strict, other things may be written."""
+def _writes(node: Node) -> Iterator[tuple[str, bool]]:
+    """Yield what a token may write, the worst first, and whether that can set a verdict."""
     if isinstance(node, Scalar):
-        return f"'permissions: {node.text}' is more than 'contents: read'" if node.text else ""
-    for key, value in node.entries if isinstance(node, Table) else ():
-        if text(value) == "write" and (strict or key.text == "contents"):
-            return f"'{key.text}: write' lets the token write"
-    return ""
+        if node.text == "write-all" or "${{" in node.text:
+            yield f"'permissions: {node.text}'", True
+        return
+    written = [
+        key.text
+        for key, value in (node.entries if isinstance(node, Table) else ())
+        if text_of(value) == "write"
+    ]
+    for name in sorted(written, key=lambda name: name not in WRITES_VERDICTS):
+        yield f"'{name}: write'", name in WRITES_VERDICTS
 
 
 def _both(workflow: Workflow) -> bool:
@@ -159,11 +232,12 @@ def _both(workflow: Workflow) -> bool:
     return {PUSH, PULL} <= set(workflow.events) and not only_tags
 
 
-def _names(workflow: Workflow) -> Iterator[Finding]:
-    if not _both(workflow) or _EVENT.search(workflow.run_name):
+def _names(workflow: Workflow, answering: frozenset[str]) -> Iterator[Finding]:
+    """GitHub has one name for both; Gitea and Forgejo put the event behind it by themselves."""
+    if workflow.forge != GITHUB or not _both(workflow) or _EVENT.search(workflow.run_name):
         return
     for job in workflow.jobs:
-        if not _EVENT.search(job.name):
+        if job.id in answering and not _EVENT.search(job.name):
             why = f"Job '{job.id}' has one name for push and pull_request"
             yield rules()["distinct-names"].broken(workflow.file, job.line, why=why)
 
@@ -176,65 +250,3 @@ def _same_names(workflows: Sequence[Workflow]) -> Iterator[Finding]:
             if other is not workflow:
                 why = f"Job '{job.id}' is called as one in '{other.file}'"
                 yield rules()["distinct-names"].broken(workflow.file, job.line, why=why)
-
-
-def runs_t4(step: Step) -> bool:
-    """Tell whether a step runs the gate itself, and does not only read what it left."""
-    return any(_is_gate(one) for one in read_commands(step.run))
-
-
-def _is_gate(one: Command) -> bool:
-    words = list(one.words)
-    if "hardgate" in (word.rpartition("/")[2] for word in words):
-        return "gate" in words or ("validate" in words and "--run" in words)
-    if "nox" not in (word.rpartition("/")[2] for word in words):
-        return False
-    own = words[: words.index("--")] if "--" in words else words
-    if set(own) & {"-l", "--list", "--list-sessions", "--install-only"}:
-        return False
-    sessions = [word.partition("=")[2] or word for word in own]
-    return "t4" in sessions or ("validate" in sessions and "--no-run" not in words)
-
-
-def _t4(workflows: Sequence[Workflow]) -> Iterator[Finding]:
-    rule = rules()["t4-required"]
-    jobs = [(w, j, s) for w in workflows for j in w.jobs for s in j.steps if runs_t4(s)]
-    first = workflows[0].file
-    if not jobs:
-        yield rule.broken(first, 0, why=f"No job below '{workflows[0].forge}' runs T4")
-        return
-    reached: set[str] = set()
-    for workflow, job, step in jobs:
-        why = _why_not_always(workflow, job, step)
-        if why:
-            yield rule.broken(workflow.file, step.line, why=why)
-        else:
-            reached |= set(workflow.events)
-    for event in (PUSH, PULL):
-        if event not in reached and event not in {e for w, _, _ in jobs for e in w.events}:
-            yield rule.broken(jobs[0][0].file, jobs[0][1].line, why=f"T4 does not run on {event}")
-    yield from _gathering(workflows, {job.id for _, job, _ in jobs})
-
-
-def _why_not_always(workflow: Workflow, job: Job, step: Step) -> str:
-    if why := why_never(workflow, job):
-        return f"T4 in job '{job.id}' never runs: {why}"
-    for condition, what in ((job.condition, f"job '{job.id}'"), (step.condition, step.title)):
-        if not _HARMLESS.fullmatch(condition):
-            return f"T4 is skipped where '{condition}' does not hold ({what})"
-    for event in (PUSH, PULL):
-        filters = workflow.events.get(event)
-        for name in ("paths", "paths-ignore"):
-            if isinstance(filters, Table) and filters.get_value(name) is not None:
-                return f"'{name}' keeps T4 from running on some of each {event}"
-    return ""
-
-
-def _gathering(workflows: Sequence[Workflow], gates: set[str]) -> Iterator[Finding]:
-    """The job that says the one word at the end has to wait for T4."""
-    for workflow in workflows:
-        for job in workflow.jobs:
-            gathers = any("validate" in step.run for step in job.steps) and job.id not in gates
-            if gathers and not gates & set(job.needs):
-                why = f"Job '{job.id}' says the last word without needing T4"
-                yield rules()["t4-required"].broken(workflow.file, job.line, why=why)
