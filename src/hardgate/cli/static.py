@@ -6,10 +6,12 @@ from hardgate.cli.options import add_template_options, load_requested_contract, 
 from hardgate.cli.parser import CommandParser
 from hardgate.errors import ContractError
 from hardgate.model.tier import load_tiers
+from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.session import Session
 from hardgate.pipeline.session_result import SessionResult
 from hardgate.pipeline.static.checks import Examination
+from hardgate.pipeline.static.rules import rules
 from hardgate.pipeline.template import Template
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
@@ -36,9 +38,15 @@ def run_static_session(argv: Sequence[str], console: Console | None = None) -> S
     applied = contract.sha256 if contract else ""
     inquiry = make_session(values, "static", template, applied, console)
 
-    def look(_inquiry: Session, _folder: ReportFolder) -> Iterable[Check]:
+    def find_checks(session: Session, _folder: ReportFolder) -> Iterable[Check]:
         examination = Examination(template=template, contract=contract, contract_problem=problem)
-        return examination.iter_checks()
+        undecided = []
+        for check in examination.iter_checks():
+            yield check
+            if check.outcome is Outcome.ERROR and check.name in rules():
+                undecided.append(f"'{check.name}' (seen live by: {rules()[check.name].seen_by})")
+        if undecided:
+            session.add_notice(f"It cannot be told from the text alone: {', '.join(undecided)}.")
 
     where = template.relative_to_root(template.context)
-    return inquiry.run_checks(f"template {where}, no code of it is run", look)
+    return inquiry.run_checks(f"template {where}, no code of it is run", find_checks)

@@ -150,7 +150,7 @@ class _Reader:
         if self.depth > MAX_DEPTH:
             raise TooLargeError("it is nested too deeply")
         reader = getattr(self, f"_read_{branch.type}", None)
-        broken = any(child.type == "ERROR" or child.is_missing for child in branch.children)
+        broken = any(_is_broken(child) for child in branch.children)
         node = self._opaque(branch) if reader is None or broken else reader(branch)
         self.depth -= 1
         if branch.start_byte in self.negated and not isinstance(node, (Chain, Pipeline)):
@@ -474,6 +474,13 @@ class _Reader:
 
 
 _NAMES = {"variable_name", "special_variable_name", "subscript"}
+
+
+def _is_broken(branch: Branch) -> bool:
+    """Tell of a piece that breaks what it stands in; a redirect such as `3<>file` does not."""
+    if branch.type == "heredoc_redirect":
+        return any(child.type == "ERROR" for child in branch.children)
+    return branch.type == "ERROR" or branch.is_missing
 
 
 def _split_at(branches: Sequence[Branch], kind: str) -> tuple[Sequence[Branch], Sequence[Branch]]:
