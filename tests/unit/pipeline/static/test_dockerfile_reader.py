@@ -69,7 +69,7 @@ def test_our_own_dockerfiles_are_read_as_buildkit_reads_them() -> None:
     assert compare(texts) == []
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_generated_files_are_read_as_buildkit_reads_them(seed: int) -> None:
     """Its newer `${x#a}`, `${x%a}` and `${x/a/b}` are left out: the package holds an older one."""
     made = random.Random(seed)  # noqa: S311 - files to read, no secret
@@ -78,7 +78,7 @@ def test_generated_files_are_read_as_buildkit_reads_them(seed: int) -> None:
         + "".join(
             made.choice(PIECES) + made.choice(("", " ", "\n")) for _ in range(made.randint(1, 12))
         )
-        for _ in range(3000)
+        for _ in range(2000)
     ]
     assert compare(texts) == []
 
