@@ -69,6 +69,25 @@ class CommandResult:
         return f"exited {self.status}"
 
 
+def run_interactive(argv: Sequence[str | Path]) -> int:
+    """Run `argv` on this process's own terminal or pipes; give its exit status, 128+N for a signal.
+
+    SIGINT belongs to the program as long as it runs: a terminal sends it to both.
+    """
+    # A handler that does nothing; an ignored signal the program would inherit.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        code = subprocess.run([str(word) for word in argv], check=False).returncode
+    except OSError as error:
+        raise CommandMissingError(
+            f"'{argv[0]}' cannot be started: {error.strerror or error}.",
+            f"Install it, or make sure that PATH finds '{argv[0]}'.",
+        ) from error
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return code if code >= 0 else 128 - code
+
+
 def run_command(
     argv: Sequence[str | Path],
     *,

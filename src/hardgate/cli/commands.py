@@ -31,6 +31,16 @@ COMMANDS: Mapping[str, Command] = {
         about="build an image, verify it against its contract, and report",
         example="hardgate gate --context . --egress https://example.org",
     ),
+    "shell": Command(
+        purpose=Purpose.IMAGE,
+        about="open a shell, or run a command, as the agent in an image's workspace",
+        example="hardgate shell --context . -- id",
+    ),
+    "probe": Command(
+        purpose=Purpose.IMAGE,
+        about="run one script as a probe in an image's workspace, and explain it",
+        example="hardgate probe --script probe.sh --context .",
+    ),
     "explain": Command(
         purpose=Purpose.IMAGE,
         about="describe a capability and what breaks it, or why a run is red",
@@ -40,6 +50,16 @@ COMMANDS: Mapping[str, Command] = {
         purpose=Purpose.IMAGE,
         about="make the reports of a finished run anew, in any format",
         example="hardgate report reports/t4/latest --format markdown",
+    ),
+    "diff": Command(
+        purpose=Purpose.IMAGE,
+        about="compare two runs: what is newly failing, fixed, absent, flaky or slower",
+        example="hardgate diff OLD-RUN reports/t4/latest",
+    ),
+    "history": Command(
+        purpose=Purpose.IMAGE,
+        about="show flakiness and time of each capability over the runs of a folder",
+        example="hardgate history reports/t4 --html history.html",
     ),
     "build": Command(
         purpose=Purpose.IMAGE,

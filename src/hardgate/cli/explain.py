@@ -11,7 +11,7 @@ from hardgate.model.contract import Contract
 from hardgate.model.guard import GUARDS
 from hardgate.redaction import Redactor
 from hardgate.report.read_summary import read_summary
-from hardgate.text.plain import strip_control_codes
+from hardgate.text.plain import disarm_workflow_commands, strip_control_codes
 from hardgate.text.typo import suggest_choice
 
 
@@ -63,4 +63,4 @@ def _explain_finished_run(folder: Path, name: str) -> Iterable[str]:
 
 def _print_redacted(lines: Iterable[str]) -> None:
     text = Redactor().redact_text(strip_control_codes("\n".join(lines)))
-    print(text)
+    print(disarm_workflow_commands(text))

@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import urlsplit
 
 from hardgate.cli.build import add_build_options, read_build_request
@@ -16,6 +18,7 @@ from hardgate.cli.options import (
     make_source_reader,
 )
 from hardgate.cli.parser import CommandParser
+from hardgate.cli.watch import watch_context
 from hardgate.errors import UsageError
 from hardgate.gate.run import GateRequest, run_gate
 from hardgate.host.platform_stub import URL_VARIABLE
@@ -28,6 +31,7 @@ from hardgate.pipeline.policy import read_policy, refuse_direct
 from hardgate.pipeline.template import Template, wants_platform
 from hardgate.pipeline.trust import determine_trust
 from hardgate.report.console import Console
+from hardgate.report.read_summary import read_summary
 from hardgate.resources import CONTRACTS
 
 BEACON_TARGET = "beacon"
@@ -53,6 +57,12 @@ def make_gate_parser(
     group = parser.add_argument_group("the run")
     group.add_argument("--out", type=Path, metavar="DIR", help="default: reports/tN/RUN")
     add_format_option(group)
+    group.add_argument(
+        "--baseline", type=Path, metavar="RUN", help="an older run: reports say what changed since"
+    )
+    group.add_argument(
+        "--watch", action="store_true", help="run again on each change, and print what changed"
+    )
     group.add_argument("--keep", action="store_true", help="leave host and workspace running")
     add_verbosity_options(group)
     return parser
@@ -103,7 +113,22 @@ def _parse_seconds(text: str) -> float:
 
 def main(argv: Sequence[str]) -> int:
     """Run the gate."""
+    if "--watch" in argv:
+        return watch_gate([word for word in argv if word != "--watch"])
     return int(run_gate_session(argv).exit_code)
+
+
+def watch_gate(argv: Sequence[str]) -> int:
+    """Run the gate, and again on each change of the context; print only what changed."""
+    values = make_gate_parser().parse_argv(argv)
+    if values.image:
+        raise UsageError("'--watch' waits for a context to change.", "Leave '--image' out.")
+    context = Path(values.context or ".")
+
+    def run_again(stream: TextIO) -> Run:
+        return run_gate_session(argv, Console(stream))
+
+    return int(watch_context(context, run_again, sys.stdout))
 
 
 def run_gate_session(argv: Sequence[str], console: Console | None = None) -> Run:
@@ -139,6 +164,7 @@ def read_gate_request(values: argparse.Namespace, environ: Mapping[str, str]) ->
         probe_seconds=values.probe_timeout,
         out=values.out,
         formats=tuple(values.format),
+        baseline=read_summary(values.baseline) if values.baseline else None,
         keep=values.keep,
         base=values.base,
         refresh_base=values.refresh_base,

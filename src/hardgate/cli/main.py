@@ -8,6 +8,7 @@ from importlib import import_module
 from hardgate.cli.parser import split_command
 from hardgate.engine.docker_group import join_engine_group
 from hardgate.errors import ExitCode, HardgateError
+from hardgate.text.plain import disarm_workflow_commands
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except HardgateError as error:
         lines = [f"hardgate: {error}"]
         if error.evidence:
-            lines += ["", *(f"  {line}" for line in error.evidence.splitlines()), ""]
+            evidence = error.evidence.splitlines()
+            lines += ["", *(f"  {disarm_workflow_commands(line)}" for line in evidence), ""]
         lines.append(f"hardgate: exit {int(error.exit_code)}")
         print("\n".join(lines), file=sys.stderr)
         return int(error.exit_code)

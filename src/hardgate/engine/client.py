@@ -13,6 +13,7 @@ from docker.tls import TLSConfig
 
 from hardgate.engine.endpoint import Endpoint, locate_endpoint, make_endpoint
 from hardgate.errors import EngineError
+from hardgate.text.plain import one_line
 
 OLDEST_API = (1, 41)
 ANSWER_SECONDS = 120
@@ -164,7 +165,9 @@ def _make_tls_config(endpoint: Endpoint) -> TLSConfig | bool:
 
 
 def _make_unanswered_error(endpoint: Endpoint, error: Exception) -> EngineError:
-    problem = f"No engine answers at '{endpoint.url}' ({endpoint.found_by}): {error}."
+    problem = (
+        f"No engine answers at '{endpoint.url}' ({endpoint.found_by}): {describe_cause(error)}."
+    )
     if not endpoint.is_named:
         remedy = "Install and start one by 'pipx run nox -s engine', or 'hardgate engine'."
     elif endpoint.found_by == "DOCKER_HOST":
@@ -172,6 +175,22 @@ def _make_unanswered_error(endpoint: Endpoint, error: Exception) -> EngineError:
     else:
         remedy = "Start it, or choose another one by 'docker context use'."
     return EngineError(problem, remedy)
+
+
+def describe_cause(error: BaseException) -> str:
+    """Say in a few words what an exception of requests or urllib3 goes back to."""
+    seen: list[BaseException] = []
+    queue: list[BaseException | None] = [error]
+    while queue:
+        one = queue.pop(0)
+        if one is None or one in seen:
+            continue
+        seen.append(one)
+        if isinstance(one, OSError) and one.errno and one.strerror:
+            return one.strerror
+        nested = [part for part in one.args if isinstance(part, BaseException)]
+        queue += [one.__cause__, one.__context__, getattr(one, "reason", None), *nested]
+    return one_line(str(error)).rstrip(".")
 
 
 def refuse_unfit_engine(engine: Engine) -> None:

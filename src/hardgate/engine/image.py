@@ -57,7 +57,7 @@ def build_image(
         )
     _keep_as_cache(client, request.tag, digest)
     return Image(
-        reference=str(request.context),
+        reference=name_context(request.context),
         digest=digest,
         source_commit=_read_source_commit(request.context, write),
     )
@@ -78,6 +78,11 @@ def _explain_error(
     if explained is None:
         return error
     return BuildError(explained.problem, explained.remedy, evidence=error.evidence)
+
+
+def name_context(context: Path) -> str:
+    """Name a context in reports: as it was given, the working folder by its own name."""
+    return str(context) if context.name else context.resolve().name or str(context.resolve())
 
 
 def _keep_as_cache(client: docker.APIClient, tag: str, digest: str) -> None:

@@ -5,12 +5,13 @@ import json
 import secrets
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import docker
 from docker.errors import DockerException
@@ -39,6 +40,7 @@ from hardgate.gate.variables import (
 from hardgate.host import egress_beacon, platform_stub, workspace
 from hardgate.host.image import ensure_host_image
 from hardgate.interruption import Interrupted, ignore_signals, raise_on_signals
+from hardgate.model.observation import Observation
 from hardgate.model.plan import Plan
 from hardgate.model.run import Host, Image, Run, Source
 from hardgate.model.verdict import exit_code_of_verdicts, judge_plan
@@ -46,6 +48,11 @@ from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.redaction import Redactor
 from hardgate.report.console import Console
 from hardgate.report.folder import BUILD_LOG, WORKSPACE_LOG, ReportFolder, open_report_folder
+from hardgate.report.job_summary import append_job_summary, print_annotations
+from hardgate.report.markdown import render_run_markdown
+from hardgate.report.run_diff import diff_runs
+from hardgate.report.sarif import list_run_findings
+from hardgate.report.summary_json import summarize_run
 
 LIFE_SECONDS = 4 * 3600
 KEEP_SECONDS = 24 * 3600
@@ -71,6 +78,10 @@ class GateRequest:
     out: Path | None
     formats: tuple[str, ...] = ()
     """Of the reports; the default ones where it is empty."""
+    baseline: Mapping[str, Any] | None = None
+    """The summary of an older run that this one is compared with."""
+    hold_workspace: bool = False
+    """The workspace is left running when all probes have run, until everything is taken down."""
     keep: bool
     base: Path | None
     refresh_base: bool
@@ -101,7 +112,7 @@ def run_gate(request: GateRequest, console: Console) -> Run:
     state = RunState()
     with raise_on_signals():
         try:
-            _verify_image(request, owner, folder, console, state)
+            verify_image(request, owner, folder, console, state)
         except Interrupted as interruption:
             state.interrupted = interruption
         except HardgateError as error:
@@ -115,7 +126,13 @@ def run_gate(request: GateRequest, console: Console) -> Run:
             )
     run = _conclude_run(request, owner, console, state, started_at, begun)
     with ignore_signals():
+        if request.baseline:
+            diff = diff_runs(request.baseline, summarize_run(run))
+            run = replace(run, baseline=diff.to_json())
         run = _write_reports(run, folder, console, request.formats)
+        summary = console.redactor.redact_value(summarize_run(run))
+        append_job_summary(render_run_markdown(summary))
+        print_annotations(console, list_run_findings(summary))
         console.print_run(run, reports=folder.path)
     return run
 
@@ -137,20 +154,27 @@ def _write_reports(
     return run
 
 
-def _verify_image(
-    request: GateRequest, owner: Owner, folder: ReportFolder, console: Console, state: RunState
+def verify_image(
+    request: GateRequest,
+    owner: Owner,
+    folder: ReportFolder,
+    console: Console,
+    state: RunState,
+    *,
+    then: Callable[[TestEnvironment], None] | None = None,
 ) -> None:
+    """Build, boot and probe, and fill in `state`; `then` is called before all is taken down."""
     if request.read_source is not None:
         state.source = request.read_source()
     engine = find_engine()
     client = engine.open_client()
     for removed in reaper.reap_debris(client):
-        console.print_notice(f"Removed what a dead run left: {removed}.")
+        console.print_text(f"Removed what a dead run left: {removed}.")
     base = ensure_base(
         engine,
         file=request.base,
         refresh=request.refresh_base,
-        report_progress=console.print_notice,
+        report_progress=console.print_text,
     )
     host_image = _prepare_host_image(client, base, console)
     with (
@@ -174,6 +198,8 @@ def _verify_image(
             state.image = built
             _publish_image(request, test_environment, state.image, beacon_future.result())
             _wait_for_play(play_future)
+            if then:
+                then(test_environment)
             if request.keep:
                 test_environment.keep_running()
                 state.kept = describe_kept_run(request.plan, test_environment, state)
@@ -312,7 +338,7 @@ def _play_gate(
         "workspace_environment": dict(request.environment),
         "workspace_config": request.config,
         "workspace_ready_seconds": request.ready_seconds,
-        "workspace_keep": request.keep,
+        "workspace_keep": request.keep or request.hold_workspace,
         **workspace_variables(
             request.plan,
             settings=tier.container_settings(cpus),
@@ -333,13 +359,18 @@ def _play_gate(
         )
 
 
-def _collect_notices(request: GateRequest, state: RunState) -> tuple[str, ...]:
+def list_notices(
+    request: GateRequest, observations: Iterable[Observation], noticed: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """List what a reader must not miss: the contract's warnings, and what stood in for what."""
+    probed = {seen.name for seen in observations if seen.execution}
     conditions = {
-        egress_beacon.BEACON_NOTICE: request.plan.beacon,
+        egress_beacon.BEACON_NOTICE: request.plan.beacon
+        and any(one.required_egress and one.name in probed for one in request.plan.capabilities),
         platform_stub.STUB_NOTICE: request.platform,
     }
     standing = (notice for notice, holds in conditions.items() if holds)
-    return (*request.notices, *state.notices, *standing)
+    return (*request.plan.contract.warnings, *request.notices, *noticed, *standing)
 
 
 def _wait_for_play(play_future: "Future[None]") -> None:
@@ -400,7 +431,7 @@ def _conclude_run(
         problem=problem,
         remedy=error.remedy if error and not interrupted else "",
         evidence=error.evidence if error and not interrupted else "",
-        notices=_collect_notices(request, state),
+        notices=list_notices(request, state.observations, state.notices),
         steps=dict(console.steps),
         timeline=console.list_spans(begun),
         kept=state.kept,

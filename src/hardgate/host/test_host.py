@@ -318,7 +318,7 @@ def boot_host_engine(observer: Observer, seconds: float = BOOT_SECONDS) -> Host:
         ):
             raise HostError(
                 "The test host's engine did not come up.",
-                "Its log's end is below.",
+                "Read the end of its log.",
                 evidence=observer.run_on_host("tail", "-n", "30", "/run/dockerd.log").stdout,
             )
         time.sleep(0.05)

@@ -25,6 +25,9 @@ PORT_FILE = ".platform_port"
 DEFAULT_PORT = 8080
 STOP_SECONDS = 10
 READY_POLL_SECONDS = 0.1
+READY_POLL_GROWTH = 1.3
+MAX_READY_POLL_SECONDS = 1.0
+"""A HEALTHCHECK may cost the image something: it is asked less often the longer the boot takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +206,7 @@ def wait_until_ready(
         find_problem = partial(_find_token_problem, observer, workspace)
     else:
         find_problem = partial(str)
-    missing = "not looked at"
+    missing, pause = "not looked at", READY_POLL_SECONDS
     while missing and time.monotonic() - begun < seconds:
         state = inspect_state(client, workspace.id)
         if state is None or not state["running"]:
@@ -211,7 +214,8 @@ def wait_until_ready(
             break
         missing = find_problem()
         if missing:
-            time.sleep(READY_POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(pause * READY_POLL_GROWTH, MAX_READY_POLL_SECONDS)
     waited = round(time.monotonic() - begun, 3)
     late = f" It was given {seconds:g} s." if waited >= seconds else ""
     return {"ready": not missing, "seconds": waited, "missing": missing and missing + late}

@@ -1,5 +1,6 @@
 """A session that needs no gate: it looks at points, tells them, and leaves an answer and JUnit."""
 
+import json
 import secrets
 import time
 import traceback
@@ -22,11 +23,27 @@ from hardgate.pipeline.session_result import (
     encode_session_result,
     make_session_result,
 )
-from hardgate.pipeline.step_summary import append_step_summary
+from hardgate.pipeline.step_summary import list_check_findings, make_checks_markdown
+from hardgate.redaction import Redactor
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder, open_report_folder
+from hardgate.report.formats import FORMATS
+from hardgate.report.job_summary import append_job_summary, print_annotations
+from hardgate.report.pages import render_session_html
+from hardgate.report.sarif import SourceFinding, render_sarif
 from hardgate.text.plain import one_line
+
+HTML_FILE, SARIF_FILE = FORMATS["html"].file, FORMATS["sarif"].file
+
+
+def redact_findings(checks: Iterable[Check], redactor: Redactor) -> Iterator[SourceFinding]:
+    """Yield what the checks found, without a secret in it."""
+    for finding in list_check_findings(checks):
+        message, remedy = redactor.redact_text(finding.message), redactor.redact_text(finding.help)
+        yield replace(
+            finding, message=message, help=remedy, file=redactor.redact_text(finding.file)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +159,11 @@ class Session:
         def write(result: SessionResult) -> Iterator[HardgateError]:
             text = redactor.redact_text(encode_session_result(result, checks).decode())
             junit = make_session_junit(result, checks, result.run, redactor)
-            for name, content in (("junit.xml", junit), (RESULT_FILE, text.encode())):
+            page = render_session_html(json.loads(text)).encode()
+            known = result.exit_code in {ExitCode.HELD, ExitCode.BROKEN}
+            sarif = render_sarif(redact_findings(checks, redactor), ok=known).encode()
+            reports = {SARIF_FILE: sarif, HTML_FILE: page, "junit.xml": junit}
+            for name, content in {**reports, RESULT_FILE: text.encode()}.items():
                 try:
                     replace_file(folder.path / name, content)
                 except HardgateError as error:
@@ -158,7 +179,8 @@ class Session:
             list(write(result))
         folder.point_latest()
         cleaned = [replace(point, reason=redactor.redact_text(point.reason)) for point in checks]
-        append_step_summary(result.headline, cleaned)
+        append_job_summary(make_checks_markdown(result.headline, cleaned))
+        print_annotations(self.console, list_check_findings(cleaned))
         if self.console.verbosity >= 0:
             self.console.print_line(f"Reports: {folder.path}")
         self.console.print_line(result.headline, tone_of_session(result))

@@ -1,45 +1,49 @@
-"""The table of a validation as a forge shows it beside the job (GITHUB_STEP_SUMMARY)."""
+"""The table of a session's points, for a job's summary or a pull request."""
 
-import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from pathlib import Path
+import re
+from collections.abc import Iterable, Iterator
 
+from hardgate.model.contract import Severity
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
+from hardgate.report.markdown import escape_markdown
+from hardgate.report.sarif import SourceFinding
 from hardgate.text.plain import one_line
 
-STEP_SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+ANSWERS_GROUP = "answers"
+"""Of `validate`: each answer has told its own findings."""
+_LOCATED = re.compile(r"(?P<file>[^\s:/][^:]*):(?P<line>[1-9][0-9]{0,8}): (?P<message>.+)")
 OUTCOME_WORDS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "unknown"}
-
-
-def append_step_summary(
-    headline: str, checks: Iterable[Check], environ: Mapping[str, str] = os.environ
-) -> None:
-    """Append the table, where the forge names a file for it; one that cannot be is no miss."""
-    if not environ.get(STEP_SUMMARY_VARIABLE):
-        return
-    with (
-        suppress(OSError),
-        Path(environ[STEP_SUMMARY_VARIABLE]).open("a", encoding="utf-8") as file,
-    ):
-        file.write(make_checks_markdown(headline, checks))
 
 
 def make_checks_markdown(headline: str, checks: Iterable[Check]) -> str:
     """Write the headline, and a row for each point."""
     rows = [
-        f"| {escape_markdown_cell(check.name)} | {OUTCOME_WORDS[check.outcome]} | "
-        f"{escape_markdown_cell(check.reason)} |"
+        f"| {escape_markdown(check.name)} | {OUTCOME_WORDS[check.outcome]} | "
+        f"{escape_markdown(check.reason)} |"
         for check in checks
     ]
-    head = ["", f"**{escape_markdown_cell(headline)}**", "", "| | | |", "|---|---|---|"]
+    head = ["", f"**{escape_markdown(headline)}**", "", "| | | |", "|---|---|---|"]
     return "\n".join([*head, *rows, ""])
 
 
-def escape_markdown_cell(text: str) -> str:
-    """Let nothing in a text be taken for a table, for HTML or for a link."""
-    plain = one_line(text)
-    for char in "\\`*_[]|<>#":
-        plain = plain.replace(char, f"\\{char}")
-    return plain
+def list_check_findings(checks: Iterable[Check]) -> Iterator[SourceFinding]:
+    """Yield what the checks that did not hold found, each at its file and line.
+
+    Where a check found more than one thing, its evidence has a line for each, `FILE:LINE: …`.
+    """
+    for check in checks:
+        if check.outcome is Outcome.PASS or check.group == ANSWERS_GROUP:
+            continue
+        level = "warning" if check.severity is Severity.ADVISORY else "error"
+        located = [line for line in check.evidence.splitlines() if _LOCATED.match(line)]
+        for line in located or [check.reason]:
+            found = _LOCATED.match(line)
+            yield SourceFinding(
+                rule=check.name,
+                level=level,
+                message=one_line(f"{found['message'] if found else line} {check.remedy}"),
+                file=found["file"] if found else "",
+                line=int(found["line"]) if found else 0,
+                help=check.remedy,
+            )

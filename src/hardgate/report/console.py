@@ -27,7 +27,12 @@ from hardgate.report.terminal_summary import (
     quote_output,
     verdict_title,
 )
-from hardgate.text.plain import format_duration, one_line, strip_control_codes
+from hardgate.text.plain import (
+    disarm_workflow_commands,
+    format_duration,
+    one_line,
+    strip_control_codes,
+)
 
 _UNICODE_MARKS = {"held": "✓", "missed": "✗", "advisory": "!", "unknown": "?", "running": "…"}
 _ASCII_MARKS = {"held": "+", "missed": "x", "advisory": "!", "unknown": "?", "running": "..."}
@@ -174,6 +179,11 @@ class Console:
         """Say one line, also with `-q`."""
         self._print_styled(tone, text)
 
+    def print_workflow_command(self, line: str) -> None:
+        """Print a workflow command of hardgate's own; its texts are escaped already."""
+        with self._lock:
+            self._write_stream(f"{self.redactor.redact_text(line)}\n")
+
     def mark_of_verdict(self, verdict: Verdict) -> str:
         """Give the mark that stands for a verdict."""
         return self.mark_of_outcome(verdict.outcome, verdict.severity)
@@ -216,7 +226,7 @@ class Console:
             self._print_styled(tone, line)
 
     def _print_styled(self, tone: Tone, line: str) -> None:
-        line = self.clean_text(line)
+        line = disarm_workflow_commands(self.clean_text(line))
         if self._color and tone in _COLOURS:
             line = f"\x1b[{_COLOURS[tone]}m{line}\x1b[0m"
         with self._lock:

@@ -36,6 +36,9 @@ def format_diff(
         for change in chosen:
             yield f"  {_change_mark(change)} {_describe_subject(change)}: {change.sentence}"
             yield from (f"      {line}" for line in change.patch.splitlines())
+    warnings = {"A": before.warnings, "B": after.warnings}
+    for name, sentences in warnings.items():
+        yield from (f"Notice: {name}: {sentence}" for sentence in sentences)
     yield ""
     yield diff_headline(before, after, changes)
 
@@ -98,6 +101,7 @@ def _contract_json(contract: Contract) -> dict[str, Any]:
         "version": contract.version,
         "sha256": contract.sha256,
         "count": len(contract.capabilities),
+        "warnings": list(contract.warnings),
     }
 
 

@@ -180,7 +180,7 @@ def _advisory_stories(run: Run) -> tuple[str, str]:
 
 
 def _count_notices(run: Run) -> str:
-    return f"with {format_count(len(run.notices), 'notice')} above" if run.notices else ""
+    return f"with {format_count(len(run.notices), 'notice')}" if run.notices else ""
 
 
 def _join_parts(*parts: str) -> str:

@@ -1,7 +1,7 @@
 """`junit.xml`, for CI systems: one case for each verdict, and never greener than the exit code."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from hardgate import __version__
 from hardgate.errors import ExitCode
@@ -39,7 +39,7 @@ def make_run_suite(run: Run, redactor: Redactor) -> ReportSuite:
     """Make the suite, which may stand beside others."""
     return ReportSuite(
         name=redactor.redact_text(one_line(f"hardgate {run.plan.title}: {_suite_scope(run)}")),
-        title=redactor.redact_text(f"{format_headline(run)} {_format_opening(run)}"),
+        title=redactor.redact_text(f"{format_headline(run)}; {_format_opening(run)}"),
         id=run.id,
         timestamp=run.started_at,
         properties={
@@ -133,8 +133,14 @@ def _run_properties(run: Run) -> Iterator[tuple[str, str]]:
     yield "host.kind", host.kind if host else "none"
     yield "host.engine", host.engine if host else "none"
     yield "host.kernel", host.kernel if host else "none"
-    yield "host.adaptations", " ".join(host.adaptations) if host else ""
-    yield "notices", " ".join(run.notices)
+    yield "host.adaptations", "; ".join(host.adaptations) if host else ""
+    yield "notices", "; ".join(run.notices)
+    if run.baseline:
+        yield "baseline.run", run.baseline["old"]["id"]
+        yield (
+            "baseline.changes",
+            "; ".join(f"{one['kind']}: {one['name']}" for one in run.baseline["changes"]) or "none",
+        )
     yield "run.id", run.id
     yield "run.seconds", f"{run.seconds:.3f}"
     yield "hardgate.version", __version__
@@ -149,4 +155,5 @@ def _format_opening(run: Run) -> str:
 def _suite_scope(run: Run) -> str:
     """Name the suite alike in every run under one contract, for those who draw trends."""
     contract = run.plan.contract
-    return f"contract {contract.origin} v{contract.version}, {describe_scope(run.plan)}"
+    name = PurePosixPath(contract.origin).name
+    return f"contract {name} v{contract.version}, {describe_scope(run.plan)}"

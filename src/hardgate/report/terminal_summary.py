@@ -61,11 +61,27 @@ def format_run_summary(
         yield Tone.UNSURE, clean(f"Not looked at, as asked: {', '.join(left_out)}")
     for notice in run.notices:
         yield Tone.UNSURE, f"Notice: {one_line(clean(notice))}"
+    yield from _format_baseline(run, clean)
     for line in run.kept:
         yield Tone.PLAIN, f"Kept: {one_line(clean(line))}"
     if reports and verbosity >= 0:
         yield Tone.PLAIN, f"Reports: {reports}"
     yield tone_of_run(run), clean(format_headline(run))
+
+
+def _format_baseline(run: Run, clean: Clean) -> Iterator[StyledLine]:
+    """Tell what changed since the run that was named as the baseline."""
+    if not run.baseline:
+        return
+    changes = run.baseline["changes"]
+    tone = Tone.BAD if run.baseline["red"] else Tone.PLAIN
+    number = format_count(len(changes), "change") if changes else "no change"
+    yield tone, clean(f"Since run {run.baseline['old']['id']}: {number}")
+    for change in changes:
+        yield (
+            Tone.PLAIN,
+            f"    {change['kind']}: {change['name']} {one_line(clean(change['detail']))}",
+        )
 
 
 def tone_of_run(run: Run) -> Tone:

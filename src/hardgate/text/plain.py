@@ -13,6 +13,7 @@ _FORBIDDEN_CHARACTERS = re.compile(
     "\u202a-\u202e\u2066-\u2069"  # these show a line in another order than it is written
     "\ufdd0-\ufdef\ufffe\uffff]"
 )
+_COMMAND_STARTS = re.compile(r"((?:^|[\r\n])\s*)::")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -25,6 +26,15 @@ def strip_control_codes(text: str) -> str:
 def one_line(text: str) -> str:
     """Fold all white space, so that nothing can pass for a line of the report's own."""
     return " ".join(strip_control_codes(text).split())
+
+
+def disarm_workflow_commands(text: str) -> str:
+    """Let a CI system take no line of a text for one of its own commands.
+
+    A forge's runner reads `::` at a line's start, after spaces, and `##[` anywhere in it:
+    https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+    """
+    return _COMMAND_STARTS.sub(r"\1: :", text.replace("##[", "# #["))
 
 
 def keep_tail(text: str, lines: int, *, characters: int = 16_384) -> str:

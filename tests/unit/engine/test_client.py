@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 import trustme
 
-from hardgate.engine.client import Engine, connect_engine, find_engine, refuse_unfit_engine
+from hardgate.engine.client import (
+    Engine,
+    connect_engine,
+    describe_cause,
+    find_engine,
+    refuse_unfit_engine,
+)
 from hardgate.errors import EngineError, ExitCode
 
 RECORDED = json.loads((Path(__file__).parents[1] / "recorded" / "engines.json").read_text())
@@ -154,3 +160,12 @@ def test_a_silence_is_bounded_even_where_the_sdk_would_wait_for_ever(
         client.silence_seconds = 0.3
         with pytest.raises(OSError, match="timed out"):
             client.pull("debian", "trixie-slim")
+
+
+def test_a_refused_connection_is_told_in_words_and_not_as_an_exception() -> None:
+    error = ConnectionError(
+        f"HTTPConnectionPool: {ConnectionRefusedError(111, 'Connection refused')!r}"
+    )
+    error.__context__ = ConnectionRefusedError(111, "Connection refused")
+    assert describe_cause(error) == "Connection refused"
+    assert describe_cause(ValueError("no\n  port.")) == "no port"

@@ -302,3 +302,10 @@ def test_a_secret_in_a_probe_is_not_printed(
         code, said, _ = run(capsys, "diff", str(T4), str(path), *words)
         assert code == 1
         assert secret not in said
+
+
+def test_a_contracts_warnings_are_repeated() -> None:
+    warned = replace(A, warnings=("Line 3: 'timout' is not known.",))
+    lines = list(format_diff(A, warned, diff_contracts(A, warned)))
+    assert "Notice: B: Line 3: 'timout' is not known." in lines
+    assert diff_to_json(A, warned, [])["b"]["warnings"] == ["Line 3: 'timout' is not known."]

@@ -147,7 +147,7 @@ def test_notices_are_seen_even_in_quiet() -> None:
     run = runs.green(notices=("Egress reached the run's own beacon, not the internet.",))
     lines = tell(run, verbosity=-1).splitlines()
     assert lines[1] == "Notice: Egress reached the run's own beacon, not the internet."
-    assert "with 1 notice above" in lines[-1]
+    assert "with 1 notice" in lines[-1]
 
 
 def test_verbose_shows_all_that_a_probe_wrote() -> None:

@@ -217,7 +217,7 @@ def test_the_properties_tell_what_was_verified_by_what() -> None:
     }
     assert told == {
         "headline": "HARDGATE GREEN: 10 of 10 capabilities and 11 of 11 guards held; "
-        "with 1 notice above (exit 0)",
+        "with 1 notice (exit 0)",
         "exit_code": "0",
         "contract.origin": "contracts/t4.yaml",
         "contract.version": "1",

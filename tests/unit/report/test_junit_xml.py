@@ -45,9 +45,7 @@ def test_the_suites_of_a_host_say_which_host_it_is() -> None:
     suites = [make_run_suite(runs.host(), Redactor()), suite("t4", "", host="build-1")]
     parsed = list(JUnitXml.fromstring(write_suites(suites, title="build-1")))
     assert [one.hostname for one in parsed] == ["build-1", "build-1"]
-    assert parsed[0].name == (
-        "hardgate runner-host: contract contracts/runner-host.yaml v1, 3 capabilities"
-    )
+    assert parsed[0].name == ("hardgate runner-host: contract runner-host.yaml v1, 3 capabilities")
     assert {case.classname for case in parsed[0]} == {"runner-host.hard"}
 
 

@@ -1,16 +1,19 @@
-"""The folder that a fleet's run leaves: its own three reports, and those of each gate."""
+"""The folder that a fleet's run leaves: its own four reports, and those of each gate."""
 
 from pathlib import Path
 
 from hardgate.redaction import Redactor
-from hardgate.remote.fleet.report_json import encode_fleet_summary
+from hardgate.remote.fleet.report_json import encode_fleet_summary, summarize_fleet
 from hardgate.remote.fleet.report_junit import make_fleet_junit
 from hardgate.remote.fleet.report_markdown import make_fleet_markdown
 from hardgate.remote.fleet.result import FleetRun
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.folder import ReportFolder, open_report_folder
+from hardgate.report.job_summary import append_job_summary
+from hardgate.report.pages import render_fleet_html
 
 MARKDOWN_FILE, JSON_FILE, JUNIT_FILE = "fleet.md", "fleet.json", "junit.xml"
+HTML_FILE = "report.html"
 
 
 def open_fleet_folder(out: Path | None, run_id: str) -> ReportFolder:
@@ -28,4 +31,7 @@ def write_fleet_reports(run: FleetRun, folder: ReportFolder, redactor: Redactor)
         folder.path / MARKDOWN_FILE, make_fleet_markdown(run, redactor).encode("utf-8", "replace")
     )
     replace_file(folder.path / JUNIT_FILE, make_fleet_junit(run, redactor))
+    summary = redactor.redact_value(summarize_fleet(run))
+    replace_file(folder.path / HTML_FILE, render_fleet_html(summary).encode("utf-8", "replace"))
+    append_job_summary(make_fleet_markdown(run, redactor))
     folder.point_latest()

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from hardgate.model.contract import Contract
 from hardgate.model.verdict import VerdictKind
-from hardgate.pipeline.step_summary import escape_markdown_cell
 from hardgate.redaction import Redactor
 from hardgate.remote.fleet.headline import (
     describe_contract,
@@ -15,6 +14,7 @@ from hardgate.remote.fleet.headline import (
 from hardgate.remote.fleet.request import FleetImage
 from hardgate.remote.fleet.result import FleetRun
 from hardgate.remote.fleet.status import Cell, ImageState, ImageStatus, Mark
+from hardgate.report.markdown import escape_markdown
 from hardgate.text.plain import format_count, keep_tail, strip_control_codes
 
 CELL_MARKS = {
@@ -44,7 +44,7 @@ def make_fleet_markdown(run: FleetRun, redactor: Redactor) -> str:
 
     def escape_cell(text: str) -> str:
         # Redacted first: what is escaped for a table is no secret that anybody knows.
-        return escape_markdown_cell(redactor.redact_text(strip_control_codes(text)))
+        return escape_markdown(redactor.redact_text(strip_control_codes(text)))
 
     return "\n".join(_document_lines(run, escape_cell)) + "\n"
 

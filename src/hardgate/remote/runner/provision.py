@@ -13,7 +13,7 @@ from hardgate.redaction import Redactor
 from hardgate.remote.play import play_on_hosts
 from hardgate.remote.runner.events import RunnerEventHandler
 from hardgate.remote.runner.headline import host_headline, runner_headline, runner_opening
-from hardgate.remote.runner.report_json import encode_host_summary
+from hardgate.remote.runner.report_json import encode_host_summary, summarize_host
 from hardgate.remote.runner.report_junit import make_host_junit
 from hardgate.remote.runner.request import RunnerRequest
 from hardgate.remote.runner.result import DIRECT_HOST_KIND, HostReport, judge_host
@@ -21,6 +21,9 @@ from hardgate.remote.runner.run import RunnerRun
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder, make_folder_name, open_report_folder
+from hardgate.report.job_summary import append_job_summary
+from hardgate.report.markdown import render_run_markdown
+from hardgate.report.pages import render_host_html
 from hardgate.report.terminal_summary import Tone, format_run_summary, tone_of_exit_code
 
 PLAYBOOK = "runner.yml"
@@ -85,6 +88,10 @@ def _write_host_reports(
     path.mkdir(exist_ok=True)
     replace_file(path / "summary.json", encode_host_summary(host, run, console.redactor))
     replace_file(path / "junit.xml", make_host_junit(host, run, console.redactor))
+    summary = console.redactor.redact_value(summarize_host(host, run))
+    page = render_host_html(summary)
+    replace_file(path / "report.html", page.encode("utf-8", "replace"))
+    append_job_summary("\n".join(map(render_run_markdown, summary["contracts"])))
 
 
 def _print_runner_run(run: RunnerRun, folder: ReportFolder, console: Console) -> None:

@@ -1,0 +1,80 @@
+"""The pages of sessions, of hosts and of fleets: each made from the JSON that lies beside it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hardgate.errors import ExitCode
+from hardgate.report.html import render_page, strip_json_control_codes
+from hardgate.text.headline import exit_code_word
+
+Document = Mapping[str, Any]
+FLEET_OUTCOMES = {"green": "pass", "red": "fail", "stale": "stale", "unknown": "error"}
+FLEET_ORDER = ("stale", "red", "unknown", "green")
+"""What somebody has to act on comes first."""
+
+
+def render_session_html(answer: Document) -> str:
+    """Write the page of a session, from its answer.json."""
+    run = strip_json_control_codes(answer)
+    word = exit_code_word(ExitCode(run["exit_code"]))
+    return render_page(
+        "checks.html.j2",
+        headline=run["headline"],
+        title=f"{word}: hardgate {run['session']}",
+        outcome=word.lower(),
+        run=run,
+        ids={check["name"]: f"check-{number}" for number, check in enumerate(run["points"], 1)},
+    )
+
+
+def render_host_html(summary: Document) -> str:
+    """Write the page of a host that is to be a runner, from its summary.json."""
+    run = strip_json_control_codes(summary)
+    return render_page(
+        "runner.html.j2",
+        headline=run["headline"],
+        title=f"{run['outcome'].upper()}: hardgate runner {run['host']}",
+        outcome=run["outcome"],
+        run=run,
+    )
+
+
+def render_fleet_html(summary: Document) -> str:
+    """Write the page of a fleet, from its fleet.json."""
+    run = strip_json_control_codes(summary)
+    standings = list(_number_standings(run["standings"]))
+    return render_page(
+        "fleet.html.j2",
+        headline=run["headline"],
+        title=f"{run['outcome'].upper()}: hardgate fleet {run['id']}",
+        outcome=run["outcome"],
+        run=run,
+        rows=_matrix_rows(run, standings),
+        standings=sorted(standings, key=lambda one: FLEET_ORDER.index(one["state"])),
+    )
+
+
+def _number_standings(standings: Sequence[Document]) -> Iterator[dict[str, Any]]:
+    for number, one in enumerate(standings, start=1):
+        error, gate = one["error"], one["gate"]
+        why = (
+            error["problem"]
+            if error
+            else "; ".join(one["stale"]) or (gate or {}).get("headline", "")
+        )
+        yield {**one, "number": number, "outcome": FLEET_OUTCOMES[one["state"]], "why": why}
+
+
+def _matrix_rows(run: Document, standings: Sequence[Document]) -> list[dict[str, Any]]:
+    """Make a row for each image, with a cell for each host; the worst first."""
+    by_place = {(one["image"], one["host"]): one for one in standings}
+    rows = []
+    for image in run["images"]:
+        cells = [by_place.get((image["reference"], host)) for host in run["hosts"]]
+        states = [cell["state"] for cell in cells if cell]
+        worst = min(states, key=FLEET_ORDER.index, default="unknown")
+        outcome = FLEET_OUTCOMES[worst]
+        rows.append(
+            {"reference": image["reference"], "cells": cells, "worst": worst, "outcome": outcome}
+        )
+    return sorted(rows, key=lambda row: FLEET_ORDER.index(row["worst"]))
