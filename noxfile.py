@@ -309,7 +309,7 @@ def engine_words(posargs: list[str]) -> list[str]:
 
 def shell_scripts() -> list[str]:
     """Find the shell scripts by their first line."""
-    tracked = [ROOT / ".ci" / "run", *ROOT.glob("roles/*/files/*"), *ROOT.glob("image/*")]
+    tracked = [*(ROOT / ".ci").glob("*"), *ROOT.glob("roles/*/files/*"), *ROOT.glob("image/*")]
     return [str(file) for file in tracked if file.is_file() and is_shell(file)]
 
 

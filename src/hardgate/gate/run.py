@@ -54,6 +54,8 @@ from hardgate.report.run_diff import diff_runs
 from hardgate.report.sarif import list_run_findings
 from hardgate.report.summary_json import summarize_run
 
+PLAYBOOKS = {"runtime": "runtime.yml"}
+"""Of the sessions that have one of their own."""
 LIFE_SECONDS = 4 * 3600
 KEEP_SECONDS = 24 * 3600
 WORKSPACE_LOG_LINES = 5000
@@ -349,7 +351,7 @@ def _play_gate(
     }
     with contextlib.ExitStack() as step:
         run_playbook(
-            f"{request.plan.session or 'gate'}.yml",
+            PLAYBOOKS.get(request.plan.session, "gate.yml"),
             {key: mark_unsafe(value) for key, value in values.items()},
             on_event=GateEventHandler(
                 request.plan, test_environment, console, state, step

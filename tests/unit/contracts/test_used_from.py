@@ -1,0 +1,81 @@
+"""The files by which others use hardgate: an action, a GitLab component, pre-commit hooks."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
+
+
+def check_schema(name: str, file: Path) -> None:
+    """Check a file by a schema that check-jsonschema brings along."""
+    words = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", name, str(file)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_action_is_what_its_schema_says() -> None:
+    check_schema("vendor.github-actions", ROOT / "action.yml")
+
+
+def test_the_hooks_are_what_their_schema_says() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    for hook in hooks:
+        assert {"id", "name", "entry", "language"} <= set(hook)
+
+
+def test_the_component_is_two_documents_of_which_the_second_is_a_pipeline(tmp_path: Path) -> None:
+    spec, jobs = yaml.safe_load_all((ROOT / "templates" / "gate.yml").read_text())
+    assert set(spec["spec"]["inputs"]) == {"source", "command", "arguments", "stage", "image"}
+    text = yaml.safe_dump(jobs)
+    for name, given in spec["spec"]["inputs"].items():
+        text = text.replace(f"$[[ inputs.{name} ]]", str((given or {}).get("default", "x")))
+    assert "$[[" not in text
+    file = tmp_path / ".gitlab-ci.yml"
+    file.write_text(text)
+    check_schema("vendor.gitlab-ci", file)
+
+
+def test_no_input_of_the_action_is_put_into_a_script() -> None:
+    for step in ACTION["runs"]["steps"]:
+        assert "${{" not in step.get("run", "")
+        assert "uses" not in step
+
+
+def run_action(command: str, arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environ = os.environ | {
+        "RUNNER_TEMP": str(folder),
+        "GITHUB_OUTPUT": str(folder / "output"),
+        "HARDGATE_SOURCE": str(ROOT),
+        "HARDGATE_COMMAND": command,
+        "HARDGATE_ARGUMENTS": arguments,
+        "HARDGATE_OUT": str(folder / "a folder"),
+    }
+    words = [str(ROOT / ".ci" / "action")]
+    return subprocess.run(
+        words, env=environ, cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_command_that_is_not_one_is_refused_before_anything_is_installed(tmp_path: Path) -> None:
+    done = run_action("reap; id", "", tmp_path)
+    assert done.returncode == 2
+    assert "There is no command 'reap; id'" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.full
+def test_the_action_tells_verdict_and_report_and_passes_the_exit_code_on(tmp_path: Path) -> None:
+    context = tmp_path / "the template"
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM debian\nUSER root\n")
+    done = run_action("static", f"--context\n{context}\n", tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = tmp_path / "a folder" / "report.html"
+    assert (tmp_path / "output").read_text() == f"verdict=red\nreport={report}\n"
+    assert "HARDGATE STATIC RED" in report.read_text()
