@@ -42,6 +42,7 @@ def browser() -> Iterator[webdriver.Chrome]:
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
         driver = webdriver.Chrome(options, Service(find_program("chromedriver")))
+        driver.set_script_timeout(150)
         try:
             yield driver
         finally:
