@@ -8,6 +8,7 @@ leads to the repository's objects, references and index, with settings that we w
 """
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -34,6 +35,9 @@ _KEPT_SETTINGS = re.compile(
 )
 """Settings that say how files lie on the disk, and run nothing."""
 _PARTIAL = re.compile(r"extensions\.partialclone|remote\..*\.(promisor|partialclonefilter)")
+_LFS_POINTER = re.compile(
+    r"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\n"
+)
 _MISSING = re.compile(r"missing|unable to read|could not read|bad object|not a valid", re.I)
 _PROGRAM_MISSING = "There is no program 'git' on this machine."
 
@@ -129,7 +133,20 @@ class Repository:
             *("status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=dirty"),
             *("--", path),
         )
-        return bool(asked.stdout)
+        entries = asked.stdout.split("\0")[:-1]
+        return any(not self._is_lfs_file(entry) for entry in entries) or asked.truncated
+
+    def _is_lfs_file(self, entry: str) -> bool:
+        """Tell a file that Git LFS put in its pointer's place: its filter is not run here."""
+        file = self.root / entry[3:]
+        if not entry.startswith(" M") or file.is_symlink() or not file.is_file():
+            return False
+        pointer = self.ask("cat-file", "blob", f":{entry[3:]}", expected=(0, 128)).stdout
+        digest = _LFS_POINTER.match(pointer)
+        if digest is None:
+            return False
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest() == digest[1]
 
     def refusal(self, asked: process.CommandResult) -> GitRefusedError:
         """Make an error of git's answer, with the remedy for what it names."""

@@ -1,5 +1,6 @@
 """One door to git: what a repository brings along neither runs nor moves the root; refusals."""
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Callable
@@ -300,6 +301,17 @@ def test_changes_beside_the_folder_do_not_make_it_dirty(repository: Path) -> Non
     head = commit(repository, {"sub/b": "x\n"})
     (repository / "a").write_text("one\n")
     assert read_commit(repository / "sub") == head
+    assert read_commit(repository) == f"{head}-dirty"
+
+
+def test_a_file_of_git_lfs_is_clean_where_it_is_what_its_pointer_names(repository: Path) -> None:
+    content = b"a large file\n"
+    digest = hashlib.sha256(content).hexdigest()
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize 13\n"
+    head = commit(repository, {".gitattributes": "*.bin filter=lfs\n", "a.bin": pointer})
+    (repository / "a.bin").write_bytes(content)
+    assert read_commit(repository) == head
+    (repository / "a.bin").write_bytes(b"another file\n")
     assert read_commit(repository) == f"{head}-dirty"
 
 

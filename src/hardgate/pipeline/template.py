@@ -39,10 +39,11 @@ class Template:
         file = Path(dockerfile) if dockerfile else folder / "Dockerfile"
         if dockerfile and not file.is_file() and (folder / dockerfile).is_file():
             file = folder / dockerfile
+        root = find_repository_root(folder) or folder.resolve()
         return cls(
-            context=folder.resolve(),
-            dockerfile=file.resolve(),
-            root=find_repository_root(folder) or folder.resolve(),
+            context=resolve_inside(folder, find_repository_root_as_written(folder)),
+            dockerfile=resolve_inside(file, root),
+            root=root,
         )
 
     @property
@@ -58,13 +59,14 @@ class Template:
     @cached_property
     def workflow_files(self) -> tuple[Path, ...]:
         """All workflow files, of every forge."""
-        return tuple(_list_yaml_files(self.root / forge / "workflows" for forge in FORGE_FOLDERS))
+        folders = (self.root / forge / "workflows" for forge in FORGE_FOLDERS)
+        return tuple(_list_yaml_files(folders, self.root))
 
     @property
     def contract_files(self) -> tuple[Path, ...]:
         """The contracts and tiers that the repository brings along."""
         folders = dict.fromkeys((self.root / "contracts", self.context / "contracts"))
-        return tuple(_list_yaml_files(folders))
+        return tuple(_list_yaml_files(folders, self.root))
 
     @cached_property
     def shell_scripts(self) -> tuple[Path, ...]:
@@ -78,7 +80,10 @@ class Template:
         return str(resolved.relative_to(self.root)) if inside else str(file)
 
     def _find_first(self, names: tuple[str, ...]) -> Path | None:
-        return next((self.context / n for n in names if (self.context / n).is_file()), None)
+        found = next((self.context / n for n in names if (self.context / n).is_file()), None)
+        if found is not None:
+            resolve_inside(found, self.root)
+        return found
 
 
 def walk_files(folder: Path) -> Iterator[Path]:
@@ -114,8 +119,27 @@ def is_shell_script(file: Path) -> bool:
     return any(word.rpartition(b"/")[2] in {b"sh", b"bash", b"dash"} for word in first)
 
 
-def _list_yaml_files(folders: Iterable[Path]) -> Iterator[Path]:
+def resolve_inside(path: Path, root: Path | None) -> Path:
+    """Give a path without links; raises UsageError where one in the repository leads out of it."""
+    resolved = path.resolve()
+    passed = (place.resolve() for place in path.absolute().parents)
+    if root is not None and not resolved.is_relative_to(root) and root in passed:
+        raise UsageError(
+            f"'{path}' is a link that leads out of the repository '{root}', to '{resolved}'.",
+            "Put the file itself there, or pass the place that it leads to.",
+        )
+    return resolved
+
+
+def find_repository_root_as_written(folder: Path) -> Path | None:
+    """Give the repository in which a path stands before its links are followed."""
+    parents = folder.absolute().parents
+    return next((place.resolve() for place in parents if (place / ".git").exists()), None)
+
+
+def _list_yaml_files(folders: Iterable[Path], root: Path) -> Iterator[Path]:
     for folder in folders:
         for file in sorted(folder.glob("*")):
             if file.suffix in {".yml", ".yaml"}:
+                resolve_inside(file, root)
                 yield file
