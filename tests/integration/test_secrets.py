@@ -256,7 +256,7 @@ def test_another_owners_checkout_is_unknown_and_never_green(tmp_path: Path) -> N
     assert "dubious ownership" in ended.stdout
     assert f"git config --global --add safe.directory {folder}" in ended.stdout
     ended = hardgate(folder, "validate", "--no-run")
-    assert ended.returncode == 3
+    assert ended.returncode != 0
     assert "dubious ownership" in ended.stdout
     static = hardgate(folder, "static")
     assert "Notice: The commit is not known." in static.stdout
