@@ -15,6 +15,7 @@ PIPX = """
 case "$*" in
     'environment --value PIPX_VENV_CACHEDIR') cat "$HOME/cachedir" ;;
     *--remove) rm -r "$HOME/record" ;;
+    *--last-failed*) cat "$HOME/told-alone"; exit "$(cat "$HOME/status-alone")" ;;
     *'-s tests'*) cat "$HOME/told"; exit "$(cat "$HOME/status")" ;;
 esac
 """
@@ -24,6 +25,9 @@ if [ "$1" = images ]; then
     echo 'hardgate/x:<none>'
 fi
 """
+ALONE = (
+    "pipx run nox -s tests -- --full --last-failed --last-failed-no-failures none --numprocesses 0"
+)
 REMOVED = ["pipx run nox -s engine -- --remove"]
 MAIN = [
     "pipx run nox -s engine t4",
@@ -195,9 +199,22 @@ def test_it_closes_with_the_steps_times_and_the_summary(machine: Machine) -> Non
 def test_red_tests_are_red_and_still_close_with_the_summary(machine: Machine) -> None:
     machine.write("status", "1")
     machine.write("told", "===== 1 failed, 6 passed in 3.00s =====\nnox > failed\n")
+    machine.write("status-alone", "1")
+    machine.write("told-alone", "===== 1 failed in 2.00s =====\n")
     ended = machine.run("main")
-    assert (ended.exit_code, ended.calls) == (1, MAIN[:2])
-    assert ended.lines[-1] == "===== 1 failed, 6 passed in 3.00s ====="
+    assert (ended.exit_code, ended.calls) == (1, [*MAIN[:2], ALONE])
+    assert ended.lines[-1] == "===== 1 failed in 2.00s ====="
+
+
+def test_what_fails_beside_others_alone_is_named_and_run_once_more(machine: Machine) -> None:
+    machine.write("status", "1")
+    machine.write("told", "FAILED tests/x.py::a - Boom\n===== 1 failed, 6 passed in 3.00s =====\n")
+    machine.write("status-alone", "0")
+    machine.write("told-alone", "===== 1 passed in 2.00s =====\n")
+    ended = machine.run("main")
+    assert (ended.exit_code, ended.calls) == (0, [*MAIN[:2], ALONE, *MAIN[2:]])
+    said = ended.lines.index("=== These failed beside others, and run once more by themselves:")
+    assert ended.lines[said + 1] == "FAILED tests/x.py::a - Boom"
 
 
 @pytest.mark.parametrize(
