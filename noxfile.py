@@ -27,9 +27,9 @@ AT_ONCE = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadgroup
 """Tests run in a process for each core: much of their time they wait (`-- -n 0` for one alone)."""
 UV = "uv>=0.8,<1"
 MEANINGS = {
-    1: "a hard capability or a guard did not hold",
+    1: "something that is required does not hold, or is stale",
     2: "the contract or the command is wrong",
-    3: "nobody could tell",
+    3: "unknown: not everything could be looked at",
     130: "interrupted",
     143: "terminated",
 }
@@ -201,6 +201,10 @@ def pipeline(session: nox.Session, name: str, *words: str) -> None:
 
 def hardgate(session: nox.Session, *words: str, group: str | None = None) -> None:
     """Run a command of hardgate; a failure says what its exit code means."""
+    try:
+        environment(session, group)
+    except CommandFailed as failure:
+        session.error(f"hardgate {words[0]} was not run: its environment failed ({failure.reason})")
     try:
         tool(session, group, "hardgate", *words)
     except CommandFailed as failure:

@@ -129,6 +129,9 @@ def run_command(
     if timed_out:
         _terminate_group(process)
     code = process.wait()
+    # What it left running in the background goes with it: its answer is complete.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
     return CommandResult(
         argv=arguments,
         status=code if code >= 0 else None,

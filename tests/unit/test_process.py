@@ -135,3 +135,18 @@ def test_a_file_takes_the_whole_output(tmp_path: Path) -> None:
     )
     assert (tmp_path / "out").stat().st_size == size
     assert (finished.stdout, finished.stderr, finished.truncated) == ("", "no\n", False)
+
+
+def test_what_a_program_leaves_in_the_background_ends_with_it(tmp_path: Path) -> None:
+    """L4: an adapter's test could write reports after its answer."""
+    pid_file = tmp_path / "pid"
+    script = f"sleep 4321 >/dev/null 2>&1 & echo $! >{pid_file}; exit 0"
+    assert run_command(["sh", "-c", script]).ok
+    state = Path(f"/proc/{pid_file.read_text().strip()}/stat")
+    deadline = time.monotonic() + 10
+    while state.exists() and time.monotonic() < deadline:
+        if state.read_text().rpartition(")")[2].split()[0] == "Z":
+            break  # ended; whoever took it over has not waited for it yet
+        time.sleep(0.05)
+    else:
+        assert not state.exists()

@@ -14,6 +14,7 @@ from hardgate.model.contract import load_contract
 from hardgate.remote.fleet.image_list import load_image_list
 from hardgate.remote.fleet.request import FleetRequest, resolve_images
 from hardgate.remote.fleet.verify import run_fleet
+from hardgate.remote.source_archive import require_checkout
 from hardgate.resources import CONTRACTS
 from hardgate.schema.source import read_pin, strip_credentials
 
@@ -27,6 +28,7 @@ ABOUT = (
 def main(argv: Sequence[str]) -> int:
     """Run the fleet."""
     values = _make_fleet_parser().parse_argv(argv)
+    require_checkout()
     return int(run_fleet(read_fleet_request(values), make_console(values)))
 
 

@@ -19,6 +19,7 @@ from hardgate.model.plan import make_host_plan, make_plan
 from hardgate.remote.runner.deprovision import remove_runners
 from hardgate.remote.runner.provision import provision_runners
 from hardgate.remote.runner.request import RunnerRequest
+from hardgate.remote.source_archive import require_checkout
 from hardgate.resources import CONTRACTS
 
 ABOUT = (
@@ -44,6 +45,8 @@ def main(argv: Sequence[str]) -> int:
     if values.prove:
         return int(prove_workflow(read_prove_request(values, os.environ), make_console(values)))
     request = read_runner_request(values, os.environ)
+    if not values.remove:
+        require_checkout()
     return int(
         (remove_runners if values.remove else provision_runners)(request, make_console(values))
     )

@@ -15,14 +15,20 @@ ARCHIVE_FOLDER = "source"
 """What the archive's one folder is called."""
 
 
-def pack_source(target: Path, root: Path = CONTENT) -> None:
-    """Write an archive (tar) of a checkout; UsageError where hardgate runs from none."""
+def require_checkout(root: Path = CONTENT) -> None:
+    """Raise UsageError where hardgate runs from no checkout: before any host is asked anything."""
     missing = [part for part in ARCHIVED_PATHS if not (root / part).exists()]
     if missing:
         raise UsageError(
             f"'{root}' is no checkout of hardgate: it lacks '{missing[0]}'.",
-            "Run it from a checkout ('nox -s runner'): the hosts are given its source.",
+            "Run it from a checkout ('pipx run nox -s fleet', or '-s runner'): the hosts are given "
+            "its source.",
         )
+
+
+def pack_source(target: Path, root: Path = CONTENT) -> None:
+    """Write an archive (tar) of a checkout; UsageError where hardgate runs from none."""
+    require_checkout(root)
     with tarfile.open(target, "w") as archive:
         for part in ARCHIVED_PATHS:
             archive.add(root / part, f"{ARCHIVE_FOLDER}/{part}", filter=_normalize_member)

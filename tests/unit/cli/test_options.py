@@ -44,4 +44,6 @@ def test_a_pin_that_is_none_is_exit_2_wherever_one_is_taken(
     for name in found:
         assert main([name, *words]) == 2, name
         assert problem in capsys.readouterr().err, name
-    assert [entry.name for entry in tmp_path.iterdir()] == ["Dockerfile"]
+    assert {entry.name for entry in tmp_path.iterdir()} <= {"Dockerfile", "reports"}
+    for report in tmp_path.glob("reports/*/*/junit.xml"):
+        assert "MISUSED" in report.read_text()

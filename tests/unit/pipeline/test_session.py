@@ -1,0 +1,165 @@
+"""A session leaves one word, and the same everywhere: whatever ends it, and whatever fails."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from hardgate.errors import HardgateError
+from hardgate.model.run import Source
+from hardgate.model.verdict import Outcome
+from hardgate.pipeline.check import Check
+from hardgate.pipeline.content import measure_source
+from hardgate.pipeline.session import Session
+from hardgate.pipeline.template import Template
+from hardgate.report.console import Console
+from hardgate.report.folder import ReportFolder
+from tests.unit.git_repositories import commit, git, make_repository
+
+HELD = Check(name="p", group="g", outcome=Outcome.PASS)
+
+
+def session_of(root: Path, out: Path, spoken: StringIO) -> Session:
+    template = Template.from_folder(str(root))
+    return Session(
+        session="static",
+        root=root,
+        contract="0" * 64,
+        out=out,
+        console=Console(spoken),
+        read_source=lambda: measure_source(template),
+    )
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    repository = make_repository(tmp_path / "template")
+    commit(repository, {"Dockerfile": "FROM scratch\n"})
+    return repository
+
+
+def answer(out: Path) -> dict[str, object]:
+    return dict(json.loads((out / "answer.json").read_text()))
+
+
+def test_an_answer_says_what_it_is_about(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = session_of(root, out, StringIO()).run_checks("o", lambda _s, _f: [HELD])
+    assert result.exit_code == 0
+    assert result.commit == git(root, "rev-parse", "HEAD")
+    told = answer(out)
+    assert isinstance(told["source"], dict)
+    assert Source(**told["source"]) == measure_source(Template.from_folder(str(root)))
+
+
+MEANWHILE: Mapping[str, Callable[[Path], object]] = {
+    "a file is edited": lambda root: (root / "Dockerfile").write_text("FROM other\n"),
+    "an edit is committed": lambda root: commit(root, {"Dockerfile": "FROM other\n"}),
+    "a commit of the same content": lambda root: commit(root, {}),
+}
+
+
+@pytest.mark.parametrize("change", MEANWHILE)
+def test_what_changes_during_the_look_makes_it_unknown(
+    root: Path, tmp_path: Path, change: str
+) -> None:
+    """M19."""
+
+    def look(_session: Session, _folder: ReportFolder) -> Iterator[Check]:
+        MEANWHILE[change](root)
+        yield HELD
+
+    result = session_of(root, tmp_path / "out", StringIO()).run_checks("o", look)
+    assert result.exit_code == 3
+    assert result.missed == ("content_unchanged",)
+
+
+def test_content_that_is_not_known_is_unknown(root: Path, tmp_path: Path) -> None:
+    """H4: git refuses a checkout of somebody else's; here it is damaged."""
+    (root / ".git" / "HEAD").write_text("nonsense\n")
+    spoken = StringIO()
+    result = session_of(root, tmp_path / "out", spoken).run_checks("o", lambda _s, _f: [HELD])
+    assert result.exit_code == 3
+    assert result.source is None
+
+
+@pytest.mark.parametrize("name", ["junit.xml", "answer.json"])
+def test_a_report_that_cannot_be_written_leaves_no_green_last_line(
+    root: Path, tmp_path: Path, name: str
+) -> None:
+    """M11."""
+    out, spoken = tmp_path / "out", StringIO()
+
+    def look(_session: Session, folder: ReportFolder) -> Iterator[Check]:
+        (folder.path / name).mkdir()
+        yield HELD
+
+    result = session_of(root, out, spoken).run_checks("o", look)
+    assert result.exit_code == 3
+    last = spoken.getvalue().splitlines()[-1]
+    assert "UNKNOWN" in last
+    assert last.endswith("(exit 3)")
+    if name == "junit.xml":
+        assert answer(out)["exit_code"] == 3
+    else:
+        assert "UNKNOWN" in (out / "junit.xml").read_text()
+
+
+def test_an_error_and_a_crash_are_unknown_and_told(root: Path, tmp_path: Path) -> None:
+    for error in (HardgateError("No."), RuntimeError("no")):
+
+        def look(_session: Session, _folder: ReportFolder, error: Exception = error) -> list[Check]:
+            raise error
+
+        result = session_of(root, tmp_path / "out", StringIO()).run_checks("o", look)
+        assert result.exit_code == 3
+
+
+SLEEPER = """
+import subprocess, sys, time, pathlib
+def test_that_hangs():
+    child = subprocess.Popen(["sleep", "4322"])
+    pathlib.Path(sys.argv[0]).exists()
+    pathlib.Path("PIDS").write_text(str(child.pid))
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_at_adapter_leaves_a_report_and_nothing_running(
+    root: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    """M14: with pytest as it is here in the place of an environment that would be installed."""
+    marker, temporary = tmp_path / "pids", tmp_path / "tmp"
+    temporary.mkdir()
+    (root / "test_it.py").write_text(SLEEPER.replace("PIDS", str(marker)))
+    program = f"""
+import sys
+from hardgate.cli import adapter
+from hardgate.pipeline import adapter_tests
+adapter_tests.ensure_test_environment = lambda *_: {sys.executable!r}
+sys.exit(adapter.main(["--context", {str(root)!r}, "--out", {str(tmp_path / "out")!r}]))
+"""
+    environ = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen([sys.executable, "-c", program], env=environ) as process:
+        deadline = time.monotonic() + 60
+        while not marker.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(number)
+    assert process.returncode == code
+    told = answer(tmp_path / "out")
+    assert told["exit_code"] == code
+    assert "INTERRUPTED" in str(told["headline"]) or "TERMINATED" in str(told["headline"])
+    assert (tmp_path / "out" / "junit.xml").is_file()
+    assert not list(temporary.iterdir())
+    assert (
+        not Path(f"/proc/{marker.read_text()}").exists()
+        or "Z" in Path(f"/proc/{marker.read_text()}/stat").read_text().rpartition(")")[2].split()[0]
+    )
