@@ -17,9 +17,9 @@ from hardgate.errors import ExitCode, HardgateError
 from hardgate.redaction import Redactor
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.folder import open_report_folder
-from hardgate.report.headline import exit_code_word
 from hardgate.report.junit_xml import ReportCase, ReportSuite
 from hardgate.report.summary_json import SUMMARY_SCHEMA_VERSION
+from hardgate.text.headline import Headline, exit_code_word
 from hardgate.text.plain import one_line, strip_control_codes
 
 GATE_COMMANDS = frozenset({"gate", "runtime"})
@@ -31,16 +31,15 @@ def report_early_end(command: str, argv: Sequence[str], error: HardgateError) ->
     """Leave the reports of a command that did not begin; give the headline."""
     session = f"t{_read_option(argv, '--tier') or 4}" if command == "gate" else command
     session = session if session.isalnum() else "t4"
-    title = "" if command in GATE_COMMANDS else f"{session.upper()} "
+    title = "" if command in GATE_COMMANDS else session.upper()
     code = error.exit_code
     clean = Redactor()
     problem, remedy, evidence = (
         clean.redact_text(strip_control_codes(text))
         for text in (error.problem, error.remedy, error.evidence)
     )
-    headline = one_line(
-        f"HARDGATE {title}{exit_code_word(code)}: {problem.rstrip('.')} (exit {int(code)})"
-    )
+    story = one_line(problem.rstrip("."))
+    headline = str(Headline(subject=title, exit_code=code, story=story))
     out, run = _read_option(argv, "--out"), secrets.token_hex(4)
     told = {
         "headline": headline,
