@@ -142,9 +142,14 @@ def test_a_signal_at_adapter_leaves_a_report_and_nothing_running(
     (root / "test_it.py").write_text(SLEEPER.replace("PIDS", str(marker)))
     program = f"""
 import sys
+from pathlib import Path
 from hardgate.cli import adapter
-from hardgate.pipeline import adapter_tests
-adapter_tests.ensure_test_environment = lambda *_: {sys.executable!r}
+from hardgate.pipeline import adapter_tests, isolation
+def place(template, environment, work):
+    isolation._copy_template(template.root, work / "template")
+    return isolation.TestPlace(work=work, environment_folder=environment)
+adapter_tests.ensure_test_environment = lambda *_: Path({sys.prefix!r})
+adapter_tests.prepare_place = place
 sys.exit(adapter.main(["--context", {str(root)!r}, "--out", {str(tmp_path / "out")!r}]))
 """
     environ = {**os.environ, "TMPDIR": str(temporary)}
