@@ -41,6 +41,11 @@ COMMANDS: Mapping[str, Command] = {
         about="run one script as a probe in an image's workspace, and explain it",
         example="hardgate probe --script probe.sh --context .",
     ),
+    "verify": Command(
+        purpose=Purpose.IMAGE,
+        about="check what a signed attestation proves of an image before it is deployed",
+        example="hardgate verify attestation.json --key signer.pub --image app:1",
+    ),
     "explain": Command(
         purpose=Purpose.IMAGE,
         about="describe a capability and what breaks it, or why a run is red",

@@ -11,8 +11,10 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
+from hardgate.attest.statement import Statement, encode_statement
 from hardgate.cli.adapter import run_adapter_session
 from hardgate.cli.gate import EGRESS_VARIABLE, find_tier, make_gate_parser, run_gate_session
 from hardgate.cli.options import load_requested_contract, make_session, make_source_reader
@@ -25,7 +27,7 @@ from hardgate.cli.runtime import (
 )
 from hardgate.cli.secrets import run_secrets_session
 from hardgate.cli.static import run_static_session
-from hardgate.errors import ExitCode, HardgateError
+from hardgate.errors import ExitCode, HardgateError, UsageError
 from hardgate.git import UNKNOWN_COMMIT, GitRefusedError, open_repository, read_commit
 from hardgate.interruption import Interrupted
 from hardgate.model.contract import Contract
@@ -36,7 +38,7 @@ from hardgate.pipeline.check import Check
 from hardgate.pipeline.git_change import Change, find_change
 from hardgate.pipeline.policy import read_policy
 from hardgate.pipeline.report import tone_of_check
-from hardgate.pipeline.session import Session
+from hardgate.pipeline.session import Session, state_session
 from hardgate.pipeline.session_result import (
     REPORTS_FOLDER,
     SESSIONS,
@@ -75,10 +77,12 @@ RUN_SESSION: Mapping[str, Callable[[Sequence[str], Console], SessionResult | Run
 }
 GATE_SESSIONS = frozenset({"runtime", "t4"})
 GATE_TIER = 4
+SIGN_KEY_VARIABLE = "HARDGATE_SIGN_KEY"
+"""Holds a private key as PEM, where `--sign-key` names none."""
 ABOUT = "Say one word of a template, from the answers that lie here."
 BASE_FILE_OPTION = "--base-file"
 """What the gates call '--base': here, as for `hardgate secrets`, that is the change's."""
-OWN_OPTIONS = frozenset({"--base", "--out", "--reports"})
+OWN_OPTIONS = frozenset({"--base", "--out", "--reports", "--sign-key"})
 OWN_FLAG_OPTIONS = frozenset({"--run", "--no-run", "--fresh", "-q", "--quiet", "-v", "--verbose"})
 TEMPLATE_OPTIONS = frozenset({"--context", "--dockerfile", "--contract", "--contract-sha256"})
 Results = MutableMapping[str, SessionResult | ResultError | None]
@@ -90,10 +94,16 @@ def main(argv: Sequence[str]) -> int:
     template = Template.from_folder(values.context or ".", values.dockerfile)
     context = make_validation_context(values, template, argv)
     default_session = make_session(values, "validate", template, context.contract.sha256)
-    session, console = replace(default_session, print_check=_print_row), default_session.console
+    results: Results = dict.fromkeys(SESSIONS)
+    session = replace(
+        default_session,
+        print_check=_print_row,
+        make_attestation=_make_signer(values, context, results, os.environ),
+    )
+    console = default_session.console
 
     def check_sessions(_session: Session, _folder: ReportFolder) -> Iterable[Check]:
-        results = read_results(context) if not values.fresh else dict.fromkeys(SESSIONS)
+        results.update({} if values.fresh else read_results(context))
         outputs = _run_missing(context, results, argv, values.ref, console) if values.run else {}
         for check in judge_sessions(context, results):
             yield check
@@ -104,6 +114,57 @@ def main(argv: Sequence[str]) -> int:
     trust_label = "trusted" if context.trust.trusted else "UNTRUSTED"
     opening = f"{trust_label} input ({context.trust.reason})"
     return session.run_checks(opening, check_sessions).exit_code
+
+
+def _make_signer(
+    values: argparse.Namespace,
+    context: ValidationContext,
+    results: Results,
+    environ: Mapping[str, str],
+) -> Callable[[SessionResult, Sequence[Check]], bytes] | None:
+    """Give what signs the last word; None where there is no key."""
+    key = environ.get(SIGN_KEY_VARIABLE, "").encode()
+    if values.sign_key is not None:
+        try:
+            key = values.sign_key.read_bytes()
+        except OSError as error:
+            raise UsageError(f"'{values.sign_key}' cannot be read: {error.strerror}.") from error
+    if not key.strip():
+        return None
+    dsse = import_module("hardgate.attest.dsse")  # of the extra, and slow to load
+    signer = dsse.read_signer(key)
+
+    def sign(result: SessionResult, checks: Sequence[Check]) -> bytes:
+        statement = state_last_word(result, checks, context, results)
+        return bytes(dsse.sign_statement(encode_statement(statement), signer))
+
+    return sign
+
+
+def state_last_word(
+    result: SessionResult,
+    checks: Sequence[Check],
+    context: ValidationContext,
+    results: Results,
+) -> Statement:
+    """State what the answers came to, which were read here, and made elsewhere."""
+    answers = {name: one for name, one in results.items() if isinstance(one, SessionResult)}
+    images = {one.image for one in answers.values() if one.image}
+    read = (f"{name} {one.run or 'unknown'}" for name, one in answers.items())
+    server, repository, run = (
+        os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")
+    )
+    return replace(
+        state_session(result, checks),
+        image=images.pop() if len(images) == 1 else "",
+        contract_name=context.contract.origin,
+        url=f"{server}/{repository}/actions/runs/{run}" if server and run else "",
+        annotations={
+            "commit": result.commit or "none",
+            "run": result.run,
+            "read": ", ".join(read) or "none",
+        },
+    )
 
 
 def make_validate_parser() -> CommandParser:
@@ -119,6 +180,12 @@ def make_validate_parser() -> CommandParser:
     parser.add_argument("--run", dest="run", action="store_true", help=run)
     # The last of the two counts, so that `nox -s validate -- --no-run` takes the noxfile's back.
     parser.add_argument("--no-run", dest="run", action="store_false", help="read only (default)")
+    parser.add_argument(
+        "--sign-key",
+        type=Path,
+        metavar="FILE",
+        help=f"sign what comes of it (PEM; default: {SIGN_KEY_VARIABLE})",
+    )
     parser.add_argument("--fresh", action="store_true", help="with --run: run all, read none")
     return parser
 

@@ -18,6 +18,7 @@ from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from hardgate.ansible.play import mark_unsafe, run_playbook
+from hardgate.attest.statement import STATEMENT_FILE, Statement, encode_statement
 from hardgate.diagnosis.diagnose import attach_diagnoses
 from hardgate.engine import image, reaper
 from hardgate.engine.base_image import ensure_base
@@ -40,12 +41,14 @@ from hardgate.gate.variables import (
 from hardgate.host import egress_beacon, platform_stub, workspace
 from hardgate.host.image import ensure_host_image
 from hardgate.interruption import Interrupted, ignore_signals, raise_on_signals
+from hardgate.model.contract import Severity
 from hardgate.model.observation import Observation
 from hardgate.model.plan import Plan
 from hardgate.model.run import Host, Image, Run, Source
-from hardgate.model.verdict import exit_code_of_verdicts, judge_plan
+from hardgate.model.verdict import Outcome, exit_code_of_verdicts, judge_plan
 from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.redaction import Redactor
+from hardgate.report.atomic_write import replace_file
 from hardgate.report.console import Console
 from hardgate.report.folder import BUILD_LOG, WORKSPACE_LOG, ReportFolder, open_report_folder
 from hardgate.report.job_summary import append_job_summary, print_annotations
@@ -145,15 +148,37 @@ def _write_reports(
     """Write the reports; where one cannot be, the run is not green, here as in the others."""
     try:
         folder.write_reports(run, console.redactor, formats)
+        replace_file(folder.path / STATEMENT_FILE, encode_statement(state_run(run)))
     except HardgateError as error:
         console.print_notice(f"{error}")
         if run.exit_code is ExitCode.HELD:
             run = replace(
                 run, exit_code=ExitCode.UNKNOWN, problem=error.problem, remedy=error.remedy
             )
+        folder.drop_report(STATEMENT_FILE)
         with contextlib.suppress(HardgateError):  # told already
             folder.write_reports(run, console.redactor, formats)
     return run
+
+
+def state_run(run: Run) -> Statement:
+    """State what a gate found."""
+    passed = [verdict.name for verdict in run.verdicts if verdict.outcome is Outcome.PASS]
+    hard = [verdict for verdict in run.verdicts if verdict.severity is Severity.HARD]
+    return Statement(
+        session=run.plan.title,
+        exit_code=run.exit_code,
+        content=run.source.content if run.source else "",
+        image=run.image.digest if run.image else "",
+        contract=run.plan.contract.sha256,
+        passed=tuple(passed),
+        failed=tuple(one.name for one in hard if one.outcome is not Outcome.PASS),
+        annotations={
+            "run": run.id,
+            "tier": str(run.plan.tier.number) if run.plan.tier else "none",
+            "host": run.host.kind if run.host else "none",
+        },
+    )
 
 
 def verify_image(

@@ -4,12 +4,18 @@ import json
 import secrets
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hardgate.attest.statement import (
+    ATTESTATION_FILE,
+    STATEMENT_FILE,
+    Statement,
+    encode_statement,
+)
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.git import UNKNOWN_COMMIT, GitRefusedError, read_commit
 from hardgate.interruption import Interrupted, ignore_signals, raise_on_signals
@@ -61,6 +67,8 @@ class Session:
     """How a point is told on the terminal."""
     read_commit: Callable[[Path], str] = read_commit
     """What the answer is about; of `root`, where it is this checkout."""
+    make_attestation: Callable[[SessionResult, Sequence[Check]], bytes] | None = None
+    """Signs what the session states; None where it only states it."""
     read_source: Callable[[], Source] | None = None
     """Gives the content that is looked at, before and after; None where that is no checkout."""
 
@@ -162,8 +170,12 @@ class Session:
             page = render_session_html(json.loads(text)).encode()
             known = result.exit_code in {ExitCode.HELD, ExitCode.BROKEN}
             sarif = render_sarif(redact_findings(checks, redactor), ok=known).encode()
-            reports = {SARIF_FILE: sarif, HTML_FILE: page, "junit.xml": junit}
-            for name, content in {**reports, RESULT_FILE: text.encode()}.items():
+            statement = encode_statement(state_session(result, checks))
+            reports = {STATEMENT_FILE: statement, SARIF_FILE: sarif, HTML_FILE: page}
+            if self.make_attestation is not None:
+                reports[ATTESTATION_FILE] = self.make_attestation(result, checks)
+            reports |= {"junit.xml": junit, RESULT_FILE: text.encode()}
+            for name, content in reports.items():
                 try:
                     replace_file(folder.path / name, content)
                 except HardgateError as error:
@@ -185,6 +197,20 @@ class Session:
             self.console.print_line(f"Reports: {folder.path}")
         self.console.print_line(result.headline, tone_of_session(result))
         return result
+
+
+def state_session(result: SessionResult, checks: Sequence[Check]) -> Statement:
+    """State what a session found."""
+    return Statement(
+        session=result.session,
+        exit_code=ExitCode(result.exit_code),
+        content=result.source.content if result.source else "",
+        image=result.image,
+        contract=result.contract,
+        passed=tuple(check.name for check in checks if check.outcome is Outcome.PASS),
+        failed=result.missed,
+        annotations={"commit": result.commit or "none", "run": result.run},
+    )
 
 
 @dataclass(kw_only=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from hardgate.attest.statement import ATTESTATION_FILE, STATEMENT_FILE
 from hardgate.errors import HardgateError, UsageError
 from hardgate.model.run import Run
 from hardgate.redaction import Redactor
@@ -20,7 +21,7 @@ from hardgate.report.log import HOLD_BACK_CHARS, RedactingStream
 BUILD_LOG = "build.log"
 WORKSPACE_LOG = "workspace.log"
 LOG_FILES = (BUILD_LOG, WORKSPACE_LOG)
-REPORT_FILES = (*formats.REPORT_FILES, "answer.json")
+REPORT_FILES = (*formats.REPORT_FILES, "answer.json", STATEMENT_FILE, ATTESTATION_FILE)
 LATEST_LINK = "latest"
 MAX_FOLDER_NAME_CHARS = 100
 """Characters of a name that its folder carries."""

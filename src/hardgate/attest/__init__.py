@@ -1,0 +1,1 @@
+"""What was proved of an image, as a statement that others can check."""

@@ -1,0 +1,92 @@
+"""Signs a statement, and checks a signature: DSSE by securesystemslib, keys by cryptography."""
+
+import json
+from pathlib import Path
+
+from hardgate.attest.statement import PAYLOAD_TYPE, Statement, StatementError, read_statement
+from hardgate.errors import HardgateError, UsageError
+
+try:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import (
+        load_pem_private_key,
+        load_pem_public_key,
+    )
+    from securesystemslib.dsse import Envelope
+    from securesystemslib.exceptions import Error as LibraryError
+    from securesystemslib.signer import (  # type: ignore[attr-defined] # documented, not listed
+        CryptoSigner,
+        SSlibKey,
+    )
+except ImportError as missing:  # installed without the extra
+    raise HardgateError(
+        f"Signatures need a package that is not installed here: {missing.name}.",
+        "Install hardgate with its extra 'pipeline'.",
+    ) from missing
+
+MAX_ATTESTATION_BYTES = 1024 * 1024
+_KEY_ERRORS = (ValueError, TypeError, UnsupportedAlgorithm, LibraryError)
+
+
+class SignatureError(HardgateError):
+    """No signature of the key's is on the statement."""
+
+
+def read_signer(key: bytes) -> CryptoSigner:
+    """Read a private key (PEM, not encrypted: Ed25519, ECDSA or RSA)."""
+    try:
+        return CryptoSigner(load_pem_private_key(key, None))
+    except _KEY_ERRORS as error:
+        raise UsageError(
+            "The key to sign with cannot be read.",
+            "Give a private key as PEM without a passphrase: 'openssl genpkey -algorithm ed25519'.",
+        ) from error
+
+
+def read_public_key(file: Path) -> SSlibKey:
+    """Read a public key (PEM)."""
+    try:
+        return SSlibKey.from_crypto(load_pem_public_key(file.read_bytes()))
+    except OSError as error:
+        raise UsageError(f"Key '{file}' cannot be read: {error.strerror}.") from error
+    except _KEY_ERRORS as error:
+        raise UsageError(
+            f"Key '{file}' is not a public key.",
+            "Give it as PEM: 'openssl pkey -in KEY -pubout'.",
+        ) from error
+
+
+def sign_statement(statement: bytes, signer: CryptoSigner) -> bytes:
+    """Put a statement into an envelope, and sign it."""
+    envelope = Envelope(payload=statement, payload_type=PAYLOAD_TYPE, signatures={})
+    envelope.sign(signer)
+    return json.dumps(envelope.to_dict(), indent=2).encode() + b"\n"
+
+
+def open_envelope(data: bytes, key: SSlibKey) -> Statement:
+    """Give the statement that a key signed; raises SignatureError where it did not."""
+    if len(data) > MAX_ATTESTATION_BYTES:
+        raise StatementError(f"The attestation is larger than {MAX_ATTESTATION_BYTES} bytes.")
+    try:
+        envelope = Envelope.from_dict(json.loads(data))
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        LibraryError,
+    ) as error:
+        raise StatementError(
+            f"The attestation is no DSSE envelope ({type(error).__name__}).",
+            "Give the 'attestation.json' that 'hardgate validate --sign-key' wrote.",
+        ) from error
+    try:
+        envelope.verify([key], threshold=1)
+    except _KEY_ERRORS as error:
+        raise SignatureError(
+            "The attestation is not signed by this key.", "Ask who wrote it, and do not deploy."
+        ) from error
+    if envelope.payload_type != PAYLOAD_TYPE:
+        raise StatementError(f"The envelope holds '{envelope.payload_type}', and no statement.")
+    return read_statement(envelope.payload)
