@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from hardgate.errors import ExitCode, HardgateError
+from hardgate.model.guard import GUARDS
 from hardgate.model.verdict import VerdictKind
 from hardgate.redaction import MASK, Redactor
 from hardgate.remote.fleet.folder import open_fleet_folder, write_fleet_reports
@@ -114,7 +115,10 @@ def test_the_matrix_is_images_and_capabilities_by_hosts() -> None:
     assert table["app:1", "agent_uid_1000"] == ["✓", "✓", "?", ABSENT_MARK]
     assert table["app:1", "agent_home_writable"] == ["✓", "✗", "?", ABSENT_MARK]
     assert table["app:1", "privileged_flag_observable"] == ["✓", "!", "?", ABSENT_MARK]
-    assert table["app:1", "*guards*"][:2] == ["✓ 7 of 7", "✗ 6 of 7"]
+    assert table["app:1", "*guards*"][:2] == [
+        f"✓ {len(GUARDS)} of {len(GUARDS)}",
+        f"✗ {len(GUARDS) - 1} of {len(GUARDS)}",
+    ]
     assert table["team/old:1", "agent_home_writable"] == ["~", ABSENT_MARK, "?", ABSENT_MARK]
     assert table["team/old:1", "privileged_flag_observable"] == ["~", ABSENT_MARK, "?", ABSENT_MARK]
 
