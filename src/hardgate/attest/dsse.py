@@ -14,10 +14,7 @@ try:
     )
     from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import Error as LibraryError
-    from securesystemslib.signer import (  # type: ignore[attr-defined] # documented, not listed
-        CryptoSigner,
-        SSlibKey,
-    )
+    from securesystemslib.signer import CryptoSigner, SSlibKey
 except ImportError as missing:  # installed without the extra
     raise HardgateError(
         f"Signatures need a package that is not installed here: {missing.name}.",
