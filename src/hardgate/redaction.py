@@ -5,6 +5,7 @@ written in, also broken over lines. What is not known is found by its shape (`se
 """
 
 import base64
+import html
 import json
 import re
 from bisect import bisect_right
@@ -29,11 +30,19 @@ shorter one are three or four letters, which turn up anywhere by chance."""
 MIN_CUT_CHARS = 12
 """Characters of a value that are masked where the text was cut in the middle of it."""
 
+MAX_VALUE_CHARS = 1024
+"""A longer value is looked for in pieces of this length, so that the search stays quick."""
+
+MAX_KNOWN_CHARS = 65_536
+"""Characters of one value that are known at most; larger secrets are keys, which have a shape."""
+
+_INVISIBLE = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
 _NOISE = re.compile(
-    r"(?:\x1b\[[0-?]*[ -/]*[@-~]|\n#\d+ \d+\.\d+ |\\[nr]|\\(?=\n)|[\s\x00-\x1f\x7f])+"
+    r"(?:\x1b\[[0-?]*[ -/]*[@-~]|\n#\d+ \d+\.\d+ |\\[nr]|\\(?=\n)"
+    rf"|[\s\x00-\x1f\x7f{_INVISIBLE}])+"
 )
 """What may stand between two characters of a value without making it another one: line ends, also
-escaped or with a builder's time stamp, and the colours of a terminal."""
+escaped or with a builder's time stamp, the colours of a terminal, characters without width."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +53,8 @@ class Redactor:
 
     def with_values(self, values: Iterable[str]) -> "Redactor":
         """Know these too."""
-        return Redactor(values=self.values | {value.strip() for value in values} - {""})
+        pieces = {piece for value in values for piece in _split_value(value.strip())}
+        return Redactor(values=self.values | pieces - {""})
 
     def redact_text(self, text: str) -> str:
         """Put a mask in the place of every secret."""
@@ -116,6 +126,19 @@ class Redactor:
             yield from _find_cut_values(bare, form)
 
 
+def _split_value(value: str) -> Iterator[str]:
+    """Give a value whole, its lines where it has several, or its pieces where it is long."""
+    value = value[:MAX_KNOWN_CHARS]
+    if "\n" in value:
+        yield from (
+            line.strip() for line in value.split("\n") if len(line.strip()) >= MIN_CUT_CHARS
+        )
+    for start in range(0, len(value), MAX_VALUE_CHARS):
+        piece = value[start : start + MAX_VALUE_CHARS]
+        if start == 0 or len(piece) >= MIN_CUT_CHARS:
+            yield piece
+
+
 def generate_forms(value: str) -> Iterator[str]:
     """Yield what a value looks like quoted, escaped and encoded, itself first."""
     raw = value.encode("utf-8", "surrogatepass")
@@ -127,8 +150,37 @@ def generate_forms(value: str) -> Iterator[str]:
     for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw), quote(raw, safe="!'()*")):
         yield quoted
         yield re.sub(r"%..", lambda match: match[0].lower(), quoted)
-    yield raw.hex()
-    yield raw.hex().upper()
+        yield quote(quoted, safe="")
+    yield from _escaped_forms(value)
+    for separator in ("", ":", "-"):
+        yield raw.hex(separator) if separator else raw.hex()
+        yield (raw.hex(separator) if separator else raw.hex()).upper()
+    yield "".join(f"\\x{byte:02x}" for byte in raw)
+    yield "".join(f"\\x{byte:02X}" for byte in raw)
+    yield base64.b32encode(raw).decode().rstrip("=")
+    yield from _base64_forms(raw)
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield quote(encode(raw).decode().rstrip("="), safe="")
+        yield from _base64_forms(encode(raw))
+        yield from _base64_forms(encode(raw).rstrip(b"="))
+
+
+def _escaped_forms(value: str) -> Iterator[str]:
+    """Yield what JSON's and HTML's writers make of it, some of which escape more than they need."""
+    plain = json.dumps(value)[1:-1]
+    yield plain.replace("/", "\\/")
+    for digits in ("04x", "04X"):
+        yield "".join(f"\\u{ord(one):{digits}}" if one in "<>&'=+" else one for one in plain)
+        yield "".join(f"\\u{ord(character):{digits}}" for character in value)
+    yield html.escape(value)
+    yield html.escape(value).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    yield html.escape(value, quote=False)
+    yield "".join(f"&#{ord(character)};" for character in value)
+    yield "".join(f"&#x{ord(character):x};" for character in value)
+
+
+def _base64_forms(raw: bytes) -> Iterator[str]:
+    """Yield it encoded by itself, and inside of something longer, wherever it begins there."""
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(raw).decode().rstrip("=")
         for before in range(3):

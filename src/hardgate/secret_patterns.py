@@ -47,7 +47,7 @@ _SHAPES = (
         "bearer",
         flags=re.IGNORECASE,
     ),
-    _shape(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)*", "eyj"),
+    _shape(r"\beyJ[\w-]{8,}+(?:(?P<whole>\.[\w-]{8,}+[\w.-]*+)|)", "eyj"),
     _shape(r"\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{22,}", "gh", "github_pat_"),
     _shape(r"\bgl(?:pat|oas|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct|dt|wt)-[\w.-]{20,}", "gl"),
     _shape(r"\b(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,}", "xox", "xapp-"),
@@ -104,7 +104,8 @@ _SHAPES = (
         flags=re.IGNORECASE | re.MULTILINE,
     ),
     _shape(
-        r"(--[a-z-]{0,30}(?:password|token|secret|api-key)[ \t]+[\"']?)[^\s\"'$/<\[-][^\s\"']{3,}",
+        r"((?<!-)--[a-z-]{0,30}(?:password|token|secret|api-key)[ \t]+[\"']?)"
+        r"[^\s\"'$/<\[-][^\s\"']{3,}",
         "--",
         flags=re.IGNORECASE,
     ),
@@ -121,10 +122,23 @@ def find_shapes(text: str) -> Iterator[Span]:
     for shape in _SHAPES:
         if any(needle in lowered for needle in shape.needles):
             for match in shape.pattern.finditer(text):
-                kept = match.end(1) if shape.pattern.groups else match.start()
-                yield kept, match.end()
+                yield from _span_of(match)
     if "PRIVATE KEY" in text:
         yield from _find_keys(text)
+
+
+def _span_of(match: re.Match[str]) -> Iterator[Span]:
+    """Give what is secret of a match: all of it, or what follows its group 1.
+
+    A shape with a group `whole` also takes what is only its start, so that no character of it is
+    tried again; without that group it is no secret.
+    """
+    groups = match.re.groupindex
+    if "whole" in groups:
+        if match["whole"] is not None:
+            yield match.span()
+        return
+    yield (match.end(1) if match.re.groups else match.start()), match.end()
 
 
 def is_secret_name(name: str) -> bool:
@@ -146,7 +160,9 @@ def find_open_key(text: str) -> int:
 def _find_keys(text: str) -> Iterator[Span]:
     """Yield private keys, also those whose first or last line was cut off."""
     begun: re.Match[str] | None = None
+    before = 0
     for edge in _KEY_EDGE.finditer(text):
+        floor, before = before, edge.end()
         if edge[1] == "BEGIN":
             if begun:
                 yield begun.start(), _end_of_key(text, begun.end())
@@ -155,7 +171,7 @@ def _find_keys(text: str) -> Iterator[Span]:
             yield begun.start(), edge.end()
             begun = None
         else:
-            yield _start_of_key(text, edge.start()), edge.end()
+            yield _start_of_key(text, edge.start(), floor), edge.end()
     if begun:
         yield begun.start(), _end_of_key(text, begun.end())
 
@@ -166,9 +182,11 @@ def _end_of_key(text: str, position: int) -> int:
     return position
 
 
-def _start_of_key(text: str, position: int) -> int:
+def _start_of_key(text: str, position: int, floor: int = 0) -> int:
+    """Go back over the lines of a key, as far as `floor` and no line longer than any key's."""
     while True:
-        start = text.rfind("\n", 0, max(position - 1, 0)) + 1
+        lowest = max(floor, position - LONGEST_KEY)
+        start = max(text.rfind("\n", lowest, max(position - 1, lowest)) + 1, floor)
         if start >= position or not _KEY_LINE.fullmatch(text[start:position].rstrip("\n")):
             return position
         position = start

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from hardgate.interruption import Interrupted, ignore_signals, raise_on_signals
+from hardgate.interruption import Interrupted, defer_signals, ignore_signals, raise_on_signals
 
 BOTH = [signal.SIGINT, signal.SIGTERM]
 
@@ -27,3 +27,17 @@ def test_reports_are_written_whatever_comes(number: signal.Signals) -> None:
             os.kill(os.getpid(), number)
         with pytest.raises(Interrupted):
             os.kill(os.getpid(), number)
+
+
+def test_a_signal_while_all_is_taken_down_is_heard_afterwards() -> None:
+    done = []
+
+    def clean_up() -> None:
+        with raise_on_signals(), defer_signals():
+            signal.raise_signal(signal.SIGINT)
+            done.append("the rest of the clean-up")
+
+    with pytest.raises(Interrupted):
+        clean_up()
+
+    assert done == ["the rest of the clean-up"]

@@ -13,14 +13,14 @@ from requests.exceptions import RequestException
 
 from hardgate.ansible.action import Action
 from hardgate.ansible.task_result import TaskArguments
-from hardgate.diagnosis.evidence.collect import observe_probe
+from hardgate.diagnosis.evidence.collect import ALREADY_ENDED, observe_probe
 from hardgate.engine.client import get_shared_client
 from hardgate.errors import HardgateError
 from hardgate.host.guard_context import GuardContext
-from hardgate.host.guard_facts import collect_guard_facts
+from hardgate.host.guard_facts import LIVE_GUARDS, collect_guard_facts
 from hardgate.host.observer import Observer, TestHost
 from hardgate.host.probe import Probe, ProbeContext
-from hardgate.host.workspace import Workspace
+from hardgate.host.workspace import Workspace, is_same_and_running
 from hardgate.model.observation import Observation
 
 
@@ -49,6 +49,8 @@ def make_observation(values: TaskArguments) -> Observation:
     )
     name = values["guard"]
     try:
+        if name in LIVE_GUARDS and not is_same_and_running(client, workspace):
+            return Observation(name=name, problem=ALREADY_ENDED)
         return Observation(name=name, facts=collect_guard_facts(name, guard_context))
     except HardgateError as error:
         return Observation(name=name, problem=error.problem)

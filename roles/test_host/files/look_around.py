@@ -118,6 +118,8 @@ def inspect_workspace(request: Mapping[str, Any], mounted: list[InspectedFacts])
             name: find_command(name, request["path"], agent) for name in request["commands"]
         },
     }
+    if None in facts["commands"].values():
+        facts["package_manager"] = find_package_manager()
     if "passwd" in want:
         facts["passwd"] = agent | list_users(uid)
     if "socket" in want:
@@ -131,6 +133,15 @@ def inspect_workspace(request: Mapping[str, Any], mounted: list[InspectedFacts])
         }
         facts["port"] = read_word(request["port"])
     return facts
+
+
+def find_package_manager() -> str:
+    """Name the program that installs packages in the workspace; empty where none is there."""
+    folders = ("/usr/bin", "/sbin", "/usr/sbin", "/bin")
+    for name in ("apt-get", "apk", "dnf", "microdnf", "yum", "zypper", "pacman"):
+        if any(os.access(f"{folder}/{name}", os.F_OK) for folder in folders):
+            return name
+    return ""
 
 
 def inspect_host_paths(paths: list[str]) -> InspectedFacts:

@@ -103,10 +103,10 @@ def restart_workspace_step(values: TaskArguments) -> dict[str, Any]:
 def stop_workspace_step(values: TaskArguments) -> dict[str, Any]:
     """Stop it."""
     host = TestHost.from_json(values["host"])
-    workspace.stop_workspace(
+    remark = workspace.stop_workspace(
         get_shared_client(host.engine_url), Workspace.from_json(values["workspace"])
     )
-    return {}
+    return {"stop_remark": remark}
 
 
 STEPS: Mapping[str, StepFunction] = {

@@ -6,10 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hardgate.cli.options import parse_long_time
 from hardgate.cli.parser import CommandParser
+from hardgate.cli.secret_inputs import redactor_of_command_line
 from hardgate.engine import image
 from hardgate.engine.base_image import ensure_base
-from hardgate.engine.build_request import BuildRequest, make_build_request
+from hardgate.engine.build_request import BUILD_SECONDS, BuildRequest, make_build_request
 from hardgate.engine.build_way import find_build_way
 from hardgate.engine.client import find_engine
 from hardgate.engine.own_base import describe_own_base, explain_own_base, set_base
@@ -34,6 +36,13 @@ def add_build_options(parser: argparse.ArgumentParser, *, base: str = "--base") 
     group.add_argument("--target", metavar="STAGE", help="the stage to build (default: the last)")
     group.add_argument("--build-platform", metavar="OS/ARCH", help="default: the engine's own")
     group.add_argument(
+        "--build-timeout",
+        type=parse_long_time,
+        default=BUILD_SECONDS,
+        metavar="S",
+        help="after it the build is ended (default: %(default)g)",
+    )
+    group.add_argument(
         base,
         dest="base",
         type=Path,
@@ -55,6 +64,7 @@ def read_build_request(values: argparse.Namespace) -> BuildRequest:
         os.environ,
         target=values.target,
         platform=values.build_platform,
+        seconds=values.build_timeout,
     )
 
 
@@ -64,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
     add_build_options(parser)
     values = parser.parse_argv(argv)
     request = read_build_request(values)
-    console = Console(sys.stderr)
+    console = Console(sys.stderr, redactor=redactor_of_command_line(argv, os.environ))
     engine = find_engine()
     given = values.base is not None
     reason = explain_own_base(engine.open_client(), request, base_given=given)

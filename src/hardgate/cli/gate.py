@@ -16,11 +16,14 @@ from hardgate.cli.options import (
     load_requested_contract,
     make_console,
     make_source_reader,
+    parse_long_time,
+    parse_seconds,
 )
 from hardgate.cli.parser import CommandParser
+from hardgate.cli.secret_inputs import pick_secret_values, read_build_secrets
 from hardgate.cli.watch import watch_context
 from hardgate.errors import UsageError
-from hardgate.gate.run import GateRequest, run_gate
+from hardgate.gate.run import RUN_SECONDS, GateRequest, run_gate
 from hardgate.host.platform_stub import URL_VARIABLE
 from hardgate.host.workspace import CONFIGS_FOLDER, TOKEN_FILE
 from hardgate.model.contract import Contract
@@ -36,7 +39,6 @@ from hardgate.resources import CONTRACTS
 
 BEACON_TARGET = "beacon"
 EGRESS_VARIABLE = "MOLECULE_T4_EGRESS_TARGETS"
-MIN_SECRET_CHARS = 6
 
 
 ABOUT = "Build an image, verify it against its contract, and report."
@@ -64,6 +66,13 @@ def make_gate_parser(
         "--watch", action="store_true", help="run again on each change, and print what changed"
     )
     group.add_argument("--keep", action="store_true", help="leave host and workspace running")
+    group.add_argument(
+        "--run-timeout",
+        type=parse_long_time,
+        default=RUN_SECONDS,
+        metavar="S",
+        help="after it the run ends with what was seen (default: %(default)g)",
+    )
     add_verbosity_options(group)
     return parser
 
@@ -81,7 +90,7 @@ def _add_plan_options(parser: CommandParser) -> None:
     group.add_argument(
         "--egress", action="append", default=[], metavar="URL|beacon", help="repeatable"
     )
-    group.add_argument("--probe-timeout", type=_parse_seconds, default=60.0, metavar="S")
+    group.add_argument("--probe-timeout", type=parse_seconds, default=60.0, metavar="S")
 
 
 def _add_workspace_options(parser: CommandParser) -> None:
@@ -97,18 +106,7 @@ def _add_workspace_options(parser: CommandParser) -> None:
         default="auto",
         help="what it registers with (default: a double, where the template asks for one)",
     )
-    group.add_argument("--ready-timeout", type=_parse_seconds, default=60.0, metavar="S")
-
-
-def _parse_seconds(text: str) -> float:
-    longest = 3600
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1
-    if not 0 < seconds <= longest:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds up to {longest}")
-    return seconds
+    group.add_argument("--ready-timeout", type=parse_seconds, default=60.0, metavar="S")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -169,7 +167,11 @@ def read_gate_request(values: argparse.Namespace, environ: Mapping[str, str]) ->
         base=values.base,
         refresh_base=values.refresh_base,
         platform=_needs_platform_stub(values, environment),
-        secrets=tuple(pick_secret_values(environment | arguments)),
+        secrets=(
+            *pick_secret_values((environment | arguments).items()),
+            *read_build_secrets(values.secret, environ),
+        ),
+        run_seconds=values.run_timeout,
         read_source=None if values.image else _make_source_reader(values),
     )
 
@@ -231,19 +233,12 @@ def _read_environment(
         key, equals, value = pair.partition("=")
         if not key or " " in key:
             raise UsageError(
-                f"{where.partition('=')[0]}: that is no pair.", "Write it as KEY=VALUE."
+                f"'{where.partition('=')[0].strip()}' is not given a KEY=VALUE pair.",
+                "Write a name, '=' and a value; a name alone takes the caller's value.",
             )
         if equals or key in environ:
             environment[key] = value if equals else environ[key]
     return environment
-
-
-def pick_secret_values(pairs: Mapping[str, str]) -> Iterable[str]:
-    """Pick what by its name is a secret, so that no report shows it."""
-    markers = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "KEY", "CREDENTIAL", "AUTH")
-    for key, value in pairs.items():
-        if len(value) >= MIN_SECRET_CHARS and any(marker in key.upper() for marker in markers):
-            yield value
 
 
 def _make_source_reader(values: argparse.Namespace) -> Callable[[], Source]:
@@ -274,7 +269,7 @@ def _read_config_folder(folder: str | None, contract: Contract) -> str:
     for file in Path(folder).rglob("*"):
         inside = f"{CONFIGS_FOLDER}/{file.relative_to(folder)}"
         promised = any(inside in capability.probe for capability in contract.capabilities)
-        if file.is_file() and (promised or file.name == TOKEN_FILE):
+        if (file.is_file() or file.is_symlink()) and (promised or file.name == TOKEN_FILE):
             raise UsageError(
                 f"'--config {folder}' holds '{file.relative_to(folder)}', which a probe asserts.",
                 "Remove it: the workspace has to make that itself.",

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -11,10 +12,17 @@ from hardgate.cli.early_end import (
     report_early_end,
 )
 from hardgate.cli.parser import split_command
+from hardgate.cli.secret_inputs import redactor_of_command_line
 from hardgate.engine.docker_group import join_engine_group
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.interruption import Interrupted, raise_on_signals
-from hardgate.text.plain import disarm_workflow_commands
+from hardgate.redaction import Redactor
+from hardgate.report.console import Console
+from hardgate.report.terminal_summary import quote_output
+from hardgate.text.bounded import bound_lines
+from hardgate.text.plain import one_line
+
+MAX_EVIDENCE_LINES = 60
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,18 +30,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if "_ARGCOMPLETE" in os.environ:
         return _complete_words()
+    redactor = Redactor()
     try:
+        redactor = redactor_of_command_line(argv, os.environ)
         name, rest = split_command(argv)
         join_engine_group(argv)
-        return _run_command(name, rest)
+        return _run_command(name, rest, redactor)
     except HardgateError as error:
-        return _print_error(error, [f"hardgate: exit {int(error.exit_code)}"])
+        return print_error(error, redactor)
     except KeyboardInterrupt:
         print("hardgate: interrupted", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
+    except Exception as error:
+        # Python's own status for it is 1, which says that an image broke a promise.
+        crash = HardgateError(
+            f"Hardgate itself failed: {type(error).__name__}: {error}.",
+            "Please report it, with what is shown.",
+            evidence=traceback.format_exc(),
+        )
+        return print_error(crash, redactor)
 
 
-def _run_command(name: str, argv: Sequence[str]) -> int:
+def print_error(error: HardgateError, redactor: Redactor, last: str = "") -> int:
+    """Tell an error on standard error, without secrets, and behind a gutter what others wrote."""
+    console = Console(sys.stderr, redactor=redactor, color=False)
+    console.print_line(one_line(f"hardgate: {error}"))
+    if error.evidence:
+        evidence = bound_lines(console.clean_text(error.evidence))
+        for _, line in quote_output(evidence, MAX_EVIDENCE_LINES):
+            console.print_line(line)
+    console.print_line(last or f"hardgate: exit {int(error.exit_code)}")
+    return int(error.exit_code)
+
+
+def _run_command(name: str, argv: Sequence[str], redactor: Redactor) -> int:
     """Run a command; a session that ends before it began leaves no older verdict as the newest."""
     # Each command loads its own modules alone: a quick one stays quick.
     command = import_module(f"hardgate.cli.{name}")
@@ -43,19 +73,10 @@ def _run_command(name: str, argv: Sequence[str]) -> int:
         try:
             return int(command.main(argv))
         except HardgateError as error:
-            return _print_error(error, [report_early_end(name, argv, error)])
+            return print_error(error, redactor, report_early_end(name, argv, error))
         except Interrupted as interruption:
             ended = make_interruption_error(interruption.exit_code)
-            return _print_error(ended, [report_early_end(name, argv, ended)])
-
-
-def _print_error(error: HardgateError, last: Sequence[str]) -> int:
-    lines = [f"hardgate: {error}"]
-    if error.evidence:
-        evidence = error.evidence.splitlines()
-        lines += ["", *(f"  {disarm_workflow_commands(line)}" for line in evidence), ""]
-    print("\n".join([*lines, *last]), file=sys.stderr)
-    return int(error.exit_code)
+            return print_error(ended, redactor, report_early_end(name, argv, ended))
 
 
 def _complete_words() -> int:

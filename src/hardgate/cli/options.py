@@ -16,6 +16,9 @@ from hardgate.report.formats import DEFAULT_FORMATS, FORMATS
 from hardgate.resources import CONTRACTS
 from hardgate.schema.source import read_pin
 
+MAX_SECONDS = 4 * 3600
+"""The longest time that an option takes, in seconds."""
+
 
 def add_contract_options(parser: argparse._ActionsContainer) -> None:
     """Add what names a contract; a pin that is none, or empty, ends the command at once."""
@@ -88,3 +91,23 @@ def make_source_reader(template: Template, *outputs: Path | None) -> Callable[[]
     written = [REPORTS_FOLDER, *(folder for folder in outputs if folder is not None)]
     folders = [folder.resolve() for folder in written]
     return lambda: measure_source(template, folders)
+
+
+def parse_seconds(text: str) -> float:
+    """Read a time of up to an hour."""
+    return _parse_time(text, 3600)
+
+
+def parse_long_time(text: str) -> float:
+    """Read a time of up to four hours, after which no run of ours lives on."""
+    return _parse_time(text, MAX_SECONDS)
+
+
+def _parse_time(text: str, longest: int) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 < seconds <= longest:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds up to {longest}")
+    return seconds

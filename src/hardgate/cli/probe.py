@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hardgate.cli.gate import make_gate_parser, read_gate_request
+from hardgate.cli.kept_probe import repeat_kept_probe
 from hardgate.cli.options import make_console
 from hardgate.errors import UsageError
 from hardgate.gate.run import run_gate
@@ -24,7 +25,9 @@ MAX_SCRIPT_BYTES = 131_071
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the script as the one capability of a contract of its own."""
+    """Run the script as the one capability of its own contract, or repeat a kept run's probe."""
+    if any(word == "--run" or word.startswith("--run=") for word in argv):
+        return repeat_kept_probe(argv)
     parser = make_gate_parser("probe", ABOUT)
     parser.add_argument("--script", required=True, metavar="FILE|-", help="'-' reads it from here")
     values = parser.parse_argv(argv)

@@ -4,14 +4,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from hardgate.diagnosis.analysis.failed_probe import FailedProbe
+from hardgate.diagnosis.budget import Budget
 from hardgate.diagnosis.reason import find_reason
 from hardgate.model.observation import Observation
 from hardgate.model.plan import Plan
 from hardgate.model.verdict import Diagnosis, Outcome, Verdict
 
+RUN_DIAGNOSIS_SECONDS = 60.0
+"""Seconds for the diagnoses of a whole run; what is left over then is not diagnosed."""
+
 
 def attach_diagnoses(
-    plan: Plan, verdicts: Iterable[Verdict], observations: Iterable[Observation]
+    plan: Plan,
+    verdicts: Iterable[Verdict],
+    observations: Iterable[Observation],
+    budget: Budget | None = None,
 ) -> tuple[Verdict, ...]:
     """Return the verdicts, each miss among them with its diagnosis; nothing else of them changes.
 
@@ -19,8 +26,11 @@ def attach_diagnoses(
     """
     found = {observation.name: observation for observation in observations}
     probes = {capability.name: capability.probe for capability in plan.capabilities}
+    budget = budget or Budget(RUN_DIAGNOSIS_SECONDS)
     return tuple(
-        replace(verdict, diagnosis=_diagnose(plan, verdict, probes.get(verdict.name, ""), found))
+        replace(
+            verdict, diagnosis=_diagnose(plan, verdict, probes.get(verdict.name, ""), found, budget)
+        )
         if verdict.outcome is Outcome.FAIL
         else verdict
         for verdict in verdicts
@@ -28,7 +38,7 @@ def attach_diagnoses(
 
 
 def _diagnose(
-    plan: Plan, verdict: Verdict, script: str, found: Mapping[str, Observation]
+    plan: Plan, verdict: Verdict, script: str, found: Mapping[str, Observation], budget: Budget
 ) -> Diagnosis | None:
     uid = plan.contract.agent_uid
     if uid is None:  # The rules know workspaces; what a host's probe says is all there is.
@@ -36,13 +46,14 @@ def _diagnose(
     return diagnose_miss(
         FailedProbe(
             observation=verdict.observation, script=script, uid=uid, other_observations=found
-        )
+        ),
+        budget,
     )
 
 
-def diagnose_miss(miss: FailedProbe) -> Diagnosis | None:
+def diagnose_miss(miss: FailedProbe, budget: Budget | None = None) -> Diagnosis | None:
     """Read the second look, and find the reason; None where there is neither."""
-    rerun, reason = read_rerun(miss.observation), find_reason(miss)
+    rerun, reason = read_rerun(miss.observation), find_reason(miss, budget)
     if rerun is None:
         return None if reason is None else Diagnosis(reason=reason, looked_twice=False)
     return replace(rerun, reason=reason)

@@ -14,7 +14,7 @@ TextLines = Iterator[str]
 VerdictEntry = Mapping[str, Any]
 """An entry of `verdicts` in summary.json."""
 
-_COMMENT = re.compile(r"(?m)^\s*#.*$")
+_COMMENT = re.compile(r"(?m)^[^\S\n]*+#.*$")
 MAX_CAUSES = 16
 """Causes that are listed for one probe."""
 

@@ -8,13 +8,16 @@ them in `finders/`; neither knows the name of a capability.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import replace
 
 from hardgate.diagnosis.analysis.clue import Match
 from hardgate.diagnosis.analysis.failed_probe import FailedProbe
 from hardgate.diagnosis.analysis.rules import CauseRule, load_rules
 from hardgate.diagnosis.analysis.step import ProbeStep
+from hardgate.diagnosis.budget import PROBE_DIAGNOSIS_SECONDS, Budget, BudgetSpentError
 from hardgate.diagnosis.finders import (
+    boot,
     commands,
     docker,
     fallback,
@@ -33,6 +36,9 @@ from hardgate.model.verdict import Reason
 
 Finder = Callable[[FailedProbe, ProbeStep], Iterator[Match]]
 
+_BUDGET: ContextVar[Budget] = ContextVar("budget")
+"""What is left for the miss that is looked into; asked before each finder."""
+
 STEP_FINDERS: tuple[Finder, ...] = (
     messages.match_rule_patterns,
     commands.find_missing_commands,
@@ -47,6 +53,7 @@ STEP_FINDERS: tuple[Finder, ...] = (
     privileges.find_privilege_problems,
 )
 PROBE_FINDERS: tuple[Callable[[FailedProbe], Iterator[Match]], ...] = (
+    boot.match_boot_end,
     guards.match_guard_facts,
     network.match_missing_targets,
     privileges.match_run_outcomes,
@@ -55,12 +62,18 @@ _AND_OR = re.compile(r" (?:-a|-o|&&|\|\|) ")
 FINDER_ERRORS = (LookupError, TypeError, ValueError, AttributeError)
 
 
-def find_reason(probe: FailedProbe) -> Reason | None:
+def find_reason(probe: FailedProbe, budget: Budget | None = None) -> Reason | None:
     """Find the reason of a miss. Evidence that cannot be read gives none, and no exception."""
+    budget = budget or Budget(PROBE_DIAGNOSIS_SECONDS)
+    token = _BUDGET.set(budget.narrow_to(PROBE_DIAGNOSIS_SECONDS))
     try:
         return _select_reason(probe)
+    except BudgetSpentError:
+        return render_reason(Match(cause="not_in_time", quotes=()), load_rules()["not_in_time"])
     except Exception:  # a rule must not cost a probe its verdict
         return None
+    finally:
+        _BUDGET.reset(token)
 
 
 def _select_reason(probe: FailedProbe) -> Reason | None:
@@ -133,6 +146,7 @@ def _run_finder(
     finder: Callable[..., Iterator[Match]], *about: FailedProbe | ProbeStep
 ) -> tuple[Match, ...]:
     """Ask a finder; what it cannot read it does not know, and the others still do."""
+    _BUDGET.get().check()
     try:
         return tuple(finder(*about))
     except FINDER_ERRORS:

@@ -10,7 +10,9 @@ HEREDOC_ENGINE = "23.0"
 _FLAG_ENGINES = {"link": "23.0", "checksum": "25.0"}
 """Since which Docker Engine its own frontend knows a flag of COPY and ADD (Dockerfile 1.4 and 1.6:
 https://docs.docker.com/build/buildkit/dockerfile-release-notes/)."""
-_HEREDOC_IN_DOCKERFILE = re.compile(r"^\s*(?:RUN|COPY|ADD)\b.*<<-?\s*[\"']?[A-Za-z_]", re.M | re.I)
+_HEREDOC_IN_DOCKERFILE = re.compile(
+    r"^[^\S\n]*+(?:RUN|COPY|ADD)\b.*<<-?\s*+[\"']?[A-Za-z_]", re.M | re.I
+)
 
 
 @dataclass(frozen=True, kw_only=True)

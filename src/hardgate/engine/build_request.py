@@ -9,6 +9,9 @@ from pathlib import Path
 
 from hardgate.errors import UsageError
 
+BUILD_SECONDS = 3600.0
+"""Seconds after which a build is ended."""
+
 HOLD_REPOSITORY = "hardgate/hold"
 HOLD_SECONDS = 24 * 3600
 """After which a tag that a killed run left no longer holds its image."""
@@ -38,6 +41,8 @@ class BuildRequest:
     """The stage to build; None for the last."""
     platform: str | None = None
     """Such as `linux/arm64`; None for the engine's own."""
+    seconds: float = BUILD_SECONDS
+    """After which it is ended."""
 
 
 def make_build_request(
@@ -49,6 +54,7 @@ def make_build_request(
     *,
     target: str | None = None,
     platform: str | None = None,
+    seconds: float = BUILD_SECONDS,
 ) -> BuildRequest:
     """Read the command line's words; a missing file or a bad pair is a UsageError."""
     folder = Path(context)
@@ -71,6 +77,7 @@ def make_build_request(
         tag=_make_workspace_tag(folder, file),
         target=target,
         platform=platform,
+        seconds=seconds,
     )
 
 

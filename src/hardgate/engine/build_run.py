@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from hardgate.engine.build_request import BuildRequest
 from hardgate.engine.build_way import BuildClient, BuildWay
 from hardgate.errors import BuildError
 from hardgate.temporary_folder import temporary_folder
+from hardgate.text.bounded import bound_lines
 
 BUILD_EVIDENCE_LINES = 20
 WriteLine = Callable[[str], None]
@@ -32,20 +34,28 @@ class BuildLog:
 
     def add_text(self, text: str) -> None:
         """Add what the builder printed."""
-        for line in text.splitlines():
+        for line in bound_lines(text).splitlines():
             self._end.append(line)
             self._write(line)
 
     def make_build_error(self, problem: str) -> BuildError:
         """Make an error that shows the end of it."""
         return BuildError(
-            problem, "Read the end of the build's log.", evidence="\n".join(self._end)
+            problem,
+            "Read the end of the build's log.",
+            evidence="\n".join(self._end),
+        )
+
+    def make_timeout_error(self, seconds: float) -> BuildError:
+        """Make the error of a build that came to no end."""
+        return self.make_build_error(
+            f"The build was still running after {seconds:g} s, and was ended."
         )
 
 
 def build_with_engine(client: docker.APIClient, request: BuildRequest, log: BuildLog) -> str:
     """Build with the classic builder; give the image's id, from the builder's own answer."""
-    digest, failed = "", False
+    digest, failed, deadline = "", False, time.monotonic() + request.seconds
     try:
         with _pack_context(request) as (context, dockerfile):
             events = client.build(
@@ -61,6 +71,8 @@ def build_with_engine(client: docker.APIClient, request: BuildRequest, log: Buil
                 decode=True,
             )
             for event in events:
+                if time.monotonic() > deadline:
+                    raise log.make_timeout_error(request.seconds)
                 log.add_text(str(event.get("stream", "")))
                 digest = str((event.get("aux") or {}).get("ID", digest))
                 if "error" in event:
@@ -120,7 +132,10 @@ def build_with_command(way: BuildWay, request: BuildRequest, log: BuildLog) -> l
             # A bare --build-arg takes its value from here: the value is in no process list.
             env={**_name_builder(request), **request.arguments, "DOCKER_BUILDKIT": "1"},
             on_line=log.add_text,
+            timeout=request.seconds,
         )
+        if finished.timed_out:
+            raise log.make_timeout_error(request.seconds)
         if not finished.ok:
             raise log.make_build_error("The image could not be built.")
         return [*_read_image_id(id_file), *_read_metadata_digests(metadata_file)]

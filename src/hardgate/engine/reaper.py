@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import os
 import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +24,7 @@ MISSING_OR_BUSY_STATUSES = frozenset({404, 409})
 AutoRemove, and for a volume that somebody's container uses."""
 FOLDER_PREFIX = "hardgate-"
 OWNER_FILE = "owner.json"
+MAX_OWNER_CHARS = 4096
 
 
 def make_private_folder(owner: Owner) -> Path:
@@ -135,12 +138,27 @@ def _try_to_remove(remove: Callable[[], object], tolerated: Callable[[APIError],
     return True
 
 
+def read_owner_file(marker: Path) -> str:
+    """Read who owns a folder; ValueError for what no run of this user can have written.
+
+    Anybody may make such a folder in /tmp: a pipe there would be waited for, a link to a device
+    would be read without end.
+    """
+    if marker.parent.lstat().st_uid != os.geteuid():
+        raise ValueError("the folder is another user's")
+    descriptor = os.open(marker, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, encoding="utf-8") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("it is no file")
+        return file.read(MAX_OWNER_CHARS)
+
+
 def _remove_private_folders() -> Iterator[str]:
     for base in {tempfile.gettempdir(), "/tmp"}:  # noqa: S108
         for marker in Path(base).glob(f"{FOLDER_PREFIX}*/{OWNER_FILE}"):
             folder = marker.parent
             with contextlib.suppress(OSError, ValueError):
-                owner = Owner.from_labels(json.loads(marker.read_text()))
+                owner = Owner.from_labels(json.loads(read_owner_file(marker)))
                 if owner and owner.process.is_gone():
                     shutil.rmtree(folder)
                     yield f"folder {folder} of run {owner.run}"

@@ -13,7 +13,7 @@ from hardgate.gate.state import RunState
 from hardgate.host import workspace
 from hardgate.host.observer import TestHost
 from hardgate.host.workspace import Workspace
-from hardgate.model.observation import Observation
+from hardgate.model.observation import Observation, bound_observation
 from hardgate.model.plan import Plan
 from hardgate.model.run import Host
 from hardgate.model.verdict import judge_plan
@@ -71,6 +71,8 @@ class GateEventHandler:
             )
         if "workspace" in result:
             self._findings.workspace = Workspace.from_json(result["workspace"])
+        if result.get("stop_remark"):
+            self._findings.notices.append(str(result["stop_remark"]))
         if "readiness" in result:
             self._redact_token()
         if "observation" in result:
@@ -92,7 +94,8 @@ class GateEventHandler:
 
     def _store_observation(self, data: Mapping[str, Any]) -> None:
         # Redacted before anything is concluded from it: a conclusion may quote half a secret.
-        observation = Observation.from_json(self._console.redactor.redact_value(dict(data)))
+        redacted = self._console.redactor.redact_value(dict(data))
+        observation = bound_observation(Observation.from_json(redacted))
         self._findings.observations.append(observation)
         plan, observations = self._plan.narrow_to(observation.name), self._findings.observations
         for verdict in attach_diagnoses(plan, judge_plan(plan, observations), observations):

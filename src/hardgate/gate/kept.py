@@ -17,7 +17,10 @@ def describe_kept_run(
     host, container = test_environment.host.container[:12], state.workspace.id[:12]
     inner = f"docker exec -it {host} " if test_environment.host.kind == "nested" else ""
     enter = f"{inner}docker exec -it -u {plan.contract.agent_uid} {container}"
-    lines = [f"Enter the workspace: {enter} sh"]
+    running = not any(
+        observation.facts.get("ended") for observation in state.observations
+    )  # what has ended cannot be entered
+    lines = [f"Enter the workspace: {enter} sh"] if running else []
     if inner:
         lines.append(f"Enter the test host: docker exec -it {host} bash")
     missed = {
@@ -26,8 +29,9 @@ def describe_kept_run(
         if verdict.outcome is not Outcome.PASS
     }
     lines += [
-        f"Repeat '{capability.name}': {enter} sh -xc {shlex.quote(capability.probe)}"
+        f"Repeat '{capability.name}': hardgate probe {shlex.quote(capability.name)} "
+        f"--run {test_environment.owner.run}"
         for capability in plan.capabilities
-        if capability.name in missed
+        if running and capability.name in missed
     ]
     return (*lines, f"Remove it all: hardgate reap --run {test_environment.owner.run}")

@@ -40,7 +40,13 @@ from hardgate.gate.variables import (
 )
 from hardgate.host import egress_beacon, platform_stub, workspace
 from hardgate.host.image import ensure_host_image
-from hardgate.interruption import Interrupted, ignore_signals, raise_on_signals
+from hardgate.host.kept_probes import KeptProbes, keep_probes
+from hardgate.interruption import (
+    Interrupted,
+    defer_signals,
+    ignore_signals,
+    raise_on_signals,
+)
 from hardgate.model.contract import Severity
 from hardgate.model.observation import Observation
 from hardgate.model.plan import Plan
@@ -61,6 +67,11 @@ PLAYBOOKS = {"runtime": "runtime.yml"}
 """Of the sessions that have one of their own."""
 LIFE_SECONDS = 4 * 3600
 KEEP_SECONDS = 24 * 3600
+RUN_SECONDS = 2 * 3600.0
+"""Seconds after which a run ends with what was seen until then."""
+LOG_CHUNK_BYTES = 64 * 1024
+MAX_WORKSPACE_LOG_BYTES = 8 * 2**20
+"""Bytes of the workspace's log that are kept: the last ones."""
 WORKSPACE_LOG_LINES = 5000
 
 
@@ -98,6 +109,7 @@ class GateRequest:
     """Values that must not be seen anywhere."""
     read_source: Callable[[], Source] | None = None
     """Gives the content that is built from; None where nothing is built."""
+    run_seconds: float = RUN_SECONDS
 
 
 def run_gate(request: GateRequest, console: Console) -> Run:
@@ -122,7 +134,7 @@ def run_gate(request: GateRequest, console: Console) -> Run:
             state.interrupted = interruption
         except HardgateError as error:
             # What a task of ours said of it is nearer to the cause than the play's own end.
-            state.error = state.error or error
+            state.error = error if isinstance(error, RunTimeoutError) else state.error or error
         except Exception as error:
             state.error = HardgateError(
                 f"Hardgate itself failed: {type(error).__name__}: {error}.",
@@ -181,6 +193,10 @@ def state_run(run: Run) -> Statement:
     )
 
 
+class RunTimeoutError(HardgateError):
+    """The run as a whole took too long."""
+
+
 def verify_image(
     request: GateRequest,
     owner: Owner,
@@ -193,6 +209,7 @@ def verify_image(
     """Build, boot and probe, and fill in `state`; `then` is called before all is taken down."""
     if request.read_source is not None:
         state.source = request.read_source()
+    deadline = time.monotonic() + request.run_seconds
     engine = find_engine()
     client = engine.open_client()
     for removed in reaper.reap_debris(client):
@@ -215,7 +232,7 @@ def verify_image(
                 _play_gate, request, engine, test_environment, host_image, console, state
             )
             beacon_future = workers.submit(_start_beacon, request, test_environment, host_image)
-            built = _obtain_image(request, engine, base, folder, console, state)
+            built = _obtain_image(request, engine, base, folder, console, state, deadline)
             if request.read_source is not None and request.read_source() != state.source:
                 state.source = None
                 raise BuildError(
@@ -224,15 +241,35 @@ def verify_image(
                 )
             state.image = built
             _publish_image(request, test_environment, state.image, beacon_future.result())
-            _wait_for_play(play_future)
+            _wait_for_play(play_future, request, deadline)
             if then:
                 then(test_environment)
             if request.keep:
                 test_environment.keep_running()
+                _keep_probes(request, test_environment, state)
                 state.kept = describe_kept_run(request.plan, test_environment, state)
         finally:
             test_environment.over.set()
             _collect_token_and_log(test_environment, folder, console, state)
+
+
+def _keep_probes(request: GateRequest, test_environment: TestEnvironment, state: RunState) -> None:
+    """Leave in the test host what 'hardgate probe' needs."""
+    host, running = test_environment.host, state.workspace
+    if host is None or running is None or request.plan.contract.agent_uid is None:
+        return
+    arrival = json.loads((test_environment.folder / "arrival.json").read_text())
+    probes = contract_probe_variables(
+        request.plan, run=test_environment.owner.run, seconds=request.probe_seconds
+    )["contract_probe_probes"]
+    kept = KeptProbes(
+        nested=host.kind == "nested",
+        workspace=running.id,
+        agent_uid=request.plan.contract.agent_uid,
+        environment=arrival["probe_environment"],
+        probes={probe["name"]: {"script": probe["script"], "id": probe["id"]} for probe in probes},
+    )
+    keep_probes(test_environment.client, host.container, kept)
 
 
 @contextmanager
@@ -242,7 +279,8 @@ def _open_environment(engine: Engine, owner: Owner, console: Console) -> Iterato
     try:
         yield test_environment
     finally:
-        with console.step("Take everything down"):
+        # A signal now would leave half of it there; it is heard when all is down.
+        with console.step("Take everything down"), defer_signals():
             test_environment.take_down()
 
 
@@ -258,6 +296,7 @@ def _obtain_image(
     folder: ReportFolder,
     console: Console,
     state: RunState,
+    deadline: float,
 ) -> Image:
     if request.build is None:
         with console.step(f"Find the image '{request.reference}'"):
@@ -275,7 +314,10 @@ def _obtain_image(
             log.write(f"{line}\n")
             step.show_progress(line)
 
-        return image.build_for_engine(engine, build, way=way, write=log_line)
+        seconds = min(build.seconds, max(1.0, deadline - time.monotonic()))
+        return image.build_for_engine(
+            engine, replace(build, seconds=seconds), way=way, write=log_line
+        )
 
 
 def _choose_base(
@@ -400,9 +442,14 @@ def list_notices(
     return (*request.plan.contract.warnings, *request.notices, *noticed, *standing)
 
 
-def _wait_for_play(play_future: "Future[None]") -> None:
-    """Wait in small pieces, so that a signal is noticed at once."""
+def _wait_for_play(play_future: "Future[None]", request: GateRequest, deadline: float) -> None:
+    """Wait in small pieces, so that a signal and the run's deadline are noticed at once."""
     while not play_future.done():
+        if time.monotonic() > deadline:
+            raise RunTimeoutError(
+                f"The run was still going after {request.run_seconds:g} s, and was ended.",
+                "Look at what was reported last; '--run-timeout' gives it more time.",
+            )
         time.sleep(0.02)
     play_future.result()
 
@@ -420,11 +467,20 @@ def _collect_token_and_log(
     with contextlib.suppress(HardgateError, DockerException, RequestException, OSError):
         token = workspace.read_workspace_token(test_environment.observer, state.workspace)
         console.redactor = console.redactor.with_values([token])
-        log = connect_engine(test_environment.host.engine_url).logs(
-            state.workspace.id, tail=WORKSPACE_LOG_LINES
-        )
+        log = _read_log_end(connect_engine(test_environment.host.engine_url), state.workspace.id)
         with folder.open_log(WORKSPACE_LOG, console.redactor) as file:
-            file.write(log)
+            for start in range(0, len(log), LOG_CHUNK_BYTES):
+                file.write(bytes(log[start : start + LOG_CHUNK_BYTES]))
+
+
+def _read_log_end(client: docker.APIClient, container: str) -> bytearray:
+    """Read the end of a container's log, of which a line may be as long as the image likes."""
+    kept = bytearray()
+    for chunk in client.logs(container, tail=WORKSPACE_LOG_LINES, stream=True, follow=False):
+        kept += chunk
+        if len(kept) > 2 * MAX_WORKSPACE_LOG_BYTES:
+            del kept[:-MAX_WORKSPACE_LOG_BYTES]
+    return kept[-MAX_WORKSPACE_LOG_BYTES:]
 
 
 def _conclude_run(

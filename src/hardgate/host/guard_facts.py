@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from hardgate.errors import HostError
 from hardgate.host.guard_context import GatheredFacts, GuardContext
 from hardgate.host.witness import WITNESS_COLLECTORS
-from hardgate.host.workspace import inspect_state
+from hardgate.host.workspace import describe_end, inspect_state
 from hardgate.model.guard import HONEST_EXIT_STATUS
 
 
@@ -18,8 +18,11 @@ def collect_guard_facts(name: str, context: GuardContext) -> GatheredFacts:
 
 def collect_settings_facts(context: GuardContext) -> GatheredFacts:
     """See what the engine says that it started."""
+    inspect = context.client.inspect_container(context.workspace.id)
+    # What the caller gives a workspace is no setting of its tier, and may be a secret.
+    config = {name: value for name, value in inspect["Config"].items() if name != "Env"}
     return {
-        "inspect": context.client.inspect_container(context.workspace.id),
+        "inspect": {**inspect, "Config": config},
         "warnings": list(context.workspace.warnings),
         "cpus": context.client.info()["NCPU"],
         "volumes": list(context.workspace.volumes),
@@ -36,6 +39,7 @@ def collect_continuity_facts(context: GuardContext) -> GatheredFacts:
     return {
         "before": dict(context.workspace.state) or None,
         "after": inspect_state(context.client, context.workspace.id),
+        "ended": describe_end(context.client, context.workspace.id),
     }
 
 
@@ -77,7 +81,9 @@ def collect_host_write_facts(context: GuardContext) -> GatheredFacts:
     found = context.observer.read_and_remove_file(path)
     if execution.problem:
         raise HostError(f"Nobody could ask the workspace to write: {execution.problem}")
-    message = (execution.stderr or f"exit status {execution.exit_status}").strip()
+    message = (
+        execution.stderr or execution.stdout or f"exit status {execution.exit_status}"
+    ).strip()
     return {
         "claimed": execution.exit_status == 0,
         "said": message,
@@ -98,3 +104,10 @@ FACT_COLLECTORS: Mapping[str, Callable[[GuardContext], GatheredFacts]] = {
     **WITNESS_COLLECTORS,
 }
 """One for each name in `hardgate.model.guard.GUARDS`; a test says so."""
+
+LIVE_GUARDS = frozenset(FACT_COLLECTORS) - {
+    "workspace_settings_match_tier",
+    "workspace_became_ready",
+    "workspace_kept_running",
+}
+"""Guards that can only look at a workspace that runs."""

@@ -15,13 +15,19 @@ from hardgate.host.guard_context import GuardContext
 from hardgate.host.guard_facts import collect_workload_facts
 from hardgate.host.observer import Observer
 from hardgate.host.test_host import ROLE_LABEL
-from hardgate.host.workspace import STOP_SECONDS, Workspace, WorkspaceRequest, inspect_state
+from hardgate.host.workspace import (
+    DEFAULT_STOP_SIGNAL,
+    STOP_SECONDS,
+    Workspace,
+    WorkspaceRequest,
+    inspect_state,
+    signal_number,
+)
 from hardgate.model.contract import Contract
 from hardgate.model.guard import Guard, GuardFacts, GuardResult, judge_readiness, judge_workload
 from hardgate.model.observation import Observation
 from hardgate.model.tier import Tier
 
-TERMINATED_STATUS = 143
 KILLED_STATUS = 137
 IMPORT_SECONDS = 60
 IMPORT_GUARD_NAME = "adapter_imports_by_itself"
@@ -29,16 +35,19 @@ STOP_GUARD_NAME, RESTART_GUARD_NAME = "workspace_stops_cleanly", "workspace_rest
 
 
 def judge_stop(facts: GuardFacts, tier: Tier, contract: Contract) -> GuardResult:
-    """Facts: `before` (it was running), `seconds` and `exit_status` of its stop by SIGTERM."""
+    """Facts: `before` (it was running), `seconds` and `exit_status` of its stop, and `signal`, by
+    which the engine stopped it: the image's STOPSIGNAL, else SIGTERM.
+    """
     del tier, contract
+    signal = str(facts.get("signal") or DEFAULT_STOP_SIGNAL)
     if not facts["before"]:
         return None, "The workspace had ended before it was stopped."
     status, seconds = facts["exit_status"], facts["seconds"]
     if status == KILLED_STATUS:
-        return False, f"It did not end within {STOP_SECONDS} s of SIGTERM, and was killed."
-    if status not in {0, TERMINATED_STATUS}:
+        return False, f"It did not end within {STOP_SECONDS} s of {signal}, and was killed."
+    if status not in {0, 128 + signal_number(signal)}:
         return False, f"It ended with exit status {status} when it was stopped."
-    return True, f"It ended {seconds:.1f} s after SIGTERM."
+    return True, f"It ended {seconds:.1f} s after {signal}."
 
 
 def judge_import(facts: GuardFacts, tier: Tier, contract: Contract) -> GuardResult:
@@ -80,7 +89,11 @@ RESTART_GUARDS = (
     Guard(
         name=STOP_GUARD_NAME,
         description="Told to stop, the workspace ends by itself.",
-        hint="Let the runtime be PID 1 (exec), or tini above it, and end on SIGTERM.",
+        hint=(
+            "A container's first process gets no signal that it does not handle: handle SIGTERM in "
+            "the runtime, put tini above it, or name by STOPSIGNAL the signal that it knows; a "
+            "shell above it has to 'exec' it."
+        ),
         judge=judge_stop,
         late=True,
     ),
@@ -140,7 +153,12 @@ def stop_and_observe(context: RestartContext) -> tuple[Observation, dict[str, An
     workspace.stop_workspace(client, running)
     seconds = round(time.monotonic() - begun, 3)
     state = inspect_state(client, running.id) or {}
-    facts = {"before": before, "seconds": seconds, "exit_status": state.get("exit_status")}
+    facts = {
+        "before": before,
+        "seconds": seconds,
+        "exit_status": state.get("exit_status"),
+        "signal": workspace.read_stop_signal(client, running.id),
+    }
     return Observation(name=STOP_GUARD_NAME, facts=facts), workload
 
 

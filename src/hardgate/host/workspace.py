@@ -1,7 +1,10 @@
 """The container under test: started as its tier says, with its own entrypoint, and watched."""
 
+import itertools
+import re
+import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -17,6 +20,7 @@ from hardgate.errors import HostError
 from hardgate.host.observer import Observer
 from hardgate.host.test_host import ROLE_LABEL
 from hardgate.model.observation import Execution
+from hardgate.text.bounded import bound_lines
 
 CONFIGS_FOLDER = "/configs"
 EGRESS_CA_FILE = "hardgate-egress-ca.pem"
@@ -24,10 +28,19 @@ TOKEN_FILE = ".auth_token"  # noqa: S105 - the name of a file
 PORT_FILE = ".platform_port"
 DEFAULT_PORT = 8080
 STOP_SECONDS = 10
+DEFAULT_STOP_SIGNAL = "SIGTERM"
 READY_POLL_SECONDS = 0.1
 READY_POLL_GROWTH = 1.3
 MAX_READY_POLL_SECONDS = 1.0
 """A HEALTHCHECK may cost the image something: it is asked less often the longer the boot takes."""
+LAST_LOG_ENTRIES = 200
+"""Entries of a log that are asked for; an engine cuts a long line into several."""
+LAST_LOG_LINES = 20
+MAX_LOG_LINE_CHARS = 400
+MAX_LOG_BYTES = 64 * 1024
+TAR_BLOCK_BYTES = 512
+UNSTARTABLE = re.compile(r'exec: "|unable to find (?:user|group)|chdir to cwd|exec format error')
+"""What an engine answers where the image is why a container does not start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +150,12 @@ def start_workspace(
     if CONFIGS_FOLDER in workspace.volumes:
         for archive in _make_config_archives(request):
             client.put_archive(workspace.id, CONFIGS_FOLDER, archive)
-    client.start(workspace.id)
+    try:
+        client.start(workspace.id)
+    except APIError as error:
+        # The container is there, and its state has the reason: readiness is judged by that.
+        if not UNSTARTABLE.search(str(error.explanation or error)):
+            raise
     return Workspace(
         id=workspace.id,
         volumes=workspace.volumes,
@@ -170,7 +188,50 @@ def inspect_state(client: docker.APIClient, container: str) -> dict[str, Any] | 
         "pid": state["Pid"],
         "exit_status": state["ExitCode"],
         "oom_killed": state["OOMKilled"],
+        "error": state.get("Error") or "",
     }
+
+
+def describe_end(client: docker.APIClient, container: str) -> dict[str, Any] | None:
+    """Say how a container ended, and what it wrote last; None where it runs, or is gone."""
+    state = inspect_state(client, container)
+    if state is None or state["running"]:
+        return None
+    config = client.inspect_container(container)["Config"]
+    words = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
+    return {
+        "exit_status": state["exit_status"],
+        "oom_killed": state["oom_killed"],
+        "error": bound_lines(state["error"]),
+        "log": read_last_log_lines(client, container),
+        "command": [bound_lines(word, MAX_LOG_LINE_CHARS) for word in words[:8]],
+        "entrypoint": read_first_line(client, container, words[0]) if words else None,
+    }
+
+
+def read_last_log_lines(client: docker.APIClient, container: str) -> list[str]:
+    """Read the last lines of a container's log that hold anything; each is cut to a length."""
+    kept = bytearray()
+    for chunk in client.logs(container, tail=LAST_LOG_ENTRIES, stream=True, follow=False):
+        kept += chunk
+        del kept[:-MAX_LOG_BYTES]
+    lines = kept.decode(errors="replace").split("\n")
+    return [bound_lines(line, MAX_LOG_LINE_CHARS) for line in lines if line.strip()][
+        -LAST_LOG_LINES:
+    ]
+
+
+def read_first_line(client: docker.APIClient, container: str, path: str) -> str | None:
+    """Read the first line of a script in a container that has ended; None where it is none."""
+    if not path.startswith("/"):
+        return None
+    try:
+        chunks, _ = client.get_archive(container, path)
+        head = b"".join(itertools.islice(chunks, 1))
+    except (NotFound, APIError):
+        return None
+    line = head[TAR_BLOCK_BYTES:].split(b"\n")[0][:200]
+    return line.decode(errors="replace") if line.startswith(b"#!") else None
 
 
 def is_same_and_running(client: docker.APIClient, workspace: Workspace) -> bool:
@@ -198,6 +259,7 @@ def wait_until_ready(
     begun = time.monotonic()
     inspect = client.inspect_container(workspace.id)
     health = (inspect["Config"].get("Healthcheck") or {}).get("Test") or []
+    find_problem: Callable[[], str | tuple[str, str]]
     if health[:1] in (["CMD"], ["CMD-SHELL"]):
         find_problem = partial(
             _find_health_problem, client, workspace, _health_command(inspect, health)
@@ -205,20 +267,27 @@ def wait_until_ready(
     elif token_promised and CONFIGS_FOLDER in workspace.volumes:
         find_problem = partial(_find_token_problem, observer, workspace)
     else:
-        find_problem = partial(str)
-    missing, pause = "not looked at", READY_POLL_SECONDS
+        find_problem = str
+    missing, health_output, pause = "not looked at", "", READY_POLL_SECONDS
     while missing and time.monotonic() - begun < seconds:
         state = inspect_state(client, workspace.id)
         if state is None or not state["running"]:
             missing = "The workspace ended before it was ready."
             break
-        missing = find_problem()
+        problem = find_problem()
+        missing, health_output = problem if isinstance(problem, tuple) else (problem, "")
         if missing:
             time.sleep(pause)
             pause = min(pause * READY_POLL_GROWTH, MAX_READY_POLL_SECONDS)
     waited = round(time.monotonic() - begun, 3)
     late = f" It was given {seconds:g} s." if waited >= seconds else ""
-    return {"ready": not missing, "seconds": waited, "missing": missing and missing + late}
+    return {
+        "ready": not missing,
+        "seconds": waited,
+        "missing": missing and missing + late,
+        "health": bound_lines(health_output),
+        "ended": describe_end(client, workspace.id) if missing else None,
+    }
 
 
 def _health_command(inspect: Mapping[str, Any], test: list[str]) -> list[str]:
@@ -227,16 +296,20 @@ def _health_command(inspect: Mapping[str, Any], test: list[str]) -> list[str]:
     return [*(inspect["Config"].get("Shell") or ["/bin/sh", "-c"]), test[1]]
 
 
-def _find_health_problem(client: docker.APIClient, workspace: Workspace, command: list[str]) -> str:
+def _find_health_problem(
+    client: docker.APIClient, workspace: Workspace, command: list[str]
+) -> tuple[str, str]:
+    """Run the HEALTHCHECK: a sentence where it does not pass, and what it wrote."""
     state = client.inspect_container(workspace.id)["State"].get("Health") or {}
     if state.get("Status") == "healthy":
-        return ""
+        return "", ""
     execution = execute_in_container(
         client, workspace.id, command, timeout=10, end_process=lambda _: None
     )
     if execution.exit_status == 0:
-        return ""
-    return f"Its HEALTHCHECK does not pass{_describe_output(execution)}."
+        return "", ""
+    problem = f"Its HEALTHCHECK does not pass{_describe_output(execution)}."
+    return problem, (execution.stderr + execution.stdout)[-MAX_LOG_BYTES // 16 :]
 
 
 def _describe_output(execution: Execution) -> str:
@@ -274,8 +347,48 @@ def read_workspace_token(observer: Observer, workspace: Workspace) -> str:
     return (observer.read_file(f"{workspace.volumes[CONFIGS_FOLDER]}/{TOKEN_FILE}") or "").strip()
 
 
-def stop_workspace(client: docker.APIClient, workspace: Workspace) -> None:
-    """Stop it as a platform would; one that is gone already is stopped."""
+def read_stop_signal(client: docker.APIClient, container: str) -> str:
+    """Name the signal that the engine stops it by: the image's STOPSIGNAL, by its name."""
+    try:
+        config = client.inspect_container(container)["Config"]
+    except NotFound:
+        return DEFAULT_STOP_SIGNAL
+    name = str(config.get("StopSignal") or DEFAULT_STOP_SIGNAL).upper()
+    if name.isdigit():
+        known = {int(one): one.name for one in signal.Signals}
+        return known.get(int(name), name)
+    return name if name.startswith("SIG") else f"SIG{name}"
+
+
+def signal_number(name: str) -> int:
+    """Give a signal's number; 0, which ends nothing, where there is none of that name."""
+    base, plus, offset = name.partition("+")
+    if name.isdigit():
+        return int(name)
+    try:
+        return int(signal.Signals[base]) + (int(offset) if plus else 0)
+    except (KeyError, ValueError):
+        return 0
+
+
+def stop_workspace(client: docker.APIClient, workspace: Workspace) -> str:
+    """Stop it as a platform would; one that is gone already is stopped.
+
+    Gives a sentence where it took all of the engine's patience, else nothing.
+    """
+    running = is_same_and_running(client, workspace)
+    begun = time.monotonic()
+    _stop_container(client, workspace)
+    if not running or time.monotonic() - begun < STOP_SECONDS:
+        return ""
+    return (
+        f"The workspace did not end within {STOP_SECONDS} s of "
+        f"{read_stop_signal(client, workspace.id)}, and was killed: so every stop of it takes that "
+        "long, and what it holds in memory is lost."
+    )
+
+
+def _stop_container(client: docker.APIClient, workspace: Workspace) -> None:
     try:
         client.stop(workspace.id, timeout=STOP_SECONDS)
     except NotFound:

@@ -46,6 +46,9 @@ EXTERNAL_SIGNALS = {1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 9: "SIGKILL", 15: "S
 HARMLESS_WARNINGS = ("Memory limited without swap", "requested image's platform")
 """What an engine says beside a setting that it keeps."""
 
+NO_SHELL = 'exec: "sh": executable file not found'
+"""What an engine answers in a program's place."""
+
 HONEST_EXIT_STATUS = 37
 """What `workspace_shell_is_honest` asks the shell to exit with: no shell's own status."""
 
@@ -195,6 +198,8 @@ def judge_shell(facts: GuardFacts, tier: Tier, contract: Contract) -> GuardResul
     del tier, contract
     if facts["exit_status"] is None:
         return None, "The engine did not say how the shell ended."
+    if NO_SHELL in str(facts["answer"]):
+        return False, "The image has no 'sh', which every probe is run by."
     if facts["exit_status"] != HONEST_EXIT_STATUS:
         return False, (
             f"The image's 'sh' was told to exit {HONEST_EXIT_STATUS}, and exited "
@@ -245,7 +250,12 @@ GUARDS: tuple[Guard, ...] = (
     ),
     Guard(
         name="workspace_became_ready",
-        description="The workspace's own entrypoint brings it up before the deadline.",
+        description=(
+            "The workspace's own entrypoint brings it up before the deadline. Ready means: its "
+            "HEALTHCHECK passes; without one, the token is in /configs/.auth_token and something "
+            "listens on the port that /configs/.platform_port names (8080 without that file). "
+            "Where no probe asks for the token, it only has to run."
+        ),
         hint="Read workspace.log; a slow start wants --ready-timeout.",
         judge=judge_readiness,
     ),

@@ -1,8 +1,10 @@
 """What was seen, by a probe or a guard: values only, no conclusions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from hardgate.text.bounded import bound_value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,3 +130,9 @@ class Observation:
             problem=data.get("problem", ""),
             **runs,
         )
+
+
+def bound_observation(observation: Observation) -> Observation:
+    """Cut what an image wrote into lines that patterns may read; a guard's facts stay whole."""
+    written = bound_value(asdict(observation))
+    return Observation.from_json({**written, "facts": dict(observation.facts)})

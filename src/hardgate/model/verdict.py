@@ -10,6 +10,10 @@ from hardgate.model.contract import Capability, Severity
 from hardgate.model.guard import Guard, GuardResult
 from hardgate.model.observation import Execution, Observation
 from hardgate.model.plan import Plan
+from hardgate.text.bounded import bound_lines
+
+MAX_REASON_CHARS = 400
+"""Characters of a probe's own words that stand as the reason; the rest is in its output."""
 
 
 class Outcome(Enum):
@@ -174,7 +178,7 @@ def _judge_guard(guard: Guard, context: _JudgeContext) -> Verdict:
         severity=Severity.HARD,
         outcome=outcome,
         reason=reason,
-        hint="" if outcome is Outcome.PASS else guard.hint,
+        hint="" if outcome is Outcome.PASS or observation.problem else guard.hint,
         observation=observation,
     )
 
@@ -200,7 +204,7 @@ def _judge_capability(capability: Capability, context: _JudgeContext) -> Verdict
         severity=capability.severity,
         outcome=outcome,
         reason=reason,
-        hint="" if outcome is Outcome.PASS else capability.hint,
+        hint="" if outcome is not Outcome.FAIL else capability.hint,
         observation=observation,
     )
 
@@ -223,4 +227,4 @@ def _judge_execution(execution: Execution | None) -> tuple[Outcome, str]:
 
 def _last_output_line(execution: Execution) -> str:
     lines = (execution.stderr.strip() or execution.stdout.strip()).splitlines()
-    return lines[-1].strip() if lines else ""
+    return bound_lines(lines[-1].strip(), MAX_REASON_CHARS) if lines else ""

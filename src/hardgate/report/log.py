@@ -1,10 +1,11 @@
 """A log that no secret gets into, however its chunks fall."""
 
 import codecs
+from bisect import bisect_left
 from typing import TextIO
 
 from hardgate.redaction import Redactor
-from hardgate.secret_patterns import LONGEST_KEY, find_open_key
+from hardgate.secret_patterns import LONGEST_KEY, Span, find_open_key
 
 HOLD_BACK_CHARS = 2 * LONGEST_KEY
 """Characters that are held back at most: more than any secret, less than anybody's memory."""
@@ -67,25 +68,24 @@ class RedactingStream:
 
     def _find_settled_end(self) -> int:
         """Say up to where nothing that comes can change what is a secret; a line's start."""
-        held = self._held
+        held, spans = self._held, self.redactor.find_spans(self._held)
         end = _find_line_start(
             held, min(self.redactor.find_pending_start(held), find_open_key(held))
         )
-        while (start := _find_line_start(held, self._move_before_secret(end))) < end:
+        while (start := _find_line_start(held, _move_before(spans, end))) < end:
             end = start
         return end
 
     def _find_break(self) -> int:
         """Say where to break what has no end: away from its own end, and from every secret."""
         kept = min(len(self._held) - NAME_REACH_CHARS, self.redactor.find_pending_start(self._held))
-        return self._move_before_secret(kept) or len(self._held)
+        return _move_before(self.redactor.find_spans(self._held), kept) or len(self._held)
 
-    def _move_before_secret(self, position: int) -> int:
-        """Say where the secret that `position` is inside of begins; `position` itself if none."""
-        for start, stop in self.redactor.find_spans(self._held):
-            if start < position < stop:
-                return start
-        return position
+
+def _move_before(spans: list[Span], position: int) -> int:
+    """Say where the secret that `position` is inside of begins; `position` itself if none."""
+    index = bisect_left(spans, (position, 0)) - 1
+    return spans[index][0] if index >= 0 and position < spans[index][1] else position
 
 
 def _find_line_start(text: str, position: int) -> int:

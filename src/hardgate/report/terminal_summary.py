@@ -24,7 +24,7 @@ from hardgate.text.plain import format_count, format_duration, keep_tail, one_li
 EXCERPT_LINES = 8
 """Lines of each stream under a miss; all of them with `-v`."""
 
-MAX_QUOTE_LINES = 4
+MAX_QUOTE_LINES = 10
 """Lines of evidence under a cause."""
 
 LOG_EXCERPT_LINES = 20

@@ -106,7 +106,7 @@ class Script:
     def read(self, node: Node) -> str:
         """Refuse a script that cannot fail because it does nothing."""
         text = read_string(node, "a shell script")
-        lines = (line.strip() for line in text.splitlines())
+        lines = (line.strip(" \t\r") for line in text.split("\n"))  # as a shell ends lines
         if all(not line or line.startswith("#") for line in lines):
             raise Refusal(
                 node.line,

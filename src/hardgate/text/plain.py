@@ -10,10 +10,11 @@ _ESCAPE_SEQUENCES = re.compile(
 _LINE_ENDS = re.compile(r"\r\n?|\x85|\u2028|\u2029")
 _FORBIDDEN_CHARACTERS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
-    "\u202a-\u202e\u2066-\u2069"  # these show a line in another order than it is written
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # show another order than the written one
+    "\u00ad\u180e\u200b-\u200d\u2060-\u2064\ufeff\U000e0000-\U000e007f"  # not to be seen at all
     "\ufdd0-\ufdef\ufffe\uffff]"
 )
-_COMMAND_STARTS = re.compile(r"((?:^|[\r\n])\s*)::")
+_COMMAND_STARTS = re.compile(r"((?:^|[\r\n])[^\S\r\n]*+)::")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 

@@ -1,6 +1,7 @@
 """Evidence that real engines gave, recorded: the same cause is found in it, and no other."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,3 +136,33 @@ def test_no_lesser_cause_is_allowed_that_none_of_the_evidence_leads_to(
             if (cause := name(scenario, case)) not in {"", case["cause"]}:
                 seen.setdefault(case["cause"], set()).add(cause)
     assert seen == lesser
+
+
+REMEDY_SUBJECTS = {
+    "platform_port": ("listens", "listening"),
+    "sudo": ("sudo", "root", "agent", "uid", "privilege"),
+    "nsenter": ("nsenter", "namespace", "pid 1", "/proc/1"),
+    "token": ("token", "bearer", "401", "403"),
+    "setpriv": ("setpriv", "root", "uid 0"),
+    "docker": ("docker", "socket", "engine"),
+    "dns": ("resolve", "dns"),
+    "egress": ("http", "egress", "resolve", "connect"),
+    "certificate": ("certificate", "tls", "ssl"),
+}
+"""What a remedy may speak of, and what its reason or its evidence has to speak of then."""
+
+
+@pytest.mark.parametrize(("scenario", "case"), CASES)
+def test_a_remedy_speaks_of_its_reasons_subject(scenario: str, case: dict[str, Any]) -> None:
+    reason = find_reason(miss(scenario, case))
+    assert reason is not None
+    spoken_of = "\n".join((reason.sentence, *reason.quotes)).lower()
+    remedy = re.sub(r"dockerfile|docker build", "", reason.remedy.lower())
+
+    foreign = [
+        word
+        for word, subjects in REMEDY_SUBJECTS.items()
+        if word in remedy and not any(subject in spoken_of for subject in subjects)
+    ]
+
+    assert not foreign, reason.remedy

@@ -19,6 +19,26 @@ LATE = {"ready": False, "seconds": 60.0, "missing": "Nothing listens on its port
         ({"before": True, "seconds": 0.2, "exit_status": 0}, True, "0.2 s after SIGTERM"),
         ({"before": True, "seconds": 0.2, "exit_status": 143}, True, "SIGTERM"),
         ({"before": True, "seconds": 10.2, "exit_status": 137}, False, "was killed"),
+        (
+            {"before": True, "seconds": 0.2, "exit_status": 130, "signal": "SIGINT"},
+            True,
+            "0.2 s after SIGINT",
+        ),
+        (
+            {"before": True, "seconds": 0.2, "exit_status": 143, "signal": "SIGINT"},
+            False,
+            "exit status 143",
+        ),
+        (
+            {"before": True, "seconds": 0.2, "exit_status": 165, "signal": "SIGRTMIN+3"},
+            True,
+            "SIGRTMIN+3",
+        ),
+        (
+            {"before": True, "seconds": 0.1, "exit_status": 137, "signal": "SIGKILL"},
+            False,
+            "was killed",
+        ),
         ({"before": True, "seconds": 0.2, "exit_status": 1}, False, "exit status 1"),
         ({"before": True, "seconds": 0.2, "exit_status": None}, False, "exit status None"),
         ({"before": False, "seconds": 0.1, "exit_status": 1}, None, "had ended before"),

@@ -122,7 +122,7 @@ def test_an_execution_is_judged(observation: Observation, outcome: Outcome, reas
     assert verdict.outcome is outcome
     assert verdict.reason.endswith(reason)
     assert (verdict.reason == "") is (reason == "")
-    assert verdict.hint == ("" if outcome is Outcome.PASS else "Mend it.")
+    assert verdict.hint == ("Mend it." if outcome is Outcome.FAIL else "")
     assert verdict.observation == observation
 
 

@@ -19,10 +19,9 @@ ERRNO_BY_MESSAGE = {
     "nonexistent directory": "ENOENT",
 }
 OPENING_QUOTES, CLOSING_QUOTES = "‘'\"", "’'\""  # noqa: RUF001 - as programs quote
-_PATH_ERROR = re.compile(
-    rf"^(?P<program>[\w./-]+): .*?[{OPENING_QUOTES}]?(?P<target>/[^‘’'\":,;]*?)[{CLOSING_QUOTES}]?"  # noqa: RUF001
-    rf"(?: for [a-z]+)?: (?P<words>{'|'.join(ERRNO_BY_MESSAGE)})\.?$"
-)
+_PROGRAM = re.compile(r"[\w./-]+")
+_PURPOSE = re.compile(r"(?<=[^ ]) for [a-z]+\Z")
+_TARGET_ENDS = f"{OPENING_QUOTES}{CLOSING_QUOTES}:,;"
 _LINE_NUMBER = re.compile(r"^(\S+): \d+: ")
 _CURL_REFUSED = re.compile(
     r"Failed to connect to (?P<host>\S+) port (?P<port>\d+)\b.*?: "
@@ -43,13 +42,21 @@ def parse_error_messages(lines: Iterable[str], known: Collection[str]) -> tuple[
 
 
 def _parse_path_error(line: str) -> Iterator[FailedCall]:
-    found = _PATH_ERROR.match(_LINE_NUMBER.sub(r"\1: ", line))
-    if found:
+    """Read `PROGRAM: … '/PATH' for reading: MESSAGE`, from both ends."""
+    head, _, message = _LINE_NUMBER.sub(r"\1: ", line).removesuffix(".").rpartition(": ")
+    program, _, rest = head.partition(": ")
+    errno = ERRNO_BY_MESSAGE.get(message)
+    if errno is None or not _PROGRAM.fullmatch(program):
+        return
+    rest = _PURPOSE.sub("", rest)
+    rest = rest[:-1] if rest.endswith(tuple(CLOSING_QUOTES)) else rest
+    word = rest[max(map(rest.rfind, _TARGET_ENDS)) + 1 :]
+    if "/" in word:
         yield FailedCall(
-            program=found["program"].rpartition("/")[2],
+            program=program.rpartition("/")[2],
             call="",
-            target=found["target"],
-            errno=ERRNO_BY_MESSAGE[found["words"]],
+            target=word[word.index("/") :],
+            errno=errno,
         )
 
 

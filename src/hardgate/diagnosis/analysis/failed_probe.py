@@ -46,7 +46,13 @@ class FailedProbe:
     @property
     def agent_name(self) -> str:
         """The agent's name, as the image has it; empty where it has none or nobody looked."""
-        return str(self.get_facts("agent").get("name") or "")
+        names = (
+            agent.get("name")
+            for observation in (self.observation, *self.other_observations.values())
+            if isinstance(agent := observation.surroundings.get("agent"), Mapping)
+            and agent.get("uid", self.uid) == self.uid
+        )
+        return str(next(filter(None, names), ""))
 
     @property
     def is_agent_unnamed(self) -> bool:

@@ -11,6 +11,7 @@ import yaml
 
 RULES_FOLDER = Path(__file__).parents[1] / "rules"
 RULE_FILES = (
+    "boot",
     "probe",
     "command",
     "sudo",
@@ -56,6 +57,8 @@ class CauseRule:
     """What stands in a brace that the evidence does not fill."""
     subject: str = ""
     """What misses of this cause have in common, if they are one; braces are filled."""
+    boot: bool = False
+    """It is looked for in the log of a workspace that ended, and in no probe."""
     general: bool = False
     """It says what happened and not why: such misses are never told as one."""
 
@@ -67,11 +70,13 @@ def load_rules() -> Mapping[str, CauseRule]:
     for file in RULE_FILES:
         entries = yaml.safe_load((RULES_FOLDER / f"{file}.yaml").read_text(encoding="utf-8"))
         for entry in entries:
-            rules[entry["id"]] = _parse_rule(entry, order=len(rules), general=file == "last")
+            rules[entry["id"]] = _parse_rule(
+                entry, order=len(rules), general=file == "last", boot=file == "boot"
+            )
     return rules
 
 
-def _parse_rule(entry: Mapping[str, Any], *, order: int, general: bool) -> CauseRule:
+def _parse_rule(entry: Mapping[str, Any], *, order: int, general: bool, boot: bool) -> CauseRule:
     failed = entry.get("failed")
     return CauseRule(
         id=entry["id"],
@@ -86,6 +91,7 @@ def _parse_rule(entry: Mapping[str, Any], *, order: int, general: bool) -> Cause
         else None,
         otherwise=entry.get("otherwise", {}),
         subject=entry.get("subject", ""),
+        boot=boot,
         general=general,
     )
 

@@ -5,11 +5,15 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hardgate.text.bounded import last_lines
+
 _XTRACE_LINE = re.compile(r"^(\++) (?=\S|$)(.*)$")
 _COMPARISON = re.compile(
     r"^(?:test|\[\[?) (?P<left>.*?) ?(?P<operator>==|!=|=~|=|-eq|-ne|-lt|-le|-gt|-ge) "
-    r"?(?P<right>.*?)(?: \]\]?)?$"
+    r"?(?P<right>.*)\Z",
+    re.DOTALL,
 )
+_TEST_END = re.compile(r" \]\]?\Z")
 _UNARY_TEST = re.compile(
     r"^(?:test|\[\[?) (?P<negated>! )?(?P<operator>-[a-zA-Z]) ?(?P<operand>.*?)(?: \]\]?)?$"
 )
@@ -70,7 +74,7 @@ class UnaryTest:
 def parse_xtrace(text: str) -> tuple[XtraceLine, ...]:
     """Read a trace. What stands before its first line belongs to nothing, and is left out."""
     lines: list[tuple[str, list[str]]] = []
-    for line in text.splitlines():
+    for line in last_lines(text.splitlines()):
         traced = _XTRACE_LINE.match(line)
         if traced:
             lines.append((traced[2], []))
@@ -100,7 +104,7 @@ def parse_comparison(text: str) -> Comparison | None:
     return Comparison(
         left=_strip_quotes(found["left"]),
         operator=_strip_quotes(found["operator"]),
-        right=_strip_quotes(found["right"]),
+        right=_strip_quotes(_TEST_END.sub("", found["right"])),
     )
 
 
@@ -131,8 +135,10 @@ def is_same_command(command: str, reference: str) -> bool:
 
 
 def nonblank_lines(texts: Iterable[str]) -> tuple[str, ...]:
-    """Give all lines of some texts that hold anything."""
-    return tuple(line.strip() for text in texts for line in text.splitlines() if line.strip())
+    """Give the lines of some texts that hold anything, of each text the last ones."""
+    return tuple(
+        line.strip() for text in texts for line in last_lines(text.splitlines()) if line.strip()
+    )
 
 
 def _strip_quotes(word: str) -> str:

@@ -7,8 +7,10 @@ from hardgate.diagnosis.evidence.context import collect_surroundings
 from hardgate.diagnosis.evidence.traced_rerun import WORKSPACE_ENDED, TracedRerun, rerun_traced
 from hardgate.host.probe import Probe, ProbeContext, run_probe
 from hardgate.host.workspace import is_same_and_running
-from hardgate.model.observation import Execution, Observation
+from hardgate.model.observation import Execution, Observation, bound_observation
 
+ALREADY_ENDED = "The workspace had ended, or ended meanwhile."
+"""One sentence for all that nobody could look at, so that reports tell it once."""
 WORKSPACE_END_STATUSES = frozenset({None, 126, 137, 143})
 """How a probe may end whose workspace ended under it."""
 ENGINE_DELAY_SECONDS = 1.0
@@ -23,14 +25,15 @@ def observe_probe(probe: Probe, context: ProbeContext) -> Observation:
         return Observation(name=probe.name, execution=execution)
     if not _is_workspace_alive(context, execution):
         # A container that was killed gives 137, and an exec after that 126: no word of the probe's.
-        ended = replace(execution, problem="The workspace ended while this probe ran, or before.")
+        ended = replace(execution, problem=ALREADY_ENDED)
         return Observation(name=probe.name, execution=ended)
     observation = Observation(name=probe.name, execution=execution)
     if probe.rerun and (execution.is_silent or _timed_out_silently(execution)):
         seconds = TIMED_OUT_RERUN_SECONDS if execution.timed_out else probe.timeout
         watched = replace(probe, timeout=min(probe.timeout, seconds))
         observation = _add_rerun(observation, _rerun_safely(watched, context, execution))
-    return replace(observation, surroundings=collect_surroundings(probe, context, observation))
+    bounded = bound_observation(observation)
+    return replace(observation, surroundings=collect_surroundings(probe, context, bounded))
 
 
 def _timed_out_silently(execution: Execution) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 MAX_NAMES = 16
 """Names of one kind that are looked at."""
 
-_ADDRESS = re.compile(r"\b(?!unix:)[a-z][a-z0-9+.-]*://[^\s\"']*", re.IGNORECASE)
+_ADDRESS = re.compile(r"\b(?!unix:)[a-z][a-z0-9+.-]{0,20}://[^\s\"']*", re.IGNORECASE)
 _SCHEME = re.compile(r"\bunix://")
 _PATH = re.compile(r"(?<![\w.$}%*?\])/~\\-])(/[\w.@+-]+(?:/[\w.@+-]+)*)/?")
 _IGNORED_PATH = re.compile(r"/(?:dev/(?:null|zero|tty|std\w+|fd)|proc|sys|bin/sh|bin/bash)(?:/|\Z)")
@@ -19,7 +19,7 @@ _SINGLE_QUOTED = re.compile(r"'[^']*'")
 _ASSIGNMENT = re.compile(r"\w+=\S*\Z")
 _COMMAND_BREAK = re.compile(r"[\n;&|()`]+|\$\(|(?:\s|^)[{}!](?=\s|$)")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]+\Z")
-_FUNCTION = re.compile(r"([A-Za-z_]\w*)\s*\(\)")
+_FUNCTION = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+\(\)")
 _KEYWORDS = re.compile(r"(?:if|then|elif|else|fi|while|until|do|done|for|case|esac|in|select)\Z")
 _BUILTINS = re.compile(
     r"(?:alias|bg|break|cd|continue|echo|eval|exit|export|false|fg|getopts|hash|jobs|kill|local"

@@ -63,7 +63,7 @@ HELPER_PROGRAMS = frozenset({"unix_chkpwd"})
 MOUNT_NAMESPACE = re.compile(r"CLONE_NEWNS|<mnt:|/ns/mnt")
 """What shows that a process goes where other mounts are."""
 
-LAST_WORD = re.compile(r"[^\s\"',;]*\Z")
+LAST_WORD = re.compile(r"(?<![^\s\"',;])[^\s\"',;]*+\Z")
 FIRST_WORD = re.compile(r"\A[^\s\"',;]*")
 
 XTRACE_PREFIX = re.compile(r"\++ ")

@@ -9,6 +9,7 @@ from hardgate.diagnosis.analysis.error_messages import CLOSING_QUOTES, OPENING_Q
 from hardgate.diagnosis.analysis.failed_probe import FailedProbe
 from hardgate.diagnosis.analysis.step import ProbeStep
 from hardgate.diagnosis.finders.messages import format_failed_call
+from hardgate.diagnosis.finders.packages import describe_installation
 
 COMMAND_NOT_FOUND_STATUS = 127
 
@@ -93,7 +94,7 @@ def find_missing_commands(probe: FailedProbe, step: ProbeStep) -> Iterator[Match
 def _match_command_name(probe: FailedProbe, program: str, line: str) -> Match:
     known = probe.get_facts("commands").get(program)
     if not known:
-        return _match_missing_command(program, line)
+        return _match_missing_command(probe, program, line)
     if folders := _path_without_folder(probe, known):
         return _match_command_off_path(program, known["path"], folders, line)
     evidence = f"seen from outside: '{known['path']}', mode {known.get('mode')}"
@@ -157,10 +158,13 @@ def _match_command_off_path(program: str, path: str, folders: str, line: str) ->
     return Match(cause="command_off_path", quotes=quotes, fields=fields, subject=program)
 
 
-def _match_missing_command(program: str, line: str) -> Match:
+def _match_missing_command(probe: FailedProbe, program: str, line: str) -> Match:
     if program == "docker":
         return Match(cause="docker_command_missing", quotes=(line,))
     package = DEBIAN_PACKAGES.get(program, "")
-    package_note = f" (Debian's package is '{package}')" if package else ""
+    manager = str(probe.surroundings.get("package_manager") or "")
+    package_note = describe_installation(manager, program, package)
+    if not package_note and package:
+        package_note = f" (Debian's package is '{package}')"
     fields = {"program": program, "package": package_note}
     return Match(cause="command_missing", quotes=(line,), fields=fields, subject=program)

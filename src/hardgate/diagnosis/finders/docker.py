@@ -9,7 +9,8 @@ from hardgate.diagnosis.analysis.path_facts import FILE_TYPE_NAMES, PathFacts
 from hardgate.diagnosis.analysis.step import ProbeStep
 from hardgate.diagnosis.finders.messages import format_failed_call
 
-SOCKET_PATTERN = re.compile(r"/[\w./%-]*docker[\w./%-]*\.sock")
+SOCKET_PATTERN = re.compile(r"/(?=[\w./%-]{0,200}docker)[\w./%-]{0,200}\.sock")
+_PATH_WORD = re.compile(r"[\w./%-]++")
 _CONNECTION_MESSAGE = re.compile(
     r"[Pp]ermission denied while trying to connect|Cannot connect to the Docker daemon|dial unix"
 )
@@ -44,10 +45,19 @@ def _iter_unusable_sockets(step: ProbeStep) -> Iterator[tuple[str, str, str]]:
     if question and SOCKET_PATTERN.fullmatch(question.operand) and question.operator[1:] in "eSrwx":
         yield question.operand, "", step.text
     for line in step.output:
-        message, path = _CONNECTION_MESSAGE.search(line), SOCKET_PATTERN.search(line)
+        message, path = _CONNECTION_MESSAGE.search(line), _find_socket_path(line)
         if path and (message or not step.text):
             errno = "EACCES" if "permission denied" in line.lower() else ""
-            yield path[0].rstrip(".:").replace("%2F", "/"), errno, line
+            yield path.replace("%2F", "/"), errno, line
+
+
+def _find_socket_path(line: str) -> str:
+    """Give the first path of a line that is named like an engine's socket; empty where none is."""
+    for word in _PATH_WORD.findall(line):
+        start, end = word.find("/"), word.rfind(".sock")
+        if 0 <= start < word.find("docker", start) < end:
+            return str(word[start : end + len(".sock")])
+    return ""
 
 
 def _match_closed_socket(probe: FailedProbe, facts: PathFacts, quotes: tuple[str, ...]) -> Match:

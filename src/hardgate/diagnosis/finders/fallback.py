@@ -9,7 +9,9 @@ from hardgate.diagnosis.analysis.step import NEUTRAL_BUILTINS, ProbeStep
 from hardgate.diagnosis.finders.identity import split_actual_expected
 from hardgate.diagnosis.finders.messages import format_failed_call
 
-_ADVICE = re.compile(r"Try '.*--help|may have more information|^See '|^Usage:|^For more details")
+_ADVICE = re.compile(
+    r"Try '.{0,60}--help|may have more information|^See '|^Usage:|^For more details"
+)
 SEARCH_PROGRAMS = frozenset({"grep", "egrep", "fgrep"})
 UNARY_TEST_MEANINGS = {
     "-d": "'{operand}' is no folder",

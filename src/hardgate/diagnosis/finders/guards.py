@@ -1,12 +1,22 @@
 """Clues in what a guard saw: a guard and the probes that share its cause are told as one."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from hardgate.diagnosis.analysis.clue import Match
 from hardgate.diagnosis.analysis.failed_probe import FailedProbe
+from hardgate.diagnosis.analysis.rules import load_rules
 from hardgate.diagnosis.analysis.step import ProbeStep
 from hardgate.diagnosis.finders.ownership import match_foreign_workload
+from hardgate.text.plain import one_line
+
+HEALTH_LINES = 10
+"""Lines of a HEALTHCHECK's output that are shown as evidence."""
+
+_NOT_FOUND = re.compile(
+    r"(?<![^\s:])(?P<name>[\w./+-]{1,100}): (?:command )?not found"
+    r'|exec: "(?P<program>[^"]{1,100})": (?:executable file not found|stat|no such file)'
+)
 
 
 def match_guard_facts(probe: FailedProbe) -> Iterator[Match]:
@@ -14,7 +24,9 @@ def match_guard_facts(probe: FailedProbe) -> Iterator[Match]:
     facts = probe.observation.facts
     if facts.get("processes") and probe.foreign_workload:
         yield from match_foreign_workload(probe, probe.foreign_workload, ())
-    if facts.get("ready") is False:
+    if facts.get("ready") is False and facts.get("health"):
+        yield _match_failed_health(str(facts["health"]), str(facts.get("missing", "")))
+    elif facts.get("ready") is False:
         evidence = str(facts.get("missing", ""))
         yield Match(
             cause="runtime_not_up",
@@ -22,12 +34,35 @@ def match_guard_facts(probe: FailedProbe) -> Iterator[Match]:
             fields={"missing": evidence},
             subject="runtime",
         )
+    claim = facts.get("claim")
+    claimed = claim.get("said") if isinstance(claim, Mapping) else ""
+    for written in map(str, (facts.get("answer"), facts.get("said"), claimed)):
+        if any(pattern.search(written) for pattern in load_rules()["no_shell"].said):
+            yield Match(cause="no_shell", quotes=(one_line(written),), subject="sh")
     own, host = facts.get("workspace"), facts.get("host")
     if isinstance(own, str) and isinstance(host, str) and own != host:
         evidence = f"seen from outside: PID namespace {own}, the host's {host}"
         yield Match(
             cause="pid_namespace_own", quotes=(evidence,), fields={"workspace": own, "host": host}
         )
+
+
+def _match_failed_health(output: str, missing: str) -> Match:
+    """Tell a HEALTHCHECK that does not pass by its own words."""
+    lines = tuple(line for line in map(one_line, output.split("\n")) if line)[-HEALTH_LINES:]
+    for line in reversed(lines):
+        found = _NOT_FOUND.search(line)
+        if found:
+            fields = {"name": found["name"] or found["program"]}
+            return Match(
+                cause="health_command_missing", quotes=lines, fields=fields, subject="health"
+            )
+    return Match(
+        cause="health_fails",
+        quotes=lines or ("its HEALTHCHECK wrote nothing",),
+        fields={"missing": missing},
+        subject="health",
+    )
 
 
 def find_reported_workload(probe: FailedProbe, step: ProbeStep) -> Iterator[Match]:

@@ -18,6 +18,8 @@ HARMLESS_OUTPUT = re.compile(
 def match_rule_patterns(probe: FailedProbe, step: ProbeStep) -> Iterator[Match]:
     """Look for each rule's words in what the step wrote, and for its calls in what failed."""
     for rule in load_rules().values():
+        if rule.boot:
+            continue
         clue = _match_output(probe, rule, step) or _match_rule_call(rule, step)
         if clue:
             yield clue

@@ -15,7 +15,7 @@ _PID_1 = re.compile(
 _REDIRECTED = re.compile(r"<\s*/proc/1/\w+")
 _NSENTER_REFUSED = re.compile(
     rf"nsenter: (?:reassociate to namespaces? "
-    rf"(?:[{OPENING_QUOTES}](?P<one>[\w/]+)[{CLOSING_QUOTES}] )?failed|setns.*)"
+    rf"(?:[{OPENING_QUOTES}](?P<one>[\w/]+)[{CLOSING_QUOTES}] )?failed|setns[^:]{0, 60})"
     r": Operation not permitted"
 )
 _NAMESPACE_DENIED = re.compile(r"nsenter: cannot open (?P<one>/proc/\d+/ns/\w+): Permission denied")

@@ -35,6 +35,13 @@ def match_unnamed_agent(
     yield Match(cause="uid_without_name", quotes=(*quotes, evidence), fields=fields)
 
 
+def describe_drop(name: str, uid: int) -> str:
+    """Write the command by which this image's entrypoint becomes its agent, for good."""
+    if name:
+        return f"exec setpriv --reuid={name} --regid={name} --init-groups"
+    return f"exec setpriv --reuid={uid} --regid={uid} --clear-groups"
+
+
 def match_foreign_workload(
     probe: FailedProbe, process: WorkspaceProcess, quotes: tuple[str, ...], *, token: str = ""
 ) -> Iterator[Match]:
@@ -46,6 +53,7 @@ def match_foreign_workload(
         "owner": str(process.uid),
         "uid": str(probe.uid),
         "token": token,
+        "drop": describe_drop(probe.agent_name, probe.uid),
     }
     cause = "runtime_as_other" if process.uid else "runtime_as_root"
     yield Match(cause=cause, quotes=quotes, fields=fields, subject=f"uid {process.uid}")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from hardgate.diagnosis.analysis.clue import Match
 from hardgate.diagnosis.analysis.failed_probe import FailedProbe
@@ -12,10 +13,10 @@ from hardgate.diagnosis.finders.messages import format_failed_call
 UNAUTHORIZED_STATUSES = frozenset({"401", "403"})
 NO_CONNECTION_STATUS = 7
 _CREDENTIAL_OPTION = re.compile(
-    r"authorization|x-\S*(?:token|key)|\s-u\b|--user|--config|\s-K\b|netrc|@", re.IGNORECASE
+    r"authorization|x-\S{0,40}(?:token|key)|\s-u\b|--user|--config|\s-K\b|netrc|@", re.IGNORECASE
 )
 _EMPTY_BEARER = re.compile(
-    r"authorization:\s*(?:bearer|token)?\s*(?:['\"]|$|-|https?:)", re.IGNORECASE
+    r"authorization:\s*+(?:(?:bearer|token)\s*+)?(?:['\"]|$|-|https?:)", re.IGNORECASE
 )
 
 
@@ -98,7 +99,7 @@ def _match_unused_address(probe: FailedProbe, address: str, line: str) -> Iterat
     """Say who listens where, when nobody does at an address."""
     host, _, port = address.rpartition(":")
     fields = {"address": address, "log": _describe_log_end(probe)}
-    if host.strip("[]") not in http.LOCAL_HOSTS:
+    if host.strip("[]") not in http.LOCAL_HOSTS or _is_egress_target(probe, host, port):
         yield Match(cause="connection_refused", quotes=(line,), fields=fields, subject=address)
         return
     same = [socket for socket in probe.listening_sockets if socket.port == port]
@@ -116,6 +117,16 @@ def _match_unused_address(probe: FailedProbe, address: str, line: str) -> Iterat
         yield Match(cause="runtime_not_up", quotes=quotes, fields=fields, subject="runtime")
     else:
         yield Match(cause="nothing_listens", quotes=quotes, fields=fields, subject=address)
+
+
+def _is_egress_target(probe: FailedProbe, host: str, port: str) -> bool:
+    """Tell whether an address of this machine was named as a way out, and is no workspace's own."""
+    for target in probe.egress_targets or ():
+        parts = urlsplit(target)
+        default = {"https": 443, "http": 80}.get(parts.scheme, 0)
+        if (parts.hostname, str(parts.port or default)) == (host.strip("[]"), port):
+            return True
+    return False
 
 
 def _describe_log_end(probe: FailedProbe) -> str:

@@ -24,7 +24,7 @@ _TEST_EXPECTATIONS = {
     "O": {"there", "owned"},
     "w": {"there", "owned"},
 }
-_READS_OWNER = re.compile(r"%[ugUG]\b|\bls\b.*\s-\w*l|-user\b|-uid\b")
+_READS_OWNER = re.compile(r"%[ugUG]\b|\bls\b.{0,80}\s-\w{0,10}l|-user\b|-uid\b")
 
 
 def find_token_problems(probe: FailedProbe, step: ProbeStep) -> Iterator[Match]:
