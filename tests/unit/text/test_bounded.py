@@ -1,4 +1,4 @@
-"""Lines that somebody else wrote are cut to a length that patterns may be let loose on."""
+"""Lines that somebody else wrote are cut to a length that patterns may be tried on."""
 
 from hardgate.text.bounded import MAX_LINE_CHARS, bound_lines, bound_value, last_lines
 
