@@ -131,6 +131,13 @@ def reference(once: Once, host_image: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def reference_tag(client: docker.APIClient, reference: str) -> str:
+    """Give the reference image under a name: BuildKit asks a registry for a FROM that is an id."""
+    client.tag(reference, "hardgate-test/reference", reference[-12:], force=True)
+    return f"hardgate-test/reference:{reference[-12:]}"
+
+
+@pytest.fixture(scope="session")
 def runner_image(client: docker.APIClient, reference: str) -> str:
     """Give the reference image under a name that hosts can be given."""
     client.tag(reference, "hardgate-test/runner-reference", "1", force=True)

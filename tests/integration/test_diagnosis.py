@@ -30,13 +30,13 @@ Run = Callable[[str], Ended]
 
 
 @pytest.fixture(scope="module")
-def ended(reference: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def ended(reference_tag: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Run a scenario once, and remember how it ended."""
     known: dict[str, Ended] = {}
 
     def ask(name: str) -> Ended:
         if name not in known:
-            known[name] = run(SCENARIOS[name], reference, tmp_path_factory.mktemp(name))
+            known[name] = run(SCENARIOS[name], reference_tag, tmp_path_factory.mktemp(name))
             print(known[name].output)
         return known[name]
 

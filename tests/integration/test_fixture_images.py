@@ -134,10 +134,10 @@ CASES = (
     ],
 )
 def test_a_broken_image_is_red_for_that_reason_alone(
-    gate: Gate, reference: str, case: Case
+    gate: Gate, reference_tag: str, case: Case
 ) -> None:
     ended = gate(
-        *("--context", str(IMAGES / case.image), "--build-arg", f"BASE_IMAGE={reference}"),
+        *("--context", str(IMAGES / case.image), "--build-arg", f"BASE_IMAGE={reference_tag}"),
         *("--egress", "beacon"),
         *case.words,
     )

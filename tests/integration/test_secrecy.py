@@ -37,10 +37,10 @@ def image(tmp_path: Path) -> Path:
 
 
 def test_a_leaked_token_is_in_no_byte_of_a_run(
-    gate: Gate, reference: str, image: Path, make_contract: Callable[..., Path]
+    gate: Gate, reference_tag: str, image: Path, make_contract: Callable[..., Path]
 ) -> None:
     ended = gate(
-        *("--context", str(image), "--build-arg", f"BASE_IMAGE={reference}"),
+        *("--context", str(image), "--build-arg", f"BASE_IMAGE={reference_tag}"),
         *("--contract", str(make_contract(LEAKS)), "--env", f"THE_SECRET={TOKEN}"),
         *("--ready-timeout", "3", "-v"),
     )
