@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from hardgate.errors import ExitCode, combine_exit_codes
 from hardgate.text.headline import Headline, exit_code_word, read_headline_story
 
-STORIES = st.text(
-    st.characters(categories=("L", "N", "P", "Zs"), exclude_characters="\xa0"), min_size=1
-).map(lambda text: " ".join(text.split()))
+STORIES = (
+    st.text(st.characters(categories=("L", "N", "P", "Zs"), exclude_characters="\xa0"), min_size=1)
+    .map(lambda text: " ".join(text.split()))
+    .filter(bool)
+)
 
 
 @pytest.mark.parametrize("subject", ["", "FLEET", "CONTRACT DIFF"])
