@@ -17,6 +17,7 @@ from hardgate.text.plain import one_line
 BATCH_BYTES = 256 * 1024 * 1024
 BATCH_COPIES = 20_000
 MAX_SECONDS = 1800
+MAX_COMPARED_VALUES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,16 +164,15 @@ class _MembersByPath:
 
 def _merge_matches(matches: Iterable[tuple[_Reading, Match]]) -> Iterator[Credential]:
     """Yield each place once, though several rules or readings found it."""
-    pairs = sorted(matches, key=lambda pair: (pair[0].is_second, pair[1].start))
-    known: dict[tuple[str, int], list[Match]] = {}
+    ends: dict[tuple[str, bool, int], int] = {}
+    """Where the last one ends, by its path, reading and line."""
     values: set[str] = set()
-    for reading, match in pairs:
-        if reading.is_second and _is_known(match.value, values):
+    for reading, match in sorted(matches, key=lambda pair: (pair[0].is_second, pair[1].start)):
+        line = (reading.path, reading.is_second, match.first_line)
+        known = reading.is_second and _is_known(match.value, values)
+        if known or match.start <= ends.get(line, -1):
             continue
-        there = known.setdefault((reading.path, match.first_line), [])
-        if any(match.start <= one.end and one.start <= match.end for one in there):
-            continue
-        there.append(match)
+        ends[line] = match.end
         values.add(match.value)
         yield Credential(
             file=reading.path,
@@ -184,4 +184,7 @@ def _merge_matches(matches: Iterable[tuple[_Reading, Match]]) -> Iterator[Creden
 
 
 def _is_known(value: str, values: set[str]) -> bool:
-    return value in values or any(value in one or one in value for one in values)
+    """Tell whether a value was found already, or more or less of it."""
+    if value in values or len(values) > MAX_COMPARED_VALUES:
+        return value in values
+    return any(value in one or one in value for one in values)
