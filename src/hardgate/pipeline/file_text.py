@@ -4,7 +4,6 @@ A text keeps the lines of its file, so that a line's number in the one is its nu
 """
 
 import codecs
-import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ _BLANKED = bytes(code if code in _PRINTABLE else ord(" ") for code in range(256)
 _CONTROLS = bytes(code for code in range(ord(" ")) if code not in _KEPT_CONTROLS)
 _MAX_CONTROLS = 0.02
 """Share of control characters from which on a file without NULs is no text."""
-_ESCAPED = re.compile(rb"\\(?:([\"'/])|[nrt])")
+_ESCAPES = ((b'\\"', b'"'), (b"\\'", b"'"), (b"\\/", b"/"), (b"\\n", b" "))
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _MAX_POINTER_BYTES = 1024
 
@@ -49,7 +48,9 @@ def read_file_text(data: bytes) -> FileText:
     first = text.readings[0]
     if b'\\"' not in first and b"\\/" not in first:
         return text
-    return replace(text, readings=(*text.readings, _ESCAPED.sub(rb"\1", first)))
+    for escaped, plain in _ESCAPES:
+        first = first.replace(escaped, plain)
+    return replace(text, readings=(*text.readings, first))
 
 
 def _read_bytes(data: bytes) -> FileText:

@@ -2,6 +2,7 @@
 
 import codecs
 import random
+import time
 
 import pytest
 
@@ -84,3 +85,15 @@ def test_no_reading_has_a_nul_or_is_not_utf_8() -> None:
 )
 def test_what_is_not_all_read_is_named(data: bytes, unread: str) -> None:
     assert read_file_text(data).unread == unread
+
+
+def test_what_stands_behind_backslashes_is_read_without_them_too() -> None:
+    text = read_file_text(b'{"source": ["key = \\"a\\/b\\"\\n"]}\n')
+    assert text.readings[-1] == b'{"source": ["key = "a/b" "]}\n'
+    assert len(read_file_text(b"plain\\n").readings) == 1
+
+
+def test_a_file_of_nothing_but_backslashes_is_read_in_little_time() -> None:
+    begun = time.process_time()
+    read_file_text(b'\\"' * 20_000_000)
+    assert time.process_time() - begun < 10
