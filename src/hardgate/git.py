@@ -181,7 +181,10 @@ def find_repository_root(folder: Path) -> Path | None:
 
 def _holds_git(folder: Path) -> bool:
     entry = folder / ".git"
-    return entry.is_file() or (entry.is_dir() and any(entry.iterdir()))
+    try:
+        return entry.is_file() or (entry.is_dir() and any(entry.iterdir()))
+    except PermissionError:
+        return True  # git itself says then that it may not read it
 
 
 @contextlib.contextmanager

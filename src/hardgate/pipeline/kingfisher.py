@@ -88,7 +88,7 @@ def _read_match(row: Mapping[str, Any], copies: set[str]) -> Match:
         start=int(found["column_start"]),
         end=int(found["column_end"]),
         rule=str(rule["id"]),
-        kind=str(rule.get("description") or rule.get("name") or rule["id"]),
+        kind=str(rule.get("name") or rule["id"]).replace("-", " "),
         value=value,
     )
 

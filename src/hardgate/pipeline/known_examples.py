@@ -23,6 +23,8 @@ _STAND_IN = re.compile(
     r"|(?i:\byour[-_ ]|[-_]your[-_]|\bmy[-_](?:token|key|secret|password))"
     r"|(?i:placeholder|change[-_]?me|[-_]here\b|\bexample\b|\bdummy\b|\bredacted\b)"
     r"|[<>]|\$\{|\$\(|\{\{|%\(|%s|^\$\w+$"
+    r"|^\{[^{}]+\}$|^%\w+%$|^\[[^\[\]]+\]$|^\*+$"
+    r"|^[A-Z_]*(?:PASS|PWD|SECRET|TOKEN|KEY)[A-Z_]*$"  # a name in capitals
 )
 _URL = re.compile(r"\w[\w+.-]*://[^\s:/@]*:(?P<password>[^\s@]*)@(?P<host>[^\s:/?#@]*)")
 _LOCAL_HOSTS = re.compile(

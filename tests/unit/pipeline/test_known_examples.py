@@ -28,6 +28,12 @@ STAND_INS = (
     *("<token>", "${TOKEN}", "$TOKEN", "{{ token }}", "sk-ant-example", "changeme-changeme"),
     *("postgres://user:password@db/app", "amqp://guest:guest@rabbitmq", "https://a:$TOKEN@git.a"),
     *(f"redis://:{PASSWORD}@localhost", f"https://bob:{PASSWORD}@api.example.org"),
+    *(
+        "postgres://app:{password}@db",
+        "mysql://a:%PASS%@db",
+        "https://a:DB_PASSWORD@db",
+        "ftp://a:[pw]@b",
+    ),
     base64.b64encode(b"user:pass").decode(),
 )
 
