@@ -60,13 +60,24 @@ def lines_of(workflow: Path) -> list[str]:
     return [step["run"] for job in jobs for step in job["steps"] if "run" in step]
 
 
-def stand_in(folder: Path, name: str, script: str) -> Path:
+def write_artifact_actions(folder: Path, shelf: str) -> tuple[Path, Path]:
+    """Write an action that puts an artifact on a shelf, and one that fetches all from there.
+
+    As the forges' own do: what is fetched lies in a folder of its artifact's name.
+    """
+    up = f'mkdir -p "{shelf}/$NAME" && cp -r "$PLACE/." "{shelf}/$NAME/"'
+    down = f'mkdir -p "$PLACE" && cp -r "{shelf}/." "$PLACE/"'
+    return _write_action(folder, "up", up), _write_action(folder, "down", down)
+
+
+def _write_action(folder: Path, name: str, script: str) -> Path:
     """Write an action that runs a line of shell."""
     action = folder / name
     action.mkdir()
     inputs = "inputs:\n  name: {required: false}\n  path: {required: true}\n"
-    told = f"name: {name}\n{inputs}runs:\n  using: composite\n{SHARED}{script}\n"
-    (action / "action.yml").write_text(f"{told}      env:\n        PLACE: ${{{{ inputs.path }}}}\n")
+    step = f"runs:\n  using: composite\n{SHARED}{script}\n"
+    given = "      env:\n        PLACE: ${{ inputs.path }}\n        NAME: ${{ inputs.name }}\n"
+    (action / "action.yml").write_text(f"name: {name}\n{inputs}{step}{given}")
     return action
 
 

@@ -24,8 +24,8 @@ from tests.integration.acting import (
     RecordProperty,
     lines_of,
     note_how,
-    stand_in,
     uses,
+    write_artifact_actions,
 )
 from tests.integration.conftest import ROOT
 from tests.integration.runner_hosts import Ran, RunnerHost, gateway, runner_hosts
@@ -145,8 +145,7 @@ def test_the_whole_workflow_is_green(
 def by_act(runner: Runner, act: str, folder: Path) -> Ran:
     """Run the file as it stands; two stand-ins carry the artifacts."""
     shelf = f"{JOBS}/shelf"
-    up = stand_in(folder, "up", f'cp -r "$PLACE/." "{shelf}/"')
-    down = stand_in(folder, "down", f'mkdir -p "$PLACE" && cp -r "{shelf}/." "$PLACE/"')
+    up, down = write_artifact_actions(folder, shelf)
     for action in (up, down):
         runner.host.put_folder(f"{JOBS}/{action.name}", action)
     runner.host.put("/usr/local/bin/act", Path(act).read_bytes(), mode=0o755)

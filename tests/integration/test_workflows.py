@@ -12,8 +12,8 @@ from tests.integration.acting import (
     RecordProperty,
     lines_of,
     note_how,
-    stand_in,
     uses,
+    write_artifact_actions,
 )
 from tests.integration.test_templates import files, git, template, write_gate_files
 
@@ -50,8 +50,7 @@ def by_act(
     """Run the file as it stands; two stand-ins carry the artifacts."""
     shelf = other / "shelf"
     shelf.mkdir()
-    up = stand_in(other, "up", f'cp -r "$PLACE/." "{shelf}/"')
-    down = stand_in(other, "down", f'mkdir -p "$PLACE" && cp -r "{shelf}/." "$PLACE/"')
+    up, down = write_artifact_actions(other, str(shelf))
     return run_in(
         folder,
         *(act, "push", "--workflows", str(workflow), "-P", "ubuntu-latest=-self-hosted"),

@@ -1,11 +1,20 @@
 """How the tests find act, and how they say whether it ran."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.integration.acting import GO_FOLDERS, find_program, have_act, note_how, told_how
+from tests.integration.acting import (
+    GO_FOLDERS,
+    find_program,
+    have_act,
+    note_how,
+    told_how,
+    write_artifact_actions,
+)
 from tests.integration.sharing import Once
 
 SCRIPT = Path(__file__).parents[3] / ".ci" / "run"
@@ -69,3 +78,20 @@ def test_ci_looks_for_go_where_the_tests_do() -> None:
     for folder in GO_FOLDERS:
         name = folder.removeprefix("~/").removesuffix("/bin")
         assert name in line
+
+
+def test_an_artifact_is_fetched_into_a_folder_of_its_name(tmp_path: Path) -> None:
+    shelf, reports = tmp_path / "shelf", tmp_path / "reports"
+    (reports / "static" / "run1").mkdir(parents=True)
+    (reports / "static" / "run1" / "answer.json").write_text("{}")
+    up, down = write_artifact_actions(tmp_path, str(shelf))
+    run_action(up, PLACE=str(reports / "static"), NAME="answers-static")
+    run_action(down, PLACE=str(tmp_path / "fetched"), NAME="")
+    assert (tmp_path / "fetched" / "answers-static" / "run1" / "answer.json").is_file()
+
+
+def run_action(action: Path, **inputs: str) -> None:
+    """Run an action's one line, as act does."""
+    (step,) = yaml.safe_load((action / "action.yml").read_text())["runs"]["steps"]
+    assert set(step["env"]) == set(inputs)
+    subprocess.run(["bash", "-ec", step["run"]], env={**os.environ, **inputs}, check=True)
