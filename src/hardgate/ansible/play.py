@@ -42,6 +42,7 @@ from hardgate.ansible.inventory import Inventory
 from hardgate.errors import PlaybookError, UsageError
 from hardgate.process import CommandResult, run_command
 from hardgate.resources import PLAYBOOKS
+from hardgate.temporary_folder import temporary_folder
 
 PLAY_TERMINATE_SECONDS = 5.0
 """Seconds between the polite and the impolite end of a play that is broken off."""
@@ -228,14 +229,17 @@ def _has_ended(pid: int) -> bool:
 
 @contextlib.contextmanager
 def _make_play_folder(directory: Path | None) -> Iterator[Path]:
-    """Make a folder that only this user can look into, and remove it with all it holds."""
-    folder = Path(tempfile.mkdtemp(prefix="hardgate-play-", dir=directory)).resolve()
-    try:
+    """Make a folder that only this user can look into, and remove it with all it holds.
+
+    `directory` is a run's own; without one it lies in a temporary folder that `reap` knows.
+    """
+    with contextlib.ExitStack() as cleanup:
+        parent = directory or cleanup.enter_context(temporary_folder())
+        folder = Path(tempfile.mkdtemp(prefix="hardgate-play-", dir=parent)).resolve()
+        cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
         (folder / "env").mkdir(mode=0o700)
         _write_private_file(folder / "env" / "ansible.cfg", "")
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,6 +30,7 @@ from hardgate.mutants.mutation import (
     mutate_tier,
     write_context,
 )
+from hardgate.temporary_folder import temporary_folder
 
 ABOUT = (
     "Verify an image, then each mutation of it, and say which promises noticed what. Exit codes: "
@@ -98,13 +98,13 @@ def _verify(
     values: argparse.Namespace, out: Path, base: str, mutation: Mutation | None
 ) -> dict[str, Any]:
     """Run the gate, and give its summary; nothing of it is printed but steps that fail."""
-    with tempfile.TemporaryDirectory(prefix="hardgate-mutant-") as folder:
+    with temporary_folder() as folder:
         changed = argparse.Namespace(**vars(values))
         changed.out = out
         if mutation:
             start = ImageCommand.from_inspect(find_engine().open_client().inspect_image(base))
-            write_context(mutation, start, Path(folder))
-            changed.image, changed.dockerfile, changed.context = None, None, folder
+            write_context(mutation, start, folder)
+            changed.image, changed.dockerfile, changed.context = None, None, str(folder)
             changed.build_arg = [f"BASE_IMAGE={base}"]
             changed.ready_timeout = min(values.ready_timeout, READY_SECONDS)
         request = read_gate_request(changed, os.environ)

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from enum import Enum
 from io import BufferedIOBase
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from hardgate import process
 from hardgate.errors import UsageError
+from hardgate.temporary_folder import temporary_folder
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _OPENERS_BY_MAGIC: dict[bytes, Callable[[Path], BufferedIOBase]] = {
@@ -89,8 +89,8 @@ def open_unpacked(file: Path) -> Iterator[BufferedIOBase]:
 
 @contextmanager
 def _open_zstd(file: Path) -> Iterator[BufferedIOBase]:
-    with TemporaryDirectory(prefix="hardgate-") as folder:
-        plain = Path(folder) / "plain.tar"
+    with temporary_folder() as folder:
+        plain = folder / "plain.tar"
         try:
             finished = process.run_command(["zstd", "-d", "-q", "-o", plain, file])
         except process.CommandMissingError as error:

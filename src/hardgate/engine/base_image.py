@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from io import BufferedIOBase
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import docker
 from docker.errors import APIError, DockerException
@@ -26,6 +25,7 @@ from hardgate.engine.lock import hold_folder_lock
 from hardgate.engine.proxy import read_proxy_environment
 from hardgate.errors import BuildError, PlaybookError, UsageError
 from hardgate.resources import ROLES
+from hardgate.temporary_folder import temporary_folder
 
 DEBIAN_SUITE = "trixie"
 BASE_REPOSITORY = "hardgate/base"
@@ -182,8 +182,7 @@ def _build_trusting_base(
     source: str,
 ) -> None:
     """Make a base of an image, with the machine's authorities in it."""
-    with TemporaryDirectory(prefix="hardgate-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         for file, content in authorities.items():
             (folder / file).write_bytes(content)
             (folder / file).chmod(0o644)
@@ -223,8 +222,8 @@ def _bootstrap_base(client: docker.APIClient, tag: str, report_progress: ReportP
         f"Bootstrapping Debian {DEBIAN_SUITE} from the distribution's packages; it takes "
         f"about a minute."
     )
-    with TemporaryDirectory(prefix="hardgate-") as name:
-        file = Path(name) / "base.tar"
+    with temporary_folder() as folder:
+        file = folder / "base.tar"
         try:
             run_playbook(
                 "base.yml",

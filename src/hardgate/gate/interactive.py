@@ -1,11 +1,9 @@
 """A workspace to work in by hand: booted as the gate boots it, and gone when its user is done."""
 
 import secrets
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from hardgate.engine.client import connect_engine
 from hardgate.errors import HardgateError
@@ -20,6 +18,7 @@ from hardgate.process import run_interactive
 from hardgate.redaction import Redactor
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
+from hardgate.temporary_folder import temporary_folder
 
 LOG_LINES = 20
 
@@ -66,8 +65,8 @@ def use_workspace(
         _refuse_ended_workspace(environment, state)
         use(environment, state)
 
-    with tempfile.TemporaryDirectory() as folder, raise_on_signals():
-        reports = ReportFolder(path=Path(folder), latest=None)
+    with temporary_folder() as folder, raise_on_signals():
+        reports = ReportFolder(path=folder, latest=None)
         try:
             verify_image(request, owner, reports, console, state, then=use_running)
         except Interrupted:

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from hardgate.errors import HardgateError
 from hardgate.model.contract import Severity
 from hardgate.pipeline.static.rules import Finding, linters
 from hardgate.pipeline.template import Template
+from hardgate.temporary_folder import temporary_folder
 
 LINTER_TIMEOUT_SECONDS = 120
 _DIRECTIVE = re.compile(rb"(?m)^(\s*#\s*shellcheck\b.*?)\bdisable=\S+")
@@ -52,8 +52,8 @@ def run_shellcheck(template: Template) -> Iterator[Finding]:
     if not template.shell_scripts:
         return
     linter = linters()["shellcheck"]
-    with tempfile.TemporaryDirectory(prefix="hardgate-shellcheck-") as folder:
-        copies = dict(_copy_without_directives(template.shell_scripts, Path(folder)))
+    with temporary_folder() as folder:
+        copies = dict(_copy_without_directives(template.shell_scripts, folder))
         output = _run_linter("shellcheck", "--norc", "--format", "json1", *copies)
     for found in json.loads(output)["comments"]:
         place = template.relative_to_root(copies[found["file"]])
