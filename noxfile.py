@@ -152,6 +152,12 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session
+def corpus(session: nox.Session) -> None:
+    """Measure static by labelled templates: right, red or green for nothing, no answer."""
+    tool(session, "test", "python", "-m", "tests.corpus", *session.posargs)
+
+
+@nox.session
 def chaos(session: nox.Session) -> None:
     """Kill gates at random moments and see that nothing is left (-- --kills N; default: 10)."""
     tool(session, "test", "python", "-m", "tests.chaos", *session.posargs)

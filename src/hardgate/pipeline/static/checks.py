@@ -1,7 +1,7 @@
 """The checks of `hardgate static`: each rule and each linter is one, with all its findings."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -22,7 +22,7 @@ from hardgate.pipeline.static.entrypoint_rules import find_entrypoint_findings
 from hardgate.pipeline.static.image_users import read_users
 from hardgate.pipeline.static.rules import Finding, rules
 from hardgate.pipeline.static.t4_rules import Forge
-from hardgate.pipeline.static.workflow import Workflow, read_workflow
+from hardgate.pipeline.static.workflow import GITHUB, Workflow, read_workflow
 from hardgate.pipeline.static.workflow_filters import read_default_branches
 from hardgate.pipeline.static.workflow_rules import find_gate_files, find_workflow_findings
 from hardgate.pipeline.static.workflow_run import Repository
@@ -34,6 +34,8 @@ OTHER_CI_FILES = (
     *(".gitlab-ci.yml", ".woodpecker.yml", ".woodpecker", ".drone.yml", "Jenkinsfile"),
     *(".circleci", "azure-pipelines.yml", ".buildkite", "bitbucket-pipelines.yml"),
 )
+DECIDING = frozenset({"workflow-schema"})
+"""Linters that may find what is hard."""
 Find = Callable[[], Iterable[Finding]]
 
 
@@ -65,8 +67,10 @@ class Examination:
             "workflow-schema": lambda: linters.run_workflow_schema(self.template, gate_files),
             "zizmor": lambda: linters.run_zizmor(self.template),
         }
+        rests = any(name.startswith(f"{GITHUB}/") for name in gate_files)
         for name, find in finders.items():
-            yield _run_linter(name, find)
+            severity = Severity.HARD if rests and name in DECIDING else Severity.ADVISORY
+            yield _run_linter(name, find, severity)
 
     def _find_all(self) -> Iterator[Finding]:
         yield from self._find_parts()
@@ -198,11 +202,12 @@ def _sentence(problem: str) -> str:
     return problem[:1].upper() + problem[1:]
 
 
-def _run_linter(name: str, find: Find) -> Check:
+def _run_linter(name: str, find: Find, severity: Severity) -> Check:
+    """Run one; where it gives no answer, that is as hard as what it finds would be."""
     try:
         return make_check(name, "linters", list(find()))
     except HardgateError as error:
-        return make_error_check(name, "linters", error)
+        return replace(make_error_check(name, "linters", error), severity=severity)
 
 
 def make_check(name: str, group: str, findings: Sequence[Finding]) -> Check:

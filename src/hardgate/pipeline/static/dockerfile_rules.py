@@ -29,6 +29,11 @@ def find_dockerfile_findings(file: Dockerfile, users: ImageUsers, boot: Boot) ->
 
 def _agent(file: Dockerfile, users: ImageUsers) -> Iterator[Finding]:
     rule, uids = rules()["agent-uid"], users.uids
+    if users.refused:
+        act, holder = users.refused
+        seen = f"'{holder}' has that number already, so '{act.name}' fails"
+        yield rule.broken(file.name, act.line, uid=file.agent_uid, seen=seen)
+        return
     if users.agent_uid in uids.values():
         return
     line = users.made[0].line if users.made else file.line

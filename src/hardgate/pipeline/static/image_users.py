@@ -31,6 +31,8 @@ class ImageUsers:
     """The base may bring users that nobody knows here."""
     agent_uid: str
     made: tuple[Act, ...]
+    refused: tuple[Act, str] | None = None
+    """A command that makes the agent, and fails: another user has its uid already."""
 
     @property
     def agents(self) -> frozenset[str]:
@@ -76,7 +78,13 @@ def read_users(file: Dockerfile) -> ImageUsers:
         is_open=not reader.uids and not file.base.is_known,
         agent_uid=str(file.agent_uid),
         made=tuple(reader.made),
+        refused=next(iter(reader.refused.values()), None),
     )
+
+
+def _names(act: Act) -> str:
+    """Give the user that a command makes."""
+    return operands(act.words)[-1 if act.name == "useradd" else 0]
 
 
 def operands(words: Sequence[str], values: frozenset[str] = _VALUES) -> list[str]:
@@ -120,10 +128,14 @@ class _Users:
 
     def __init__(self, file: Dockerfile) -> None:
         self.uids: dict[str, str] = dict(file.base.users)
+        self.gids: dict[str, str] = dict(file.base.users)
+        """Of groups; an ordinary user of a base has one of its own name and number."""
         self.groups: dict[str, set[str]] = {}
         self.homes: dict[str, str] = {name: f"/home/{name}" for name in self.uids}
         self.made: list[Act] = []
         self.removed: set[str] = set()
+        self.refused: dict[str, tuple[Act, str]] = {}
+        self.agent_uid = str(file.agent_uid)
         self.knows_all = file.base.is_known
 
     def take(self, act: Act) -> None:
@@ -132,10 +144,15 @@ class _Users:
             return
         if act.name in {"useradd", "adduser"}:
             self._add(act)
+        elif act.name == "groupadd":
+            self._add_group(act)
         elif act.name == "usermod":
             self._change(act)
-        elif act.name in {"userdel", "deluser"}:
+        elif act.name in {"userdel", "deluser", "groupdel", "delgroup"}:
             for name in operands(act.words)[:1]:
+                self.gids.pop(name, None)
+                if act.name in {"groupdel", "delgroup"}:
+                    continue
                 self.removed |= {name} if self.uids.pop(name, None) else set()
         elif act.name in {"addgroup", "gpasswd"}:
             names = operands(act.words, frozenset({"-g", "-G", "--gid", "-a", "-d"}))
@@ -151,14 +168,26 @@ class _Users:
         if act.name == "adduser" and len(names) == 2 and names[0] in self.uids:  # noqa: PLR2004
             self.groups.setdefault(names[0], set()).add(names[1])
             return
-        name = names[-1] if act.name == "useradd" else names[0]
+        name = _names(act)
         uid = option(act.words, "-u", "--uid") or self._next(act)
+        holder = next((other for other, taken in self.uids.items() if taken == uid), name)
+        again = {"-o", "--non-unique"} & set(act.words)
+        if uid == self.agent_uid and holder != name and act.certain and not again:
+            self.refused[name] = (act, holder)
         self.uids[name] = uid if uid.isdigit() or uid == SYSTEM else UNKNOWN
         listed = option(act.words, "-G", "--groups", "--ingroup", "-g", "--gid")
         self.groups.setdefault(name, set()).update(listed.split(","))
         home = option(act.words, "-d", "--home-dir", "--home")
         self.homes[name] = home or f"/home/{name}"
         self.made.append(act)
+
+    def _add_group(self, act: Act) -> None:
+        """A group that cannot be made ends the RUN, and the agent is never made."""
+        gid, names = option(act.words, "-g", "--gid"), operands(act.words)
+        free = {"-o", "--non-unique", "-f", "--force"} & set(act.words)
+        holder = next((name for name, taken in self.gids.items() if taken == gid), "")
+        if holder and names and gid == self.agent_uid and act.certain and not free:
+            self.refused[names[-1]] = (act, holder)
 
     def _next(self, act: Act) -> str:
         """Give the uid that a command without one takes."""
@@ -182,6 +211,7 @@ class _Users:
         listed = option(act.words, "-G", "--groups", "-aG")
         self.groups.setdefault(name, set()).update(listed.split(",") if listed else ())
         renamed = option(act.words, "-l", "--login")
+        self.refused.pop(renamed, None)
         if renamed and name in self.uids:
             self.uids[renamed] = self.uids.pop(name)
             self.homes[renamed] = self.homes.pop(name, f"/home/{renamed}")

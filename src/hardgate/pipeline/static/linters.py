@@ -20,19 +20,24 @@ from hardgate.pipeline.template import Template
 from hardgate.temporary_folder import temporary_folder
 
 LINTER_TIMEOUT_SECONDS = 120
-_DIRECTIVE = re.compile(rb"(?m)^(\s*#\s*shellcheck\b.*?)\bdisable=\S+")
+_NOTE = re.compile(rb"#[ \t]*(?P<linter>shellcheck|hadolint)[ \t](?P<words>[^\r\n]*)")
+_HARMLESS = re.compile(rb"(shell|source|source-path)=\S+")
+"""What a script may tell shellcheck: how it is to be read."""
 
 
 def run_hadolint(template: Template) -> Iterator[Finding]:
-    """Look at the Dockerfile, and at the shell in its RUNs."""
+    """Look at the Dockerfile, and at the shell in its RUNs, in a copy without notes for linters."""
     if not template.dockerfile.is_file():
         return
     linter, file = linters()["hadolint"], template.dockerfile
     lines = file.read_text(errors="replace").splitlines()
-    output = _run_linter(
-        *("hadolint", "--config", os.devnull, "--disable-ignore-pragma", "--no-fail"),
-        *("--format", "json", str(file)),
-    )
+    with temporary_folder() as folder:
+        copy = folder / "Dockerfile"
+        copy.write_bytes(without_notes(file.read_bytes()))
+        output = _run_linter(
+            *("hadolint", "--config", os.devnull, "--disable-ignore-pragma", "--no-fail"),
+            *("--format", "json", str(copy)),
+        )
     for found in json.loads(output or "[]"):
         code, line = found["code"], found["line"]
         if code == "DL3025" and _is_health(lines, line):
@@ -40,6 +45,18 @@ def run_hadolint(template: Template) -> Iterator[Finding]:
         finding = linter.finding(template.relative_to_root(file), line, code, found["message"])
         if finding:
             yield finding
+
+
+def without_notes(data: bytes) -> bytes:
+    """Empty every comment that switches a linter's warnings off; all lines stay where they are."""
+    return _NOTE.sub(_without_note, data)
+
+
+def _without_note(note: re.Match[bytes]) -> bytes:
+    kept = [word for word in note["words"].split() if _HARMLESS.fullmatch(word)]
+    if note["linter"] == b"hadolint" or not kept:
+        return b"#"
+    return b"# shellcheck " + b" ".join(kept)
 
 
 def _is_health(lines: Sequence[str], line: int) -> bool:
@@ -53,7 +70,7 @@ def run_shellcheck(template: Template) -> Iterator[Finding]:
         return
     linter = linters()["shellcheck"]
     with temporary_folder() as folder:
-        copies = dict(_copy_without_directives(template.shell_scripts, folder))
+        copies = dict(_copy_without_notes(template.shell_scripts, folder))
         output = _run_linter("shellcheck", "--norc", "--format", "json1", *copies)
     for found in json.loads(output)["comments"]:
         place = template.relative_to_root(copies[found["file"]])
@@ -62,24 +79,52 @@ def run_shellcheck(template: Template) -> Iterator[Finding]:
             yield finding
 
 
-def _copy_without_directives(files: Sequence[Path], folder: Path) -> Iterator[tuple[str, Path]]:
+def _copy_without_notes(files: Sequence[Path], folder: Path) -> Iterator[tuple[str, Path]]:
     for number, file in enumerate(files):
         copy = folder / f"{number}{file.suffix}"
-        copy.write_bytes(_DIRECTIVE.sub(rb"\1", file.read_bytes()))
+        copy.write_bytes(without_notes(file.read_bytes()))
         yield str(copy), file
 
 
 def run_zizmor(template: Template) -> Iterator[Finding]:
-    """Look at how workflows could be turned against their repository; offline."""
-    if not template.workflow_files:
+    """Look at how workflows could be turned against their repository; offline.
+
+    zizmor passes over a file that it cannot read, or gives no answer for all of them: then each is
+    looked at alone, and that one cannot be told.
+    """
+    files = template.workflow_files
+    if not files:
         return
-    linter = linters()["zizmor"]
+    try:
+        found = _look_by_zizmor(files)
+    except HardgateError:
+        if len(files) == 1:
+            raise
+        for file in files:
+            yield from _find_in_one_by_zizmor(template, file)
+        return
+    yield from _read_zizmor(template, found)
+
+
+def _find_in_one_by_zizmor(template: Template, file: Path) -> Iterator[Finding]:
+    try:
+        yield from _read_zizmor(template, _look_by_zizmor([file]))
+    except HardgateError as error:
+        yield linters()["zizmor"].untold(template.relative_to_root(file), error.problem)
+
+
+def _look_by_zizmor(files: Sequence[Path]) -> Sequence[Any]:
     output = _run_linter(
         *("zizmor", "--offline", "--no-config", "--no-exit-codes", "--no-progress", "--quiet"),
         *("--no-ignores", "--strict-collection", "--format", "json"),
-        *map(str, template.workflow_files),
+        *map(str, files),
     )
-    for found in json.loads(output or "[]"):
+    return list(json.loads(output or "[]"))
+
+
+def _read_zizmor(template: Template, answers: Sequence[Any]) -> Iterator[Finding]:
+    linter = linters()["zizmor"]
+    for found in answers:
         where = _primary_location(found["locations"])
         path = Path(where["symbolic"]["key"]["Local"]["verbatim_path"])
         line = where["concrete"]["location"]["start_point"]["row"] + 1

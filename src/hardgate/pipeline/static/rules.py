@@ -118,6 +118,18 @@ class Linter:
             severity=self.severity,
         )
 
+    def untold(self, file: str, why: str) -> Finding:
+        """Say that it gave no answer on a file."""
+        return Finding(
+            file=file,
+            line=0,
+            rule=self.name,
+            reason=f"{self.name} cannot tell: {why}",
+            remedy="Look at the file yourself.",
+            severity=Severity.ADVISORY,
+            untold=True,
+        )
+
 
 @cache
 def rules() -> Mapping[str, Rule]:

@@ -199,7 +199,11 @@ def _text_of(act: Act) -> str | None:
 
 def _change(act: Act, found: dict[str, _Sudoers]) -> None:
     """Take a later chmod, chown or rm of such a file."""
-    if act.call is None or act.name not in {"chmod", "chown", "rm"}:
+    if act.call is None or act.name not in {"chmod", "chown", "rm", "mv"}:
+        return
+    if act.name == "mv":
+        for source in operands(act.words, frozenset({"-S", "-t"}))[:-1]:
+            found.pop(source, None)
         return
     words = operands(act.words, frozenset({"--reference"}))
     targets = words if act.name == "rm" else words[1:]

@@ -276,8 +276,9 @@ def _why_passed_over(forge: Forge, job: Job, gate: Gate, event: str) -> str:
     def reads_answers(call: Call) -> bool:
         return READS_ANSWERS in sessions_of(call, noxfile)
 
-    for results, what in _scenarios(forge, gate, event):
+    for results, what, cancelled in _scenarios(forge, gate, event):
         run = forge.run(gate.workflow, event)
+        run.cancelled = cancelled
         run.watches = reads_answers
         run.fails = lambda _: True
         runs, _ = run.job_runs(job, results)
@@ -306,12 +307,13 @@ def run_result(run: JobRun, name: str, results: Mapping[str, str | Unknown]) -> 
 
 def _scenarios(
     forge: Forge, gate: Gate, event: str
-) -> Iterator[tuple[dict[str, str | Unknown], str]]:
-    """Yield results of jobs under which T4 has not held, each with a word for it."""
-    yield {gate.job.id: FAILURE}, "fails"
-    yield {gate.job.id: CANCELLED}, "is cancelled"
+) -> Iterator[tuple[dict[str, str | Unknown], str, bool]]:
+    """Yield results under which T4 has not held, a word for it, and whether all is cancelled."""
+    yield {gate.job.id: FAILURE}, "fails", False
+    yield {gate.job.id: CANCELLED}, "is cancelled", False
+    yield {gate.job.id: CANCELLED}, "is cancelled with the whole run", True
     run = forge.run(gate.workflow, event)
     for name in gate.job.needs:
         results: dict[str, str | Unknown] = {name: FAILURE}
         if run.job_runs(gate.job, results)[0] is False:
-            yield {**results, gate.job.id: SKIPPED}, f"is skipped, since '{name}' fails"
+            yield {**results, gate.job.id: SKIPPED}, f"is skipped, since '{name}' fails", False

@@ -5,7 +5,7 @@ Forgejo take the same filters.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hardgate.pipeline.static.workflow import Workflow, list_of
@@ -28,13 +28,12 @@ def read_default_branches(root: Path) -> tuple[str, ...]:
     return (name,) if name and "\n" not in name else CANDIDATES
 
 
-def why_not_started(  # noqa: PLR0911 - a table of filters
-    workflow: Workflow, event: str, defaults: Sequence[str]
-) -> str:
+def why_not_started(workflow: Workflow, event: str, defaults: Sequence[str]) -> str:
     """Say why an event does not always start a workflow; empty where it does.
 
-    Changes that a branch filter leaves out are not merged by way of the default branch: what counts
-    is that it is among the branches. A push of a tag brings no change.
+    A push to another branch comes to the default branch by a pull request, which starts the
+    workflow again: a filter of pushes has to take the default branch alone. A filter of pull
+    requests has to take every base. A push of a tag brings no change.
     """
     if event not in workflow.events:
         return f"'{workflow.file}' does not start on {event}"
@@ -48,25 +47,45 @@ def why_not_started(  # noqa: PLR0911 - a table of filters
     unknown = filters.keys() - _WITHOUT_EFFECT - {"paths", "paths-ignore"}
     if unknown:
         return f"'{min(unknown)}' below '{event}' is not understood"
+    if event == PULL:
+        return _why_by_base(filters) or _why_by_types(filters.get("types"))
+    return _why_by_branch(filters, defaults)
+
+
+def _why_by_branch(filters: Mapping[str, Node | None], defaults: Sequence[str]) -> str:
+    """Say which pushes to the default branch a filter leaves out."""
     of_tags = bool(filters.keys() & {"tags", "tags-ignore"})
-    if event == PUSH and of_tags and not filters.keys() & {"branches", "branches-ignore"}:
+    if of_tags and not filters.keys() & {"branches", "branches-ignore"}:
         return "pushes of tags alone start it"
     if "branches" in filters and not _covers(filters["branches"], defaults):
         listed = ", ".join(list_of(filters["branches"])) or "none"
-        return f"'branches: [{listed}]' keeps T4 from running on each {event} of the default branch"
+        return f"'branches: [{listed}]' keeps T4 from running on each push to the default branch"
     if "branches-ignore" in filters and _names_all(filters["branches-ignore"], defaults):
         listed = ", ".join(list_of(filters["branches-ignore"]))
-        return f"'branches-ignore: [{listed}]' keeps T4 from running on some of each {event}"
-    return _why_by_types(event, filters.get("types"))
+        return f"'branches-ignore: [{listed}]' keeps T4 from running on some of each {PUSH}"
+    return ""
 
 
-def _why_by_types(event: str, node: Node | None) -> str:
-    if node is None or event != PULL:
-        return ""
-    missing = _NEEDED_TYPES - set(list_of(node))
+def _why_by_base(filters: Mapping[str, Node | None]) -> str:
+    """Say which pull requests a filter of their bases leaves out."""
+    for name in ("branches", "branches-ignore"):
+        if name not in filters:
+            continue
+        patterns = list_of(filters[name])
+        taken = name == "branches" and "**" in patterns
+        if taken and not any(pattern.startswith("!") for pattern in patterns):
+            continue
+        listed = ", ".join(patterns) or "none"
+        which = "other branches" if name == "branches" else "those branches"
+        return f"'{name}: [{listed}]' keeps T4 from running on pull requests into {which}"
+    return ""
+
+
+def _why_by_types(node: Node | None) -> str:
+    missing = _NEEDED_TYPES - set(list_of(node)) if node is not None else set()
     if not missing:
         return ""
-    return f"'types' leaves out '{min(missing)}', so T4 does not run on each {event}"
+    return f"'types' leaves out '{min(missing)}', so T4 does not run on each {PULL}"
 
 
 def _covers(node: Node | None, defaults: Sequence[str]) -> bool:

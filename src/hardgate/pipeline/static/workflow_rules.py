@@ -183,7 +183,10 @@ def _unpinned(forge: Forge, workflow: Workflow) -> Iterator[Finding]:
 
 
 def _permissions(forge: Forge, workflow: Workflow, answering: frozenset[str]) -> Iterator[Finding]:
-    """Look at the tokens of jobs that an answer rests on; Gitea and Forgejo pass the key over."""
+    """Look at the tokens of jobs that an answer rests on; Gitea and Forgejo pass the key over.
+
+    A workflow that others call has no more than its caller's.
+    """
     del forge
     rule = rules()["read-only-token"]
     tell = rule.broken if workflow.forge == GITHUB else rule.advice
@@ -191,6 +194,8 @@ def _permissions(forge: Forge, workflow: Workflow, answering: frozenset[str]) ->
     for job in workflow.jobs:
         node = job.permissions if job.permissions is not None else workflow.permissions
         if job.id not in answering or (node and node.line in told):
+            continue
+        if node is None and set(workflow.events) == {"workflow_call"}:
             continue
         if node is None:
             if 1 not in told:

@@ -143,7 +143,10 @@ def distinct_ways(ways: Iterable[Way]) -> list[Way]:
     found: dict[tuple[object, ...], Way] = {}
     for way in ways:
         found.setdefault(way._key(), way)
-    return list(found.values())[:MAX_WAYS]
+    kept, rest = list(found.values())[:MAX_WAYS], list(found.values())[MAX_WAYS:]
+    why = "the job may go more ways than are followed"
+    ends = {(way.status, way.failed, way.ran): replace(way, unsure=why) for way in rest}
+    return [*kept, *ends.values()]
 
 
 Watches = Callable[[Call], bool]
@@ -160,6 +163,8 @@ class JobRun:
     fails: Watches = lambda _: True
     inputs: Mapping[str, Any] = field(default_factory=dict)
     nested: int = 0
+    cancelled: bool = False
+    """The run was cancelled before its jobs had ended."""
     calls: dict[Call, None] = field(default_factory=dict)
     """All that was called, in order."""
 
@@ -396,7 +401,11 @@ class JobRun:
         if success and UNKNOWN in known:
             success = UNKNOWN
         roots = {**roots_of(self.event), "needs": direct, "inputs": self.inputs}
-        context = Context(roots=roots, success=success, failure=FAILURE in known, cancelled=False)
+        if self.cancelled:
+            success = False
+        context = Context(
+            roots=roots, success=success, failure=FAILURE in known, cancelled=self.cancelled
+        )
         own = as_condition(job.condition, context) if job.condition else True
         if _has_status(job.condition):
             return own

@@ -163,7 +163,7 @@ def test_what_keeps_t4_away_is_red(tmp_path: Path, old: str, new: str) -> None:
 HARMLESS = [
     ("  push:\n", "  push:\n    branches: [main]\n"),
     ("  push:\n", "  push:\n    branches: ['**']\n    tags-ignore: ['**']\n"),
-    ("  pull_request:\n", "  pull_request:\n    branches: [main, 'release/*']\n"),
+    ("  pull_request:\n", "  pull_request:\n    branches: ['**']\n"),
     ("  pull_request:\n", "  pull_request:\n    types: [opened, synchronize, reopened]\n"),
     ("on:\n  push:\n  pull_request:\n", "on: [push, pull_request]\n"),
     (JOB, "    strategy: {matrix: {x: [1, 2]}}\n" + JOB),
