@@ -88,9 +88,15 @@ def _read_match(row: Mapping[str, Any], copies: set[str]) -> Match:
         start=int(found["column_start"]),
         end=int(found["column_end"]),
         rule=str(rule["id"]),
-        kind=str(rule.get("name") or rule["id"]).replace("-", " "),
+        kind=_name_kind(rule),
         value=value,
     )
+
+
+def _name_kind(rule: Mapping[str, Any]) -> str:
+    """Name a kind of credential; our rules' names come as their descriptions."""
+    ours = str(rule["id"]).startswith("hardgate.")
+    return str(rule.get("description" if ours else "name") or rule["id"]).replace("-", " ")
 
 
 def _run_kingfisher(folder: Path, report: Path) -> process.CommandResult:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
+from urllib.parse import unquote
 
 PUBLISHED = Path(__file__).with_name("published_examples.txt")
 MIN_PASSWORD_ENTROPY = 2.8
@@ -28,13 +29,17 @@ _STAND_IN = re.compile(
 )
 _URL = re.compile(r"\w[\w+.-]*://[^\s:/@]*:(?P<password>[^\s@]*)@(?P<host>[^\s:/?#@]*)")
 _LOCAL_HOSTS = re.compile(
-    r"localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|(?:.*\.)?example(?:\.(?:com|org|net))?|host|hostname"
+    r"127\.\d+\.\d+\.\d+|\[?::1\]?|(?:.*\.)?example\.(?:com|org|net)"
+    r"|(?:.*\.)?(?:localhost|example|invalid|test)"  # RFC 2606
+    r"|host|hostname|foo|bar|baz|[a-z]"
 )
-_WORDS = frozenset(
-    "admin changeit default devpassword guest hunter2 letmein mypassword mysecretpassword pass "
-    "passwd password password1 password123 postgres postgresql root secret supersecret test "
-    "testpassword testtest user username".split()
+_LEET = str.maketrans("013457@$", "oleastas")
+_COMMON_WORDS = re.compile(
+    "password|passwd|passw|pass|pwd|secret|admin|guest|default|change|letmein|hunter|postgres|mysql"
+    "|root|test|user|name|example|sample|dummy|super|strong|secure|my|the|your|some|dev|prod|local"
 )
+MAX_UNCOMMON = 4
+"""Letters and digits that a weak password may have beside common words."""
 
 
 def is_known_example(value: str) -> bool:
@@ -50,12 +55,14 @@ def is_known_example(value: str) -> bool:
 
 
 def is_weak_password(password: str) -> bool:
-    """Tell a word that everybody uses from a password that somebody chose or drew."""
+    """Tell words that everybody uses from a password that somebody drew, or chose with care."""
+    plain = unquote(password)
+    words = _COMMON_WORDS.sub("", plain.lower().translate(_LEET))
     return (
-        len(password) < MIN_PASSWORD_LENGTH
-        or password.lower() in _WORDS
-        or bool(_STAND_IN.search(password))
-        or measure_entropy(password) < MIN_PASSWORD_ENTROPY
+        len(plain) < MIN_PASSWORD_LENGTH
+        or sum(letter.isalnum() for letter in words) <= MAX_UNCOMMON
+        or bool(_STAND_IN.search(plain))
+        or measure_entropy(plain) < MIN_PASSWORD_ENTROPY
     )
 
 

@@ -34,6 +34,11 @@ STAND_INS = (
         "https://a:DB_PASSWORD@db",
         "ftp://a:[pw]@b",
     ),
+    *(
+        "https://bob:S3cr3t-Passw0rd!@git.corp",
+        "https://a:a%20secret@git.corp",
+        "ftp://a:b9(k2mPq@foo",
+    ),
     base64.b64encode(b"user:pass").decode(),
 )
 
@@ -52,7 +57,7 @@ def test_what_stands_for_a_credential_is_known(value: str) -> None:
     "value",
     [
         f"postgres://app:{PASSWORD}@db.internal",
-        "https://bob:" + "S3cr3t-Passw0rd!" + "@git.corp",
+        "https://bob:" + "correct-horse-battery" + "@git.corp",
         base64.b64encode(f"admin:{PASSWORD}".encode()).decode(),
         "AKIA" + "IOSFODNN7EXAMPLF",
     ],
