@@ -23,6 +23,7 @@ from hardgate.pipeline.template import Template, walk_files
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
 from hardgate.temporary_folder import temporary_folder
+from hardgate.text.plain import one_line
 
 REMEDY = (
     "Revoke it first, for it is known; then take it out of the commit as well, and read it from "
@@ -116,7 +117,7 @@ def describe_unread(unread: Mapping[str, str]) -> Iterator[str]:
         by_reason.setdefault(reason, []).append(path)
     for reason, paths in by_reason.items():
         more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
-        named = ", ".join(f"'{path}'" for path in paths[:MAX_NAMED])
+        named = ", ".join(f"'{one_line(path)}'" for path in paths[:MAX_NAMED])
         yield f"Not looked into ({reason}): {named}{more}."
 
 
