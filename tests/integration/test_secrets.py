@@ -15,6 +15,7 @@ import pytest
 
 from hardgate.pipeline.changed_files import ChangedFile
 from hardgate.pipeline.secret_search import SecretSearch
+from tests.scanners.further_shapes import FURTHER
 from tests.scanners.harmless import list_harmless_lines
 from tests.scanners.shapes import FORMS, SHAPES
 from tests.unit.git_repositories import commit, git, make_repository
@@ -53,6 +54,12 @@ def test_each_kind_is_found_at_its_line(tmp_path: Path, form: str) -> None:
         first = json.dumps(value.split("\n")[0])[1:-1]
         lines.add(f"{kind}:{text[: text.index(first)].count(chr(10)) + 1}")
     assert set(places(tmp_path, files)) == lines
+
+
+def test_further_kinds_are_found(tmp_path: Path) -> None:
+    files = {kind: f"{make()}\n" for kind, make in FURTHER.items()}
+    found = {place.rpartition(":")[0] for place in places(tmp_path, files)}
+    assert len(set(files) - found) <= 2, set(files) - found  # a few may look like a word
 
 
 def test_nothing_harmless_is_found(tmp_path: Path) -> None:

@@ -14,10 +14,17 @@ from typing import Any
 
 from hardgate import process
 from hardgate.errors import HardgateError
-from hardgate.pipeline.known_examples import is_known_example
+from hardgate.pipeline.known_examples import (
+    is_known_example,
+    is_random,
+    is_weak_password,
+)
 
 RULES = Path(__file__).with_name("secret_rules.yml")
 COPY_SUFFIX = ".txt"
+NAMED_SECRET = "hardgate.named.secret"  # noqa: S105 - a rule
+"""Our rule for what has no shape of its own."""
+NETRC_PASSWORD = "hardgate.netrc.password"  # noqa: S105 - a rule
 TIMEOUT_SECONDS = 900
 _OPTIONS = (
     *("--no-validate", "--no-update-check", "--no-ignore", "--no-dedup", "--no-extract-archives"),
@@ -43,6 +50,15 @@ class Match:
     value: str = field(repr=False)
     """Never to be shown."""
 
+    @property
+    def is_credential(self) -> bool:
+        """Neither a published example nor, where only a name makes it one, an ordinary word."""
+        if self.rule == NAMED_SECRET and not is_random(self.value):
+            return False
+        if self.rule == NETRC_PASSWORD and is_weak_password(self.value):
+            return False
+        return not is_known_example(self.value)
+
 
 def find_credentials(folder: Path) -> Iterator[Match]:
     """Yield what kingfisher finds in the copies in a folder, beside which it leaves its report."""
@@ -55,8 +71,8 @@ def find_credentials(folder: Path) -> Iterator[Match]:
     with report.open(encoding="utf-8", errors="replace") as lines:
         for row in (json.loads(line) for line in lines if line.startswith("{")):
             seen += sum(_count_read(one) for one in row.get("audit", {}).get("repositories", ()))
-            if "finding" in row and not is_known_example(row["finding"]["snippet"]):
-                yield _read_match(row, copies)
+            if "finding" in row and (match := _read_match(row, copies)).is_credential:
+                yield match
     report.unlink()
     if seen != len(copies):
         raise HardgateError(

@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -34,6 +35,15 @@ _LOCAL_HOSTS = re.compile(
     r"|host|hostname|foo|bar|baz|[a-z]"
 )
 _LEET = str.maketrans("013457@$", "oleastas")
+_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_SEQUENCE = re.compile(
+    r"(?i:abc1|123456|abcdef|qwert|deadbeef|cafe?babe|0123|test|fake|mock|sample)"
+)
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
+MIN_RANDOM_LENGTH = 16
+MIN_HEX_LENGTH = 32
+MIN_DIGITS = 2
+MIN_RANDOM_ENTROPY = 3.5
 _COMMON_WORDS = re.compile(
     "password|passwd|passw|pass|pwd|secret|admin|guest|default|change|letmein|hunter|postgres|mysql"
     "|root|test|user|name|example|sample|dummy|super|strong|secure|my|the|your|some|dev|prod|local"
@@ -64,6 +74,24 @@ def is_weak_password(password: str) -> bool:
         or bool(_STAND_IN.search(plain))
         or measure_entropy(plain) < MIN_PASSWORD_ENTROPY
     )
+
+
+def is_random(value: str) -> bool:
+    """Tell drawn characters from a name, a path or a sentence: their classes change at random."""
+    core = value.rstrip("=")
+    letters = [letter for letter in core if letter.isalnum()]
+    if len(letters) < MIN_RANDOM_LENGTH or _UUID.fullmatch(core) or _SEQUENCE.search(core):
+        return False
+    kinds = ["0" if one.isdigit() else "a" if one.islower() else "A" for one in letters]
+    changes = sum(one != other for one, other in pairwise(kinds)) / len(kinds)
+    digits = kinds.count("0")
+    if set(core) <= _HEX_DIGITS:
+        return len(core) >= MIN_HEX_LENGTH and digits > 0
+    if "." in core or len(letters) < len(core) * 0.8:
+        return False
+    cases = len(set(kinds) - {"0"})
+    least = 0.4 if cases > 1 else 0.25
+    return digits >= MIN_DIGITS and changes >= least and measure_entropy(core) >= MIN_RANDOM_ENTROPY
 
 
 def measure_entropy(text: str) -> float:

@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from hardgate.pipeline.known_examples import is_known_example, measure_entropy
+from hardgate.pipeline.known_examples import is_known_example, is_random, measure_entropy
 
 EXAMPLES = {
     "AWS id": "AKIA" + "IOSFODNN7EXAMPLE",
@@ -76,3 +76,27 @@ def test_of_many_drawn_tokens_none_is_taken_for_an_example() -> None:
 def test_entropy_is_in_bits_for_each_character() -> None:
     assert measure_entropy("aaaa") == 0
     assert measure_entropy("abcd") == 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "getTokenFromRequestHeader",
+        "my_service_account_token_v2",
+        "0123456789abcdef0123456789abcdef",
+        "/var/run/secrets/kubernetes.io/token1",
+        "d9b2d63d-a233-4123-847a-0f5d1b2c3d4e",
+        "BEARER_TOKEN_ENVIRONMENT_1",
+        "sha256sum-of-the-file",
+        "request.headers.authorization2",
+    ],
+)
+def test_a_name_is_not_random(value: str) -> None:
+    assert not is_random(value)
+
+
+def test_most_drawn_values_are_random() -> None:
+    draw = random.Random(5)  # noqa: S311 - any letters will do
+    for letters, least in ((string.ascii_letters + string.digits, 0.9), ("0123456789abcdef", 0.98)):
+        drawn = ["".join(draw.choices(letters, k=32)) for _ in range(2000)]
+        assert sum(map(is_random, drawn)) >= least * len(drawn)
