@@ -236,6 +236,6 @@ def test_no_engine_is_exit_3_and_a_verdict_for_each_promise(gate: Gate, referenc
         "--image", reference, environment={"DOCKER_HOST": "unix:///nowhere/docker.sock"}
     )
     assert ended.exit_code == 3
-    assert len(ended.names("error")) == 17
+    assert len(ended.names("error")) == 21
     assert ended.junit.errors >= 17
     assert "unix:///nowhere/docker.sock" in ended.output

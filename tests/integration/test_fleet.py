@@ -208,9 +208,9 @@ def test_a_host_that_cannot_be_reached_is_an_error_and_no_gap(fleet: Fleet) -> N
     gone = fleet.standing(fleet.good, "gone")
     assert gone["error"]["problem"].startswith("Host 'gone' cannot be reached: ")
     assert set(fleet.marks(fleet.good, "gone").values()) == {"unknown"}
-    assert len(gone["cells"]) == 17
+    assert len(gone["cells"]) == 21
     suites = {suite.name: suite for suite in JUnitXml.fromfile(str(fleet.folder / "junit.xml"))}
-    assert suites["hardgate fleet: gone"].errors == suites["hardgate fleet: gone"].tests == 18
+    assert suites["hardgate fleet: gone"].errors == suites["hardgate fleet: gone"].tests == 22
 
 
 @OF_THE_FLEET
