@@ -189,7 +189,8 @@ def world_of(
         )
         playbook = folder / "prepared.yml"
         playbook.write_text(PREPARED)
-        run_playbook(str(playbook), {}, inventory=Inventory(path=made.inventory()))
+        end = run_playbook(str(playbook), {}, inventory=Inventory(path=made.inventory()))
+        assert (end.failed, end.unreachable) == ((), ())
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda host: host.load(*images), hosts))
         yield made
