@@ -18,6 +18,8 @@ PUBLISHED = Path(__file__).with_name("published_examples.txt")
 MIN_PASSWORD_ENTROPY = 2.8
 """Bits for each character: 'password' has 2.75, eight different ones have 3."""
 MIN_PASSWORD_LENGTH = 8
+MAX_WORD_LENGTH = 12
+"""Small letters alone are a word up to here."""
 _AWS = re.compile(r"A[KS]IA[A-Z0-9]{9}EXAMPLE|[A-Za-z0-9/+]{30}EXAMPLEKEY")
 _JWT_OF_JOHN_DOE = ".eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9l"
 _STAND_IN = re.compile(
@@ -70,6 +72,7 @@ def is_weak_password(password: str) -> bool:
     words = _COMMON_WORDS.sub("", plain.lower().translate(_LEET))
     return (
         len(plain) < MIN_PASSWORD_LENGTH
+        or (len(plain) <= MAX_WORD_LENGTH and plain.isalpha() and plain.islower())
         or sum(letter.isalnum() for letter in words) <= MAX_UNCOMMON
         or bool(_STAND_IN.search(plain))
         or measure_entropy(plain) < MIN_PASSWORD_ENTROPY
