@@ -6,7 +6,12 @@ import string
 
 import pytest
 
-from hardgate.pipeline.known_examples import is_known_example, is_random, measure_entropy
+from hardgate.pipeline.known_examples import (
+    is_known_example,
+    is_random,
+    is_weak_password,
+    measure_entropy,
+)
 
 EXAMPLES = {
     "AWS id": "AKIA" + "IOSFODNN7EXAMPLE",
@@ -100,3 +105,15 @@ def test_most_drawn_values_are_random() -> None:
     for letters, least in ((string.ascii_letters + string.digits, 0.9), ("0123456789abcdef", 0.98)):
         drawn = ["".join(draw.choices(letters, k=32)) for _ in range(2000)]
         assert sum(map(is_random, drawn)) >= least * len(drawn)
+
+
+@pytest.mark.parametrize(
+    "password", ["something", "correcthorse", "short", "Passw0rd!", "aaaaaaaa"]
+)
+def test_a_word_is_a_weak_password(password: str) -> None:
+    assert is_weak_password(password)
+
+
+@pytest.mark.parametrize("password", ["something7Kq2", "Somethingelse", "correct-horse-battery"])
+def test_more_than_a_word_is_not(password: str) -> None:
+    assert not is_weak_password(password)
