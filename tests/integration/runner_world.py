@@ -17,7 +17,7 @@ from typing import Any
 import docker
 from junitparser import JUnitXml
 
-from hardgate.ansible.events import PlayEvent, TaskOk
+from hardgate.ansible.events import HostUnreachable, PlayEvent, TaskFailed, TaskOk
 from hardgate.ansible.inventory import Inventory
 from hardgate.ansible.play import run_playbook
 from hardgate.model.contract import Subject, load_contract
@@ -189,8 +189,17 @@ def world_of(
         )
         playbook = folder / "prepared.yml"
         playbook.write_text(PREPARED)
-        end = run_playbook(str(playbook), {}, inventory=Inventory(path=made.inventory()))
-        assert (end.failed, end.unreachable) == ((), ())
+        broken: list[PlayEvent] = []
+        run_playbook(
+            str(playbook),
+            {},
+            on_event=lambda event: (
+                broken.append(event) if isinstance(event, TaskFailed | HostUnreachable) else None
+            ),
+            inventory=Inventory(path=made.inventory()),
+        )
+        if broken:
+            raise RuntimeError(repr(broken)[:3000])
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda host: host.load(*images), hosts))
         yield made

@@ -235,7 +235,8 @@ def _make_play_folder(directory: Path | None) -> Iterator[Path]:
     """
     with contextlib.ExitStack() as cleanup:
         parent = directory or cleanup.enter_context(temporary_folder())
-        folder = Path(tempfile.mkdtemp(prefix="hardgate-play-", dir=parent)).resolve()
+        # A short name: ssh puts a socket of 57 characters into it, and a path may have 107 in all.
+        folder = Path(tempfile.mkdtemp(prefix="play-", dir=parent)).resolve()
         cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
         (folder / "env").mkdir(mode=0o700)
         _write_private_file(folder / "env" / "ansible.cfg", "")
