@@ -464,7 +464,7 @@ def test_a_killed_canary_is_debris_that_the_reaper_knows(monkeypatch: pytest.Mon
     text = python_of(ALL["runner:container_logs_bounded"])
     made: dict[str, object] = {}
     exec(text[: text.index("def ask")], made)  # noqa: S102 - the contract's own, up to its labels
-    owner = Owner.from_labels(made["owned"]())  # type: ignore[operator]
+    owner = Owner.from_labels(made["canary_labels"]("mark"))  # type: ignore[operator]
     assert owner
     assert (owner.run, owner.process.pid, owner.is_dead()) == ("canary-mark", os.getpid(), False)
     assert owner.is_dead(now=time() + 3600) or owner.uptime_deadline
