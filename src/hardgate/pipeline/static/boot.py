@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache
 
@@ -21,6 +21,12 @@ SUPERVISORS = frozenset(
     {"init", "systemd", "supervisord", "runsvdir", "s6-svscan", "my_init", "s6-overlay-init"}
 )
 """Programs that begin as root and start others as whom their own configuration says."""
+STAYS = re.compile(
+    r"python[\d.]*|pypy[\d.]*|node(js)?|deno|bun|ruby|perl|php|java|dotnet|R|Rscript|"
+    r"npm|npx|yarn|pnpm|pip|uv|uvx|poetry|pipenv|pdm|flask|uvicorn|gunicorn|hypercorn|celery|"
+    r"(ba|da|a|z|k)?sh|sleep|tail|cat|env|echo|true|top|bash|busybox"
+)
+"""Programs that run as who starts them, and so does a script of theirs but where it says so."""
 _DROPS_BY_ITSELF = re.compile(r"set(?:res|re)?[ug]id|setgroups|gosu|su-exec|setpriv|initgroups")
 _OPEN_MODE = re.compile(r"0?1?777|(?:a|o|ugo|)\+[rwxXt]*w[rwxXt]*")
 
@@ -84,12 +90,16 @@ def read_boot(file: Dockerfile, users: ImageUsers) -> Boot:
     words = start.words
     if file.entrypoint and file.command:
         words = (*words, *file.command.words)
-    machine = Machine(_world(file, users))
-    try:
-        states = machine.finish(_by_exec(words, start.line), _state(file, users))
-    except TooManyWaysError as error:
-        return Boot(name=file.name, line=start.line, unread=f"of the entrypoint, {error}")
-    return _boot(file, users, start.line, machine, states)
+    world, why = _world(file, users), ""
+    for tried in (world, replace(world, ends_at_drop=True)):
+        machine = Machine(tried)
+        try:
+            states = machine.finish(_by_exec(words, start.line), _state(file, users))
+        except TooManyWaysError as error:
+            why = f"of the entrypoint, {error}"
+        else:
+            return _boot(file, users, start.line, machine, states)
+    return Boot(name=file.name, line=start.line, unread=why)
 
 
 def _boot(
@@ -217,6 +227,8 @@ def _may_drop_itself(file: Dockerfile, call: Call) -> bool:
     """Tell whether a program that is started as root may leave root by its own doing."""
     if call.name in SUPERVISORS or not is_known(call.argv[0]):
         return True
+    if call.file == file.name and not STAYS.fullmatch(call.name):
+        return True  # ENTRYPOINT itself, and no script of the context
     return any(_DROPS_BY_ITSELF.search(text) for text in _programs(file, [call]))
 
 

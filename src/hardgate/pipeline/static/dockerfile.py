@@ -36,6 +36,7 @@ from hardgate.pipeline.static.shell_tree import Script, Simple, Text, Word
 from hardgate.pipeline.static.shell_wrappers import SHELLS
 
 DEFAULT_SHELL = ("/bin/sh", "-c")
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _EXPANDED = frozenset({"ADD", "COPY", "EXPOSE", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"})
 
 
@@ -145,7 +146,7 @@ class _Stage:
     @property
     def values(self) -> dict[str, str]:
         """What an instruction's variables stand for; ENV goes before ARG."""
-        return {**self.arguments, **self.environment}
+        return {"PATH": DEFAULT_PATH, **self.arguments, **self.environment}
 
 
 class _Builder:
@@ -352,7 +353,7 @@ class _Builder:
                 user=call.user or _user_of(stage),
             )
             stage.acts.append(act)
-            _note_files(stage, call, run.state.variables.get("PWD", stage.folder))
+            _note_files(stage, call, call.folder or stage.folder)
 
 
 def _built_on(inner: _Stage, line: int) -> _Stage:

@@ -50,10 +50,12 @@ class ImageFiles:
     context: Path
     placed: list[_Placed | tuple[str, ImageFile] | tuple[str, str]] = field(default_factory=list)
     _found: dict[str, ImageFile | None] = field(default_factory=dict)
+    _globbed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of the context by their patterns, shared with all stages."""
 
     def copy(self) -> "ImageFiles":
         """Begin another stage on this one."""
-        return ImageFiles(context=self.context, placed=list(self.placed))
+        return ImageFiles(context=self.context, placed=list(self.placed), _globbed=self._globbed)
 
     def add_copy(
         self,
@@ -129,7 +131,9 @@ class ImageFiles:
         if entry.stage is not None or not re.search(r"[*?\[\\]", plain):
             yield source if entry.stage is not None else plain
             return
-        yield from sorted(_globbed(self.context, plain))
+        if plain not in self._globbed:
+            self._globbed[plain] = tuple(sorted(_globbed(self.context, plain)))
+        yield from self._globbed[plain]
 
     def _is_folder(self, entry: _Placed, name: str) -> bool:
         if entry.stage is not None:

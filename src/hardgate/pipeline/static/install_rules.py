@@ -1,11 +1,13 @@
 """What a Dockerfile installs, removes again, and whether a failure of that is thrown away."""
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from hardgate.pipeline.static.dockerfile import Act, Dockerfile, Run
+from hardgate.pipeline.static.image_users import option
 from hardgate.pipeline.static.rules import Finding, rules
 from hardgate.pipeline.static.shell_machine import Machine, TooManyWaysError
 from hardgate.pipeline.static.shell_state import OTHER, UNKNOWN, Call, State, is_known
@@ -52,7 +54,8 @@ _DISCARDS = frozenset(
 LAST_WITH_DOCKER = 12
 """Debian's release whose docker.io still brings the command."""
 _PROVISIONERS = frozenset({"ansible-playbook", "ansible-pull", "puppet", "chef-client", "salt-call",
-                           "nix-env", "nix", "make", "brew"})  # fmt: skip
+                           "nix-env", "nix", "brew"})  # fmt: skip
+_INSTALLS = re.compile(r"\b(apt-get|apt|apk|dnf|yum|microdnf|zypper|pacman|ansible|get\.docker)\b")
 
 
 def find_install_findings(file: Dockerfile) -> Iterator[Finding]:
@@ -111,7 +114,7 @@ def _after(act: Act, name: str, seen: _Seen, file: Dockerfile) -> _Seen:
         return seen
     if name == "docker" and "docker.io" in packages(act):
         return _by_docker_io(act, file)
-    is_open = act.call is not None and (act.name in _PROVISIONERS or _is_open_install(act))
+    is_open = act.call is not None and (_provisions(act, file) or _is_open_install(act))
     if is_open and seen.there is False and not seen.why:
         return _Seen(there=None, why=f"what line {act.line} installs is not written here")
     return seen
@@ -148,6 +151,20 @@ def packages(act: Act) -> frozenset[str]:
         elif not word.startswith("-"):
             named.append(word)
     return frozenset(re.split(r"[=~<>@:/]", word)[0] for word in named if word[0] not in "./")
+
+
+def _provisions(act: Act, file: Dockerfile) -> bool:
+    """Tell whether a command installs what is written down elsewhere."""
+    if act.name != "make":
+        return act.name in _PROVISIONERS
+    begun = act.call.folder if act.call else ""
+    folder = posixpath.join(begun, option(act.words, "-C", "--directory"))
+    texts = [
+        held.read() or ""
+        for name in ("Makefile", "makefile", "GNUmakefile")
+        if (held := file.files.find(posixpath.normpath(posixpath.join(folder, name))))
+    ]
+    return any(_INSTALLS.search(text) for text in texts)
 
 
 def _is_open_install(act: Act) -> bool:

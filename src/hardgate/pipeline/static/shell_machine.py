@@ -5,9 +5,11 @@ Of other programs nothing is known but what a World says; where their status dec
 gone. So "it cannot end well" means: on no way that the text allows.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from hardgate.pipeline.static.shell_builtins import BUILTINS, ENDS, PLAIN, shell_options
@@ -23,7 +25,7 @@ from hardgate.pipeline.static.shell_state import (
     distinct,
     is_known,
 )
-from hardgate.pipeline.static.shell_tests import judge_arithmetic, judge_test
+from hardgate.pipeline.static.shell_tests import is_extended, judge_arithmetic, judge_test
 from hardgate.pipeline.static.shell_tree import (
     Background,
     Block,
@@ -51,7 +53,20 @@ MAX_NESTED = 12
 MAX_ROUNDS = 3
 """How often a loop's body is gone through at most; a fourth round tells nothing new."""
 MAX_LISTED = 12
+_ROOT = frozenset({"", "0", "root"})
 TESTS = frozenset({"[", "[[", "test", "(("})
+
+
+_SETS_VARIABLES = re.compile(
+    r"(^|/)etc/(os-release|lsb-release|environment|profile|default/[^/]+)$|/lib/os-release$|"
+    r"/activate$|\.cargo/env$|(^|/)(nvm\.sh|\.bashrc|\.profile|\.bash_profile|\.env|[^/]+\.env)$"
+)
+"""Files that are sourced for their variables, and end and replace nothing."""
+_RELEASE = (
+    *("ID", "ID_LIKE", "NAME", "VERSION", "VERSION_ID", "VERSION_CODENAME", "UBUNTU_CODENAME"),
+    *("PRETTY_NAME", "DISTRIB_ID", "DISTRIB_RELEASE", "DISTRIB_CODENAME"),
+)
+"""What the files that name a distribution set."""
 
 
 class TooManyWaysError(ValueError):
@@ -84,6 +99,8 @@ class World:
     """Variables that whoever starts the script may set to something else."""
     unset_is_empty: bool = False
     """A variable that nothing sets is empty, and not unknown."""
+    ends_at_drop: bool = False
+    """What root becomes by `exec` as another user is not looked into."""
 
 
 class Machine:
@@ -137,7 +154,7 @@ class Machine:
 
     def _read(self, text: str, line: int) -> Script:
         try:
-            return read_script(text, (lambda _: line) if line else lines_of(text))
+            return _read_once(text, line)
         except TooLargeError as error:
             raise TooManyWaysError(str(error)) from None
 
@@ -400,17 +417,25 @@ class Machine:
     def _case(self, node: Case, state: State, guarded: bool) -> list[State]:
         subject = self.expander.text(node.subject, state)
         ended: list[State] = []
-        for patterns, body in node.items:
-            texts = [self.expander.text(pattern, state) for pattern in patterns]
-            matches = _matches(subject, texts)
-            if matches is False:
+        falling: list[State] = []
+        is_over = False
+        for patterns, body, end in node.items:
+            matches = _matches(subject, [self.expander.text(one, state) for one in patterns])
+            begun = [*falling, *([] if is_over or matches is False else [state])]
+            if not begun:
                 continue
-            empty = not body.items
-            entered = change(state, status="0") if empty else state
-            ended += self.run(body, [entered], guarded=guarded)
-            if matches:
+            entered = begun if body.items else [change(one, status="0") for one in begun]
+            after, falling = self.run(body, entered, guarded=guarded), []
+            if end == ";&":
+                falling = [one for one in after if not one.flow]
+                ended += [one for one in after if one.flow]
+            else:
+                ended += after
+            is_over = is_over or (matches is True and end != ";;&")
+            if is_over and not falling:
                 return distinct(ended)
-        return distinct([*ended, change(state, status="0")])
+        passed = [] if is_over else [change(state, status="0")]
+        return distinct([*ended, *falling, *passed])
 
     # Simple commands
 
@@ -418,6 +443,8 @@ class Machine:
         ended: list[State] = []
         for values, begun in self.expander.assignments(node.assignments, state):
             for words, ready in self.expander.words(node.words, begun):
+                if words[:1] == ["[["]:
+                    words = self.expander.tested(node.words, ready)  # noqa: PLW2901
                 if node.declares or not words:
                     ended.append(self._assigned(node, values, words, state, ready))
                 else:
@@ -465,6 +492,7 @@ class Machine:
             stdin=self.expander.text(stdin, state) if stdin else None,
             replaces="exec" in unwrapped.wrappers[:1] or words[0] == "exec",
             ends_script=state.errexit and not guarded,
+            folder=state.variables.get("PWD", ""),
         )
         inner = state
         for name, value in (*values, *unwrapped.variables.items()):
@@ -585,6 +613,8 @@ class Machine:
     def _shell(self, call: Call, state: State) -> list[State] | None:
         """Run another script: behind `-c`, in a file, or from a here-document."""
         words = list(call.argv)
+        if self.world.ends_at_drop and self._drops(call, state):
+            return None
         if call.name not in SHELLS:
             return self._file(call, words[0], tuple(words[1:]), state)
         if call.name == "busybox":
@@ -601,6 +631,10 @@ class Machine:
         if call.stdin is not None:
             return self.script(call.stdin, as_user, call, options=options)
         return None
+
+    def _drops(self, call: Call, state: State) -> bool:
+        name = call.user.partition(":")[0]
+        return call.replaces and state.user == "0" and is_known(name) and name not in _ROOT
 
     def _file(
         self,
@@ -663,6 +697,10 @@ class Machine:
         source = (
             self.world.read_file(path, state.variables.get("PWD", "")) if is_known(path) else None
         )
+        if source is None and _SETS_VARIABLES.search(path):
+            for name in _RELEASE if "release" in path else ():
+                state = state.having(name, UNKNOWN)
+            return [change(state, status="0" if state.errexit else OTHER)]
         if source is None:
             return [change(state, status=OTHER, opaque=True)]
         self._enter()
@@ -671,6 +709,12 @@ class Machine:
         self.file = outer
         self.nested -= 1
         return [change(one, flow="") if one.flow == "return" else one for one in ended]
+
+
+@lru_cache(maxsize=256)
+def _read_once(text: str, line: int) -> Script:
+    """Read a text once, however often it is run; all of it is on one line, where one is given."""
+    return read_script(text, (lambda _: line) if line else lines_of(text))
 
 
 def set_options(state: State, options: Iterable[str]) -> State:
@@ -762,7 +806,7 @@ def _matches(subject: str, patterns: Sequence[str]) -> bool | None:
         return True
     if subject == FAILED and set(patterns) <= {"0"}:
         return False
-    if not is_known(subject) or not all(map(is_known, patterns)):
+    if not is_known(subject) or not all(map(is_known, patterns)) or any(map(is_extended, patterns)):
         return None
     return any(fnmatchcase(subject, pattern) for pattern in patterns)
 

@@ -57,6 +57,8 @@ RESERVED = frozenset(
 )
 """No command has such a name: where the grammar takes one for a command, it has gone astray."""
 _OPERATORS = {"&&", "||"}
+_ROLES = {"==": "glob", "=": "glob", "!=": "glob", "=~": "regex"}
+"""What stands behind an operator of `[[`; `[` reads it as text all the same."""
 _REDIRECTS = {"file_redirect", "heredoc_redirect", "herestring_redirect"}
 
 Lines = Callable[[int], int]
@@ -218,11 +220,13 @@ class _Reader:
         return Simple(line=self.line(branch), words=tuple(self._test_words(branch)))
 
     def _test_words(self, branch: Branch) -> Iterator[Word]:
+        before = ""
         for child in branch.children:
             if child.type.endswith("_expression") and child.type != "brace_expression":
                 yield from self._test_words(child)
             else:
-                yield self.word(child)
+                yield replace(self.word(child), role=_ROLES.get(before, ""))
+            before = child.type
 
     def _read_redirected_statement(self, branch: Branch) -> Node:
         body = branch.child_by_field_name("body")
@@ -370,7 +374,8 @@ class _Reader:
             at = next(n for n, child in enumerate(item.children) if child.type == ")")
             patterns = [c for c in item.children[:at] if c.type not in {"|", "("}]
             body = [c for c in item.children[at + 1 :] if c.type not in {";;", ";&", ";;&"}]
-            items.append((tuple(map(self.word, patterns)), self.script(body)))
+            words = (replace(self.word(one), role="glob") for one in patterns)
+            items.append((tuple(words), self.script(body), item.children[-1].type))
         return Case(
             line=self.line(branch),
             subject=self.word(subject) if subject else Word(parts=()),
@@ -407,10 +412,11 @@ class _Reader:
         elif (
             kind in {"arithmetic_expansion", "brace_expression", "array", "subscript"}
             or branch.type == "ERROR"
+            or (kind == "regex" and re.search(r"['\"`]|\$[\w{(]", self.text(branch)))
         ):
             yield Unknown(text=self.text(branch))
         else:
-            yield from _holed(_unescaped(self.text(branch)), quoted=False)
+            yield from _escaped(self.text(branch))
 
     def _string_parts(self, branch: Branch) -> Iterator[Part]:
         """Read what stands between double quotes; the grammar leaves blanks out of its tree."""
@@ -504,8 +510,13 @@ def _holed(text: str, *, quoted: bool) -> Iterator[Part]:
         yield Text(text=text[at:], quoted=quoted)
 
 
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text.replace("\\\n", ""), flags=re.DOTALL)
+def _escaped(text: str) -> Iterator[Part]:
+    """Read what stands without quotes: a character behind a backslash is quoted by it."""
+    for match in re.finditer(r"\\(.)|[^\\]+|\\", text.replace("\\\n", ""), re.DOTALL):
+        if match[1]:
+            yield Text(text=match[1], quoted=True)
+        else:
+            yield from _holed(match[0], quoted=False)
 
 
 def _ansi(text: str) -> str:

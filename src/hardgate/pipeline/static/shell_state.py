@@ -48,6 +48,8 @@ class Call:
     """By `exec`: nothing of the shell stays."""
     ends_script: bool = False
     """Where it fails, the script ends."""
+    folder: str = ""
+    """That it is called in, as far as `cd` and WORKDIR tell."""
 
     @property
     def name(self) -> str:

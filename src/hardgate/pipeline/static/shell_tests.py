@@ -18,6 +18,17 @@ _NUMERIC: dict[str, Callable[[int, int], bool]] = {
 _ARITHMETIC = {"==": "-eq", "!=": "-ne", ">": "-gt", ">=": "-ge", "<": "-lt", "<=": "-le"}
 _TEXT = frozenset({"=", "==", "!="})
 _BINARY = frozenset({*_NUMERIC, *_TEXT, "=~", "<", ">", "-nt", "-ot", "-ef"})
+MAX_SEARCHED, MAX_REPEATED = 200, 2
+_ATOM = r"(?:[\w ./:@,=#%~-]|\\[.+*?/()\[\]{{}}|^$\\-]|\[\^?(?:\[:[a-z]+:\]|[\w ./:@,=#%~-])+\])"
+_PLAIN_PATTERN = re.compile(rf"\^?(?:{_ATOM}[*+?]?|\({_ATOM}*(?:\|{_ATOM}*)*\))*\$?", re.ASCII)
+_CLASSES = {
+    "[:digit:]": "0-9",
+    "[:alpha:]": "a-zA-Z",
+    "[:alnum:]": "a-zA-Z0-9",
+    "[:space:]": r"\s",
+    "[:lower:]": "a-z",
+    "[:upper:]": "A-Z",
+}
 _UNARY = re.compile(r"-[a-zA-Z]")
 
 
@@ -29,6 +40,11 @@ def judge_test(words: Sequence[str], *, patterns: bool) -> bool | None:
     parser = _Tests(words, patterns=patterns)
     answer = parser.either()
     return answer if parser.position == len(words) else None
+
+
+def is_extended(pattern: str) -> bool:
+    """Tell whether a pattern has `+(…)` or the like in it, which is not read here."""
+    return bool(re.search(r"[@+?*!]\(", pattern))
 
 
 def both(one: bool | None, two: bool | None) -> bool | None:
@@ -107,14 +123,28 @@ class _Tests:
         if sign in _TEXT:
             same = self._same(left, right)
             return inverted(same) if sign == "!=" else same
-        return None
+        return _found(left, right) if sign == "=~" else None
 
     def _same(self, left: str, right: str) -> bool | None:
         if left == FAILED and right.isdigit() and int(right) == 0:
             return False
-        if not is_known(left) or not is_known(right):
+        if not is_known(left) or not is_known(right) or (self.patterns and is_extended(right)):
             return None
         return fnmatch.fnmatchcase(left, right) if self.patterns else left == right
+
+
+def _found(text: str, pattern: str) -> bool | None:
+    """Search as `=~` does, by patterns that are plain enough to be sure and quick."""
+    if not is_known(text) or not is_known(pattern) or len(text) > MAX_SEARCHED:
+        return None
+    if not _PLAIN_PATTERN.fullmatch(pattern) or sum(map(pattern.count, "*+?")) > MAX_REPEATED:
+        return None
+    for name, letters in _CLASSES.items():
+        pattern = pattern.replace(name, letters)
+    try:
+        return bool(re.search(pattern.replace("$", r"\Z"), text, re.DOTALL))
+    except re.error:
+        return None
 
 
 def compare_numbers(left: str, sign: str, right: str) -> bool | None:

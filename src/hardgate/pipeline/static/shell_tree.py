@@ -48,6 +48,8 @@ class Word:
     """One word, of parts without blanks between them."""
 
     parts: tuple[Part, ...]
+    role: str = ""
+    """`glob` or `regex` where it is a pattern: what is quoted in it stands for itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +154,7 @@ class Case:
 
     line: int
     subject: Word
-    items: tuple[tuple[tuple[Word, ...], "Script"], ...]
+    items: tuple[tuple[tuple[Word, ...], "Script", str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)

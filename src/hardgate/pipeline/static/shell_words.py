@@ -43,6 +43,10 @@ class Expander:
         for after in self._outputs(words, state):
             yield [text for word in words for text in self._fields(word, after)], after
 
+    def tested(self, words: Sequence[Word], state: State) -> list[str]:
+        """Give what the words of `[[` come to: they are not split, and may be patterns."""
+        return [self.text(word, state) for word in words]
+
     def assignments(
         self, assignments: Sequence[Assignment], state: State
     ) -> Iterator[tuple[list[tuple[str, str]], State]]:
@@ -60,7 +64,17 @@ class Expander:
 
     def text(self, word: Word, state: State) -> str:
         """Give what a word comes to where it is not split."""
+        if word.role:
+            return "".join(self._pattern(part, word.role, state) for part in word.parts)
         return "".join(self._part(part, state) for part in word.parts)[:MAX_LENGTH]
+
+    def _pattern(self, part: Part, role: str, state: State) -> str:
+        text = self._part(part, state)
+        if not part.quoted:
+            return text.replace("[^", "[!") if role == "glob" else text
+        if role == "glob":
+            return re.sub(r"([*?\[])", r"[\1]", text)
+        return re.sub(r"([.\[\]()*+?{}|^$\\])", r"\\\1", text)
 
     def show(self, node: Node) -> str:
         """Write the begin of a command as it was written, for a message."""

@@ -23,6 +23,7 @@ from hardgate.pipeline.static.workflow_run import (
     SUCCESS,
     JobRun,
     Repository,
+    Way,
 )
 
 EVENTS = (PUSH, PULL)
@@ -57,7 +58,9 @@ class Forge:
     repository: Repository
     defaults: Sequence[str]
     """What the default branch may be called."""
-    _calls: dict[tuple[str, str, str], tuple[Call, ...]] = field(default_factory=dict)
+    _runs: dict[tuple[str, str, str], tuple[list[Way], tuple[Call, ...]]] = field(
+        default_factory=dict
+    )
 
     @property
     def sees_changes(self) -> bool:
@@ -77,12 +80,21 @@ class Forge:
 
     def calls_of(self, workflow: Workflow, job: Job, event: str) -> tuple[Call, ...]:
         """Give all that a job calls on an event, where nothing fails."""
+        return self._plain_run(workflow, job, event)[1]
+
+    def ways_of(self, workflow: Workflow, job: Job, event: str) -> list[Way]:
+        """Give all ways that a job may go on an event, where nothing fails."""
+        return self._plain_run(workflow, job, event)[0]
+
+    def _plain_run(
+        self, workflow: Workflow, job: Job, event: str
+    ) -> tuple[list[Way], tuple[Call, ...]]:
         key = (workflow.file, job.id, event)
-        if key not in self._calls:
+        if key not in self._runs:
             run = JobRun(repository=self.repository, workflow=workflow, event=event)
-            run.ways_of(job)
-            self._calls[key] = tuple(run.calls)
-        return self._calls[key]
+            ways = run.ways_of(job)
+            self._runs[key] = (ways, tuple(run.calls))
+        return self._runs[key]
 
 
 def find_t4_findings(forge: Forge, gates: Sequence[Gate]) -> Iterator[Finding]:
@@ -120,6 +132,8 @@ def find_gates(forge: Forge) -> Iterator[Gate]:
 
 def _in_skipped_step(forge: Forge, workflow: Workflow, job: Job) -> Call | None:
     """Find a T4 that stands in a step which never runs: it is meant to be the gate."""
+    if not any(step.condition for step in job.steps):
+        return None
     for event in EVENTS:
         run = forge.run(workflow, event)
         bare = [_without_condition(step) for step in job.steps]

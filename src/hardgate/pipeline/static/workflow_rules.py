@@ -97,7 +97,7 @@ def _unread(
     """Tell of the scripts of an answering job that cannot be read to their end."""
     if job.id not in answering:
         return
-    ways = _plain_run(forge, workflow).ways_of(job)
+    ways = forge.ways_of(workflow, job, _main_event(workflow))
     unsure = next((way.unsure for way in ways if way.unsure and not job.uses), "")
     if unsure and not any(way.status == SUCCESS and not way.unsure for way in ways):
         yield rules()["no-or-true"].untold(workflow.file, job.line, f"of job '{job.id}', {unsure}")

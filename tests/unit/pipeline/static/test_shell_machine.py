@@ -259,3 +259,33 @@ def test_calls_carry_their_place() -> None:
     assert (first.file, first.line, first.argv) == ("x.sh", 1, ("a",))
     assert isinstance(second, Call)
     assert (second.line, second.user, second.writes, second.stdin) == (3, "agent", ("out",), "hi\n")
+
+
+DECIDED = [
+    ("[[ abc == a* ]]", True),
+    ("[[ abc == 'a*' ]]", False),
+    (r"[[ abc == a\* ]]", False),
+    ('p="a*"; [[ abc == $p ]]', True),
+    ('p="a*"; [[ abc == "$p" ]]', False),
+    ("[[ a.c =~ ^a.c$ ]]", True),
+    ("[[ abc =~ ^(abc|d)$ ]]", True),
+    ("[[ b != [^a] ]]", False),
+    ("x=; [[ $x == '' ]]", True),
+    ("case abc in 'a*') false;; *) true;; esac", True),
+    ("case abc in a*) false;; *) true;; esac", False),
+    ("case abc in a*) ;& x) false;; esac", False),
+]
+"""Answers of bash 5.2."""
+
+
+@pytest.mark.parametrize(("text", "holds"), DECIDED)
+def test_a_pattern_matches_as_bash_matches_it(text: str, holds: bool) -> None:
+    ended = final_states(f"set -- a; {text}")
+    assert {state.status == "0" for state in ended} == {holds}
+
+
+@pytest.mark.parametrize(
+    "text", ["[[ aab == +(a)b ]]", "[[ aaa =~ (a*)*b ]]", "[[ abc =~ '^a.c$' ]]"]
+)
+def test_a_pattern_that_is_not_read_is_left_open(text: str) -> None:
+    assert {state.status for state in final_states(text)} == {"0", "1"}
