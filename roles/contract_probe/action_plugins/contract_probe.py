@@ -5,7 +5,6 @@ ok result; a guard that could not look says so in its observation.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from docker.errors import APIError, DockerException
@@ -20,6 +19,7 @@ from hardgate.host.guard_context import GuardContext
 from hardgate.host.guard_facts import LIVE_GUARDS, collect_guard_facts
 from hardgate.host.observer import Observer, TestHost
 from hardgate.host.probe import Probe, ProbeContext
+from hardgate.host.step_result import StepResult
 from hardgate.host.workspace import Workspace, is_same_and_running
 from hardgate.model.observation import Observation
 
@@ -65,4 +65,4 @@ class ActionModule(Action):
 
     def perform_task(self, values: TaskArguments) -> Mapping[str, Any]:
         """Answer with the observation, as data."""
-        return {"observation": asdict(make_observation(values))}
+        return StepResult(observation=make_observation(values)).to_json()

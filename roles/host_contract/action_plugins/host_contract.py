@@ -6,7 +6,6 @@ result; a failed task means that nobody could look, and an unreachable host that
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -18,6 +17,7 @@ from hardgate.model.plan import make_host_plan
 from hardgate.model.verdict import exit_code_of_verdicts, judge_plan
 from hardgate.redaction import Redactor
 from hardgate.remote.host_probes import make_host_probes, pick_probe_variables, read_observations
+from hardgate.remote.task_answers import HostContractAnswer
 
 ContractTaskArguments = Mapping[str, Any]
 RunModule = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -52,17 +52,15 @@ def verify_host_contract(values: ContractTaskArguments, run_module: RunModule) -
         )
     observations = tuple(read_observations(response["observations"], Redactor()))
     code = exit_code_of_verdicts(judge_plan(plan, observations))
-    return {
-        "host_contract": {
-            "contract": values["contract"],
-            "sha256": contract.sha256,
-            "engine": response["engine"],
-            "kernel": response["kernel"],
-            "observations": [asdict(observation) for observation in observations],
-            "held": code is ExitCode.HELD,
-            "missed": code is ExitCode.BROKEN,
-        }
-    }
+    return HostContractAnswer(
+        contract=values["contract"],
+        sha256=contract.sha256,
+        engine=response["engine"],
+        kernel=response["kernel"],
+        observations=observations,
+        held=code is ExitCode.HELD,
+        missed=code is ExitCode.BROKEN,
+    ).to_json()
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

@@ -6,7 +6,6 @@ Runs in hardgate's own interpreter, on the machine of the gate; knows nothing of
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from hardgate.ansible.task_result import StepFunction, TaskArguments, perform_st
 from hardgate.engine.client import get_shared_client
 from hardgate.errors import HostError
 from hardgate.host.observer import Observer, TestHost
+from hardgate.host.step_result import StepResult
 from hardgate.host.test_host import (
     HostRequest,
     adopt_image,
@@ -27,7 +27,7 @@ from hardgate.host.test_host import (
 from hardgate.ownership import Owner
 
 
-def create_host_step(values: TaskArguments) -> dict[str, Any]:
+def create_host_step(values: TaskArguments) -> StepResult:
     """Create and start the host's container."""
     owner = Owner.from_labels(values["labels"])
     if owner is None:
@@ -49,45 +49,43 @@ def create_host_step(values: TaskArguments) -> dict[str, Any]:
         container=created.container,
         root="/host" if values["kind"] == "direct" else "",
     )
-    return {"test_host": host.to_json(), "created_host": asdict(created)}
+    return StepResult(test_host=host, created_host=created)
 
 
-def hold_host_step(values: TaskArguments) -> dict[str, Any]:
+def hold_host_step(values: TaskArguments) -> StepResult:
     """Wait until the gate holds the host; take the short way to its engine, where there is one."""
     wait_until_held(_make_observer(values))
-    return {
-        "host": use_shared_socket(TestHost.from_json(values["host"]), values["share"]).to_json()
-    }
+    return StepResult(host=use_shared_socket(TestHost.from_json(values["host"]), values["share"]))
 
 
-def await_arrival_step(values: TaskArguments) -> dict[str, Any]:
+def await_arrival_step(values: TaskArguments) -> StepResult:
     """Wait for what the gate prepares meanwhile: the image, and the way to the beacon."""
     path, deadline = Path(values["path"]), time.monotonic() + float(values["seconds"])
     while not path.exists():
         if time.monotonic() > deadline:
             raise HostError("The image did not arrive in time.", "Look at build.log.")
         time.sleep(0.05)
-    return {"arrival": json.loads(path.read_text())}
+    return StepResult(arrival=json.loads(path.read_text()))
 
 
-def adopt_image_step(values: TaskArguments) -> dict[str, Any]:
+def adopt_image_step(values: TaskArguments) -> StepResult:
     """Take the image over from the outer engine's store, where that can be done."""
-    return {"taken": adopt_image(_make_observer(values), values["image"], values["layers"])}
+    return StepResult(taken=adopt_image(_make_observer(values), values["image"], values["layers"]))
 
 
-def boot_engine_step(values: TaskArguments) -> dict[str, Any]:
+def boot_engine_step(values: TaskArguments) -> StepResult:
     """Start the host's engine."""
-    return {"engine": asdict(boot_host_engine(_make_observer(values)))}
+    return StepResult(engine=boot_host_engine(_make_observer(values)))
 
 
-def load_image_step(values: TaskArguments) -> dict[str, Any]:
+def load_image_step(values: TaskArguments) -> StepResult:
     """Load the image into the host's engine; its config digest is what the engine calls it."""
     host = TestHost.from_json(values["host"])
-    return {
-        "image": copy_image(
+    return StepResult(
+        image=copy_image(
             get_shared_client(host.outer_url), get_shared_client(host.engine_url), values["image"]
         )
-    }
+    )
 
 
 def _make_observer(values: TaskArguments) -> Observer:

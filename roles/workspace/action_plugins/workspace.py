@@ -13,28 +13,29 @@ from hardgate.ansible.task_result import StepFunction, TaskArguments, perform_st
 from hardgate.engine.client import get_shared_client
 from hardgate.host import restart, workspace
 from hardgate.host.observer import Observer, TestHost
+from hardgate.host.step_result import StepResult
 from hardgate.host.workspace import Workspace, WorkspaceRequest
 
 
-def create_workspace_step(values: TaskArguments) -> dict[str, Any]:
+def create_workspace_step(values: TaskArguments) -> StepResult:
     """Create the volumes and the container."""
     host = TestHost.from_json(values["host"])
     made = workspace.create_workspace(
         get_shared_client(host.engine_url), WorkspaceRequest.from_json(values["request"])
     )
-    return {"workspace": made.to_json()}
+    return StepResult(workspace=made)
 
 
-def require_root_volumes_step(values: TaskArguments) -> dict[str, Any]:
+def require_root_volumes_step(values: TaskArguments) -> StepResult:
     """See that the volumes are root's."""
     host = TestHost.from_json(values["host"])
     workspace.require_root_volumes(
         Observer.for_host(host), Workspace.from_json(values["workspace"])
     )
-    return {}
+    return StepResult()
 
 
-def start_workspace_step(values: TaskArguments) -> dict[str, Any]:
+def start_workspace_step(values: TaskArguments) -> StepResult:
     """Start the image's entrypoint."""
     host = TestHost.from_json(values["host"])
     started = workspace.start_workspace(
@@ -42,24 +43,24 @@ def start_workspace_step(values: TaskArguments) -> dict[str, Any]:
         Workspace.from_json(values["workspace"]),
         WorkspaceRequest.from_json(values["request"]),
     )
-    return {"workspace": started.to_json()}
+    return StepResult(workspace=started)
 
 
-def wait_until_ready_step(values: TaskArguments) -> dict[str, Any]:
+def wait_until_ready_step(values: TaskArguments) -> StepResult:
     """Wait until it is ready, or its time is over; the guard's facts, and no verdict."""
     host = TestHost.from_json(values["host"])
-    return {
-        "readiness": workspace.wait_until_ready(
+    return StepResult(
+        readiness=workspace.wait_until_ready(
             get_shared_client(host.engine_url),
             Observer.for_host(host),
             Workspace.from_json(values["workspace"]),
             seconds=float(values["seconds"]),
             token_promised=bool(values["token_promised"]),
         )
-    }
+    )
 
 
-def import_adapter_step(values: TaskArguments) -> dict[str, Any]:
+def import_adapter_step(values: TaskArguments) -> StepResult:
     """Import the adapter without the entrypoint."""
     host = TestHost.from_json(values["host"])
     observation = restart.import_adapter(
@@ -68,7 +69,7 @@ def import_adapter_step(values: TaskArguments) -> dict[str, Any]:
         values["script"],
         int(values["agent_uid"]),
     )
-    return {"observation": restart.observation_to_json(observation)}
+    return StepResult(observation=observation)
 
 
 def _make_restart_context(values: TaskArguments) -> restart.RestartContext:
@@ -82,13 +83,13 @@ def _make_restart_context(values: TaskArguments) -> restart.RestartContext:
     )
 
 
-def stop_and_observe_step(values: TaskArguments) -> dict[str, Any]:
+def stop_and_observe_step(values: TaskArguments) -> StepResult:
     """Stop it, and say how it ended."""
     observation, workload = restart.stop_and_observe(_make_restart_context(values))
-    return {"workload": workload, "observation": restart.observation_to_json(observation)}
+    return StepResult(workload=workload or {}, observation=observation)
 
 
-def restart_workspace_step(values: TaskArguments) -> dict[str, Any]:
+def restart_workspace_step(values: TaskArguments) -> StepResult:
     """Put a new container in its place, on the same volumes."""
     running, observation = restart.restart_workspace(
         _make_restart_context(values),
@@ -97,16 +98,16 @@ def restart_workspace_step(values: TaskArguments) -> dict[str, Any]:
         seconds=float(values["seconds"]),
         token_promised=bool(values["token_promised"]),
     )
-    return {"workspace": running.to_json(), "observation": restart.observation_to_json(observation)}
+    return StepResult(workspace=running, observation=observation)
 
 
-def stop_workspace_step(values: TaskArguments) -> dict[str, Any]:
+def stop_workspace_step(values: TaskArguments) -> StepResult:
     """Stop it."""
     host = TestHost.from_json(values["host"])
     remark = workspace.stop_workspace(
         get_shared_client(host.engine_url), Workspace.from_json(values["workspace"])
     )
-    return {"stop_remark": remark}
+    return StepResult(stop_remark=remark)
 
 
 STEPS: Mapping[str, StepFunction] = {

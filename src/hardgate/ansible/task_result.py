@@ -1,7 +1,7 @@
 """What an action plugin of ours answers to Ansible: a value, or an error with its remedy."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
@@ -10,7 +10,17 @@ from hardgate.errors import HardgateError
 
 TaskArguments = Mapping[str, Any]
 """What stands in a task."""
-StepFunction = Callable[[TaskArguments], Mapping[str, Any]]
+
+
+class Jsonable(Protocol):
+    """What a step answers: a value that can be written as keys of a task's result."""
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Give the keys."""
+        ...
+
+
+StepFunction = Callable[[TaskArguments], Jsonable]
 
 ERROR_KEY = "hardgate_error"
 """The key under which a failed task carries problem, remedy and evidence."""
@@ -21,7 +31,7 @@ def perform_step(
 ) -> dict[str, Any]:
     """Take the step that a task names as its `step`."""
     name = values["step"]
-    return {"changed": name in changing, **steps[name](values)}
+    return {"changed": name in changing, **steps[name](values).to_json()}
 
 
 def answer_task(work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """Hears the gate's play as it goes: events in; findings, live lines and a held host out."""
 
 import contextlib
-from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import asdict
 
 from hardgate.ansible.events import PlayEnded, PlayEvent, Task, TaskFailed, TaskOk, TaskStarted
 from hardgate.diagnosis.diagnose import attach_diagnoses
@@ -11,11 +10,9 @@ from hardgate.errors import HardgateError
 from hardgate.gate.environment import TestEnvironment
 from hardgate.gate.state import RunState
 from hardgate.host import workspace
-from hardgate.host.observer import TestHost
-from hardgate.host.workspace import Workspace
+from hardgate.host.step_result import StepResult
 from hardgate.model.observation import Observation, bound_observation
 from hardgate.model.plan import Plan
-from hardgate.model.run import Host
 from hardgate.model.verdict import judge_plan
 from hardgate.report.console import Console
 
@@ -44,7 +41,7 @@ class GateEventHandler:
             case TaskStarted(task=task):
                 self._start_step(task)
             case TaskOk(result=result):
-                self._store_result(result)
+                self._store_result(StepResult.from_json(result))
             case TaskFailed():
                 self._store_error(event)
             case PlayEnded():
@@ -57,34 +54,31 @@ class GateEventHandler:
         if not task.is_silent:
             self._step.enter_context(self._console.step(task.title))
 
-    def _store_result(self, result: Mapping[str, Any]) -> None:
-        if "test_host" in result:
-            self._hold_test_host(result)
-        if "host" in result:
-            self._stage.host = TestHost.from_json(result["host"])
-        if "engine" in result:
-            self._findings.host = Host(**result["engine"])
-        if "taken" in result and not result["taken"]:
+    def _store_result(self, step: StepResult) -> None:
+        if step.test_host is not None:
+            self._stage.hold_host(step.test_host)
+        if step.created_host is not None and step.created_host.lacking:
+            self._findings.adaptations.append(
+                f"The engine cannot grant {', '.join(step.created_host.lacking)}: "
+                "the test host goes without"
+            )
+        if step.host is not None:
+            self._stage.host = step.host
+        if step.engine is not None:
+            self._findings.host = step.engine
+        if step.taken is False:
             self._findings.adaptations.append(
                 "The image was copied into the test host whole: the outer engine keeps its "
                 "images in another layout"
             )
-        if "workspace" in result:
-            self._findings.workspace = Workspace.from_json(result["workspace"])
-        if result.get("stop_remark"):
-            self._findings.notices.append(str(result["stop_remark"]))
-        if "readiness" in result:
+        if step.workspace is not None:
+            self._findings.workspace = step.workspace
+        if step.stop_remark:
+            self._findings.notices.append(step.stop_remark)
+        if step.readiness is not None:
             self._redact_token()
-        if "observation" in result:
-            self._store_observation(result["observation"])
-
-    def _hold_test_host(self, result: Mapping[str, Any]) -> None:
-        self._stage.hold_host(TestHost.from_json(result["test_host"]))
-        lacking = result["created_host"]["lacking"]
-        if lacking:
-            self._findings.adaptations.append(
-                f"The engine cannot grant {', '.join(lacking)}: the test host goes without"
-            )
+        if step.observation is not None:
+            self._store_observation(step.observation)
 
     def _redact_token(self) -> None:
         observer, container = self._stage.observer, self._findings.workspace
@@ -92,9 +86,9 @@ class GateEventHandler:
             token = workspace.read_workspace_token(observer, container)
             self._console.redactor = self._console.redactor.with_values([token])
 
-    def _store_observation(self, data: Mapping[str, Any]) -> None:
+    def _store_observation(self, seen: Observation) -> None:
         # Redacted before anything is concluded from it: a conclusion may quote half a secret.
-        redacted = self._console.redactor.redact_value(dict(data))
+        redacted = self._console.redactor.redact_value(asdict(seen))
         observation = bound_observation(Observation.from_json(redacted))
         self._findings.observations.append(observation)
         plan, observations = self._plan.narrow_to(observation.name), self._findings.observations

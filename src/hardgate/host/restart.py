@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import docker
@@ -199,8 +199,3 @@ def restart_workspace(
         "first_workload": first_workload,
     }
     return running, Observation(name=RESTART_GUARD_NAME, facts=facts)
-
-
-def observation_to_json(observation: Observation) -> dict[str, Any]:
-    """Write it for a task's answer."""
-    return asdict(observation)

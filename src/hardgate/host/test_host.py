@@ -62,6 +62,11 @@ class CreatedHost:
     lacking: tuple[str, ...]
     """Capabilities that the outer engine cannot grant."""
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "CreatedHost":
+        """Read what `asdict` wrote."""
+        return cls(container=data["container"], lacking=tuple(data["lacking"]))
+
 
 def create_host_container(client: docker.APIClient, request: HostRequest) -> CreatedHost:
     """Create the host's container, with every capability that the engine can grant."""

@@ -23,9 +23,9 @@ UNTRUSTED_REMEDY = "Look at the reports and at the hardgate of that host, and ru
 class SummaryError(HardgateError):
     """A summary that says nothing which could be relied on."""
 
-    def __init__(self, problem: str) -> None:
-        """Take a whole sentence."""
-        super().__init__(problem, UNTRUSTED_REMEDY)
+    def __init__(self, problem: str, *, evidence: str = "") -> None:
+        """Take a whole sentence, and the last lines that the gate printed."""
+        super().__init__(problem, UNTRUSTED_REMEDY, evidence=evidence)
 
 
 @dataclass(frozen=True, kw_only=True)

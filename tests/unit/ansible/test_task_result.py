@@ -1,12 +1,22 @@
 """What a task of ours answers to Ansible."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from hardgate.ansible.task_result import ERROR_KEY, answer_task, perform_step
 from hardgate.errors import HostError
 
-STEPS = {"make": lambda values: {"made": values["name"]}, "see": lambda _: {}}
+
+@dataclass(frozen=True)
+class Made:
+    keys: Mapping[str, Any]
+
+    def to_json(self) -> Mapping[str, Any]:
+        return self.keys
+
+
+STEPS = {"make": lambda values: Made({"made": values["name"]}), "see": lambda _: Made({})}
 CHANGING = frozenset({"make"})
 
 

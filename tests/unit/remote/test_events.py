@@ -16,9 +16,10 @@ from hardgate.ansible.events import (
 )
 from hardgate.ansible.inventory import Inventory
 from hardgate.errors import HardgateError
-from hardgate.remote.fleet.events import GATE_RESULT_KEY, IMAGE_NUMBER_KEY, FleetEventHandler
+from hardgate.remote.fleet.events import IMAGE_NUMBER_KEY, FleetEventHandler
 from hardgate.remote.fleet.request import FleetRequest
 from hardgate.remote.fleet.status import ImageState, ImageStatus
+from hardgate.remote.task_answers import GATE_RESULT_KEY
 from hardgate.report.folder import make_folder_name
 from tests.unit import fleets, runs
 

@@ -1,6 +1,6 @@
 """Hears a fleet's play as it goes: events of many hosts in, how each image stands there out."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hardgate.ansible.events import (
@@ -11,15 +11,15 @@ from hardgate.ansible.events import (
     make_task_error,
 )
 from hardgate.errors import HardgateError
+from hardgate.redaction import Redactor
 from hardgate.remote.fleet.request import FleetImage, FleetRequest
 from hardgate.remote.fleet.status import ImageStatus
+from hardgate.remote.task_answers import GateAnswer, list_result_mappings
 from hardgate.report.folder import make_folder_name
-from hardgate.report.gate_summary import ExpectedRun, GateSummary, SummaryError, read_gate_summary
+from hardgate.report.gate_summary import ExpectedRun, GateSummary, SummaryError
 
 IMAGE_NUMBER_KEY = "turn_of_image"
 """The key by which the role says which image it turns to: its number in the request."""
-GATE_RESULT_KEY = "remote_gate"
-"""The key of what a gate answered: `exit_code`, `summary`, and the last lines that it `said`."""
 SILENT_ERROR = HardgateError(
     "Nothing was heard of it.", "Read what Ansible said, and run it again."
 )
@@ -72,26 +72,21 @@ class FleetEventHandler:
         )
 
     def _read_task_result(self, host: str, result: Mapping[str, Any]) -> None:
-        for mapping in _list_result_mappings(result):
+        for mapping in list_result_mappings(result):
             if IMAGE_NUMBER_KEY in mapping:
                 self._current_images[host] = self._request.images[int(mapping[IMAGE_NUMBER_KEY])]
-            if GATE_RESULT_KEY in mapping:
-                self._record_gate_result(host, mapping[GATE_RESULT_KEY])
-
-    def _record_gate_result(self, host: str, result: Mapping[str, Any]) -> None:
+        answer = GateAnswer.find(result, Redactor())
         image = self._current_images.get(host)
-        if image is None:
-            return
+        if answer is not None and image is not None:
+            self._record_gate_answer(host, image, answer)
+
+    def _record_gate_answer(self, host: str, image: FleetImage, answer: GateAnswer) -> None:
         summary: GateSummary | None = None
         summary_error: HardgateError | None = None
         try:
-            summary = read_gate_summary(
-                result.get("summary"), result.get("exit_code"), self._make_expected_run(image)
-            )
+            summary = answer.read_summary(self._make_expected_run(image))
         except SummaryError as error:
-            summary_error = HardgateError(
-                error.problem, error.remedy, evidence=_join_output(result)
-            )
+            summary_error = error
         self._publish_status(
             ImageStatus(
                 image=image,
@@ -129,16 +124,3 @@ class FleetEventHandler:
     def _publish_status(self, status: ImageStatus) -> None:
         self._statuses[status.image.reference, status.host] = status
         self._on_status(status)
-
-
-def _list_result_mappings(result: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield where a task's answer may stand: of its own, in a message, or as a fact."""
-    yield result
-    for key in ("msg", "ansible_facts"):
-        if isinstance(result.get(key), dict):
-            yield result[key]
-
-
-def _join_output(result: Mapping[str, Any]) -> str:
-    """Give the last that a gate's process said."""
-    return "\n".join(map(str, result.get("said") or ())).strip()

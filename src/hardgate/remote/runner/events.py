@@ -15,8 +15,8 @@ from hardgate.ansible.events import (
     make_task_error,
 )
 from hardgate.errors import HardgateError
-from hardgate.model.observation import Observation
 from hardgate.remote.runner.host_state import HostState
+from hardgate.remote.task_answers import GateAnswer, HostContractAnswer
 from hardgate.report.console import Console
 
 STEP_TITLES = {
@@ -29,8 +29,6 @@ STEP_TITLES = {
     "remote_gate": "Verify an image under tier 4 there",
 }
 """What a role's tasks come to, by its name and the file where that says more."""
-GATE_FACT = "remote_gate"
-"""The fact that tells of the gate there."""
 
 
 class RunnerEventHandler:
@@ -79,17 +77,13 @@ class RunnerEventHandler:
             state.notices += event.messages
         if TaskMark.WITHDRAWN in event.task.marks:
             state.withdrawn = True
-        if "host_contract" in result:
-            facts = result["host_contract"]
-            name = PurePath(facts["contract"]).stem
-            state.engine, state.kernel = facts["engine"], facts["kernel"]
-            # Redacted before anything is concluded from it.
-            state.observations[name] = [
-                Observation.from_json(self._console.redactor.redact_value(dict(observation)))
-                for observation in facts["observations"]
-            ]
-        elif GATE_FACT in (result.get("ansible_facts") or {}):
-            state.gate = self._console.redactor.redact_value(result["ansible_facts"][GATE_FACT])
+        contract = HostContractAnswer.find(result, self._console.redactor)
+        if contract is not None:
+            state.engine, state.kernel = contract.engine, contract.kernel
+            state.observations[PurePath(contract.contract).stem] = list(contract.observations)
+        gate = GateAnswer.find(result, self._console.redactor)
+        if gate is not None:
+            state.gate = gate
 
     def _record_failure(self, state: HostState, error: HardgateError) -> None:
         if state.error is None:

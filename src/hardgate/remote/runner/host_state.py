@@ -1,11 +1,10 @@
 """What is known so far of one host that is to be a runner."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from hardgate.errors import HardgateError
 from hardgate.model.observation import Observation
+from hardgate.remote.task_answers import GateAnswer
 
 
 @dataclass(kw_only=True)
@@ -20,8 +19,7 @@ class HostState:
     kernel: str = ""
     error: HardgateError | None = None
     """What kept the host from being looked at, the first cause alone."""
-    gate: Mapping[str, Any] | None = None
-    """What the role remote_gate answered: exit_code, summary, said."""
+    gate: GateAnswer | None = None
     notices: list[str] = field(default_factory=list)
     """What the roles want the reader to know, such as what the group 'docker' means."""
     withdrawn: bool = False

@@ -10,7 +10,7 @@ from hardgate.model.run import Host, Run
 from hardgate.model.verdict import exit_code_of_verdicts, judge_plan
 from hardgate.remote.runner.host_state import HostState
 from hardgate.remote.runner.request import RunnerRequest
-from hardgate.report.gate_summary import ExpectedRun, GateSummary, SummaryError, read_gate_summary
+from hardgate.report.gate_summary import ExpectedRun, GateSummary, SummaryError
 
 DIRECT_HOST_KIND = "direct"
 """The gate's test host is the runner itself: that is what is to be proved."""
@@ -104,9 +104,6 @@ def _read_gate_result(
         reference=request.reference, plan=request.gate_plan, host_kind=DIRECT_HOST_KIND
     )
     try:
-        return read_gate_summary(
-            state.gate.get("summary"), state.gate.get("exit_code"), expected
-        ), None
+        return state.gate.read_summary(expected), None
     except SummaryError as error:
-        output = "\n".join(map(str, state.gate.get("said", ())))
-        return None, HardgateError(error.problem, error.remedy, evidence=output)
+        return None, error

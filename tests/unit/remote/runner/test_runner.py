@@ -33,6 +33,7 @@ from hardgate.remote.runner.report_junit import make_host_junit
 from hardgate.remote.runner.request import RunnerRequest
 from hardgate.remote.runner.result import HostReport, judge_host
 from hardgate.remote.runner.run import RunnerRun
+from hardgate.remote.task_answers import GateAnswer
 from hardgate.report.console import Console
 from tests.unit import fleets, runs
 
@@ -63,10 +64,10 @@ def observations(plan: Plan, *missed: str) -> list[Observation]:
     ]
 
 
-def gate(**changes: Any) -> dict[str, Any]:
+def gate(**changes: Any) -> GateAnswer:
     told = fleets.told(runs.green(), APP) | changes
     told["host"] = {**told["host"], "kind": "direct"}
-    return {"exit_code": told["exit_code"], "summary": told, "said": ["the last line"]}
+    return GateAnswer(exit_code=told["exit_code"], summary=told, output="the last line")
 
 
 def seen(**changes: Any) -> HostState:
@@ -142,9 +143,13 @@ def test_a_host_where_all_was_seen_to_hold_is_a_runner_that_works() -> None:
             "it was stopped, disabled and unregistered",
         ),
         ({"gate": None}, ExitCode.UNKNOWN, "tier 4"),
-        ({"gate": {"exit_code": 3, "summary": None}}, ExitCode.UNKNOWN, "left no summary"),
+        (
+            {"gate": GateAnswer(exit_code=3, summary=None, output="")},
+            ExitCode.UNKNOWN,
+            "left no summary",
+        ),
         ({"gate": gate(exit_code=1)}, ExitCode.UNKNOWN, "tier 4"),
-        ({"gate": {**gate(), "exit_code": 1}}, ExitCode.UNKNOWN, "its process exited 1"),
+        ({"gate": replace(gate(), exit_code=1)}, ExitCode.UNKNOWN, "its process exited 1"),
         ({"error": LOST}, ExitCode.UNKNOWN, "could not be reached"),
     ],
 )
@@ -159,9 +164,8 @@ def test_what_was_not_seen_to_hold_is_never_green(
 
 
 def test_a_gate_on_another_kind_of_host_proves_nothing_of_this_one() -> None:
-    nested = gate()
-    nested["summary"]["host"]["kind"] = "nested"
-    host = report(gate=nested)
+    nested = fleets.told(runs.green(), APP)
+    host = report(gate=replace(gate(), summary=nested))
     assert host.exit_code is ExitCode.UNKNOWN
     assert host.summary_error is not None
     assert host.summary_error.evidence == "the last line"
@@ -249,6 +253,9 @@ def contract_heard(name: str, *told: Mapping[str, Any]) -> TaskOk:
         "contract": f"/x/{name}.yaml",
         "engine": "26.1",
         "kernel": "6.1",
+        "sha256": "0" * 64,
+        "held": False,
+        "missed": True,
         "observations": list(told),
     }
     return ok({"host_contract": answer}, role="host_contract")
@@ -289,12 +296,11 @@ def test_changes_notices_the_gate_and_a_withdrawal_are_heard() -> None:
         ok({"msg": "Mind this."}, TaskMark.NOTICE, role="runner"),
         ok({"msg": "Not this."}, role="runner"),
         ok({"msg": "The engine's."}, TaskMark.NOTICE, role="engine"),
-        ok({"ansible_facts": {"remote_gate": gate()}}, role="remote_gate"),
+        ok({"ansible_facts": {"remote_gate": {"exit_code": 0, "summary": {}, "said": ["a", "b"]}}}),
         ok({}, TaskMark.WITHDRAWN, role="runner"),
     ).host_states["one"]
     assert (one.changed, one.notices, one.withdrawn) == (True, ["Mind this."], True)
-    assert one.gate is not None
-    assert one.gate["exit_code"] == 0
+    assert one.gate == GateAnswer(exit_code=0, summary={}, output="a\nb")
 
 
 # What is asked for
