@@ -83,6 +83,13 @@ class Scene:
     asked: list[Asked] = field(default_factory=list)
     dispatched: bool = False
     looks: int = 0
+    login: str = "tester"
+    """The token's own user."""
+    login_told: bool = True
+    """A job's own token is not told whose it is."""
+    may_comment: bool = True
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    """On pull request 5, in the order in which they were written."""
 
     @property
     def state(self) -> str:
@@ -204,7 +211,40 @@ def reply(scene: Scene, asked: Asked, base: str) -> Said:
     word = "Bearer" if scene.kind == "github" else "token"
     if asked.authorization != f"{word} {TOKEN}":
         return told({"message": "token is required"}, 401)
-    return of_repository(scene, asked, base, asked.path.removeprefix(f"{api}/repos/o/r"))
+    path = asked.path.removeprefix(f"{api}/repos/o/r").removeprefix(api)
+    part = of_comments if path.startswith(("/issues/", "/user")) else of_repository
+    return part(scene, asked, base, path)
+
+
+def comment_of(scene: Scene, number: int, body: str, author: str = "") -> dict[str, Any]:
+    """Write a comment on pull request 5."""
+    url = f"https://forge.example/o/r/pull/5#issuecomment-{number}"
+    return {"id": number, "html_url": url, "user": {"login": author or scene.login}, "body": body}
+
+
+def of_comments(scene: Scene, asked: Asked, _base: str, path: str) -> Said:
+    """List, create and change comments: GitHub gives pages, the others all at once."""
+    if path == "/user":
+        user = {"id": 11, "login": scene.login}
+        return told(user) if scene.login_told else told({"message": "not accessible"}, 403)
+    if asked.method == "GET" and path == "/issues/5/comments":
+        size, page = int(asked.query.get("per_page", "30")), int(asked.query.get("page", "1"))
+        assert 1 <= size <= 100
+        paged = scene.comments[(page - 1) * size : page * size]
+        return told(paged if scene.kind == "github" else scene.comments)
+    if asked.method != "GET" and not scene.may_comment:
+        return told({"message": f"Resource not accessible by {TOKEN}"}, 403)
+    if asked.method != "GET":
+        assert set(asked.body) == {"body"}
+        assert 0 < len(asked.body["body"]) <= 65_536
+    if asked.method == "POST" and path == "/issues/5/comments":
+        scene.comments.append(comment_of(scene, 1000 + len(scene.comments), asked.body["body"]))
+        return told(scene.comments[-1], 201)
+    for comment in scene.comments:
+        if asked.method == "PATCH" and path == f"/issues/comments/{comment['id']}":
+            comment["body"] = asked.body["body"]
+            return told(comment)
+    return told({"message": "Not Found"}, 404)
 
 
 def of_repository(scene: Scene, asked: Asked, base: str, path: str) -> Said:
@@ -257,6 +297,9 @@ def serve(scene: Scene) -> Iterator[str]:
             self.answer()
 
         def do_POST(self) -> None:
+            self.answer()
+
+        def do_PATCH(self) -> None:
             self.answer()
 
         def answer(self) -> None:

@@ -2,10 +2,12 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hardgate.ansible.inventory import Inventory
 from hardgate.ansible.play import list_inventory_hosts, read_inventory_groups
+from hardgate.cli.comment import add_comment_option, make_summary_publisher
 from hardgate.cli.gate import find_tier, read_egress
 from hardgate.cli.options import add_verbosity_options, make_console
 from hardgate.cli.parser import CommandParser
@@ -29,7 +31,9 @@ def main(argv: Sequence[str]) -> int:
     """Run the fleet."""
     values = _make_fleet_parser().parse_argv(argv)
     require_checkout()
-    return int(run_fleet(read_fleet_request(values), make_console(values)))
+    console = make_console(values)
+    publish = make_summary_publisher(values, "fleet", str(values.images), console)
+    return int(run_fleet(replace(read_fleet_request(values), publish_summary=publish), console))
 
 
 def _make_fleet_parser() -> CommandParser:
@@ -51,6 +55,7 @@ def _make_fleet_parser() -> CommandParser:
     parser.add_argument("--user", default="root", metavar="NAME", help="who runs the gates there")
     parser.add_argument("--forks", type=int, default=5, metavar="N", help="hosts at once")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: reports/fleet/RUN")
+    add_comment_option(parser)
     add_verbosity_options(parser)
     return parser
 

@@ -4,11 +4,13 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
 from hardgate.cli.build import add_build_options, read_build_request
+from hardgate.cli.comment import add_comment_option, make_summary_publisher
 from hardgate.cli.options import (
     add_contract_options,
     add_format_option,
@@ -34,6 +36,7 @@ from hardgate.pipeline.policy import read_policy, refuse_direct
 from hardgate.pipeline.template import Template, wants_platform
 from hardgate.pipeline.trust import determine_trust
 from hardgate.report.console import Console
+from hardgate.report.job_summary import PublishSummary
 from hardgate.report.read_summary import read_summary
 from hardgate.resources import CONTRACTS
 
@@ -73,6 +76,7 @@ def make_gate_parser(
         metavar="S",
         help="after it the run ends with what was seen (default: %(default)g)",
     )
+    add_comment_option(group)
     add_verbosity_options(group)
     return parser
 
@@ -132,8 +136,20 @@ def watch_gate(argv: Sequence[str]) -> int:
 def run_gate_session(argv: Sequence[str], console: Console | None = None) -> Run:
     """Run the gate, and give all that its reports hold."""
     values = make_gate_parser().parse_argv(argv)
-    request = read_gate_request(values, os.environ)
-    return run_gate(request, console or make_console(values))
+    console = console or make_console(values)
+    request = replace(
+        read_gate_request(values, os.environ),
+        publish_summary=make_gate_publisher(values, "gate", console),
+    )
+    return run_gate(request, console)
+
+
+def make_gate_publisher(
+    values: argparse.Namespace, session: str, console: Console
+) -> PublishSummary:
+    """Give what publishes a gate's summary: a comment for each image, contract and tier."""
+    subject = f"{values.image or values.context or '.'} {values.contract or ''} {values.tier}"
+    return make_summary_publisher(values, session, subject, console)
 
 
 def read_gate_request(values: argparse.Namespace, environ: Mapping[str, str]) -> GateRequest:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from hardgate.cli.comment import add_comment_option, make_summary_publisher
 from hardgate.model.contract import Contract, Subject, load_contract
 from hardgate.model.run import Source
 from hardgate.pipeline.content import measure_source
@@ -42,6 +43,7 @@ def add_template_options(parser: argparse.ArgumentParser) -> None:
     add_contract_options(group)
     run = parser.add_argument_group("the run")
     run.add_argument("--out", type=Path, metavar="DIR", help="default: reports/SESSION/RUN")
+    add_comment_option(run)
     add_verbosity_options(run)
 
 
@@ -76,13 +78,16 @@ def make_session(
     console: Console | None = None,
 ) -> Session:
     """Make a session of the options; `contract` is the sha256 of the one that applies."""
+    console = console or make_console(values)
+    subject = template.relative_to_root(template.context)
     return Session(
         session=session,
         root=template.root,
         contract=contract,
         out=values.out,
-        console=console or make_console(values),
+        console=console,
         read_source=make_source_reader(template, values.out),
+        publish_summary=make_summary_publisher(values, session, str(subject), console),
     )
 
 

@@ -3,10 +3,12 @@
 import argparse
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hardgate.ansible.inventory import Inventory
 from hardgate.ansible.play import list_inventory_hosts
+from hardgate.cli.comment import add_comment_option, make_summary_publisher
 from hardgate.cli.gate import find_tier
 from hardgate.cli.options import add_verbosity_options, make_console
 from hardgate.cli.parser import CommandParser
@@ -47,9 +49,10 @@ def main(argv: Sequence[str]) -> int:
     request = read_runner_request(values, os.environ)
     if not values.remove:
         require_checkout()
-    return int(
-        (remove_runners if values.remove else provision_runners)(request, make_console(values))
-    )
+    console = make_console(values)
+    publish = make_summary_publisher(values, "runner", str(values.inventory), console)
+    request = replace(request, publish_summary=publish)
+    return int((remove_runners if values.remove else provision_runners)(request, console))
 
 
 def _make_runner_parser() -> CommandParser:
@@ -65,6 +68,7 @@ def _make_runner_parser() -> CommandParser:
     )
     parser.add_argument("--remove", action="store_true", help="make them runners no longer")
     add_prove_options(parser)
+    add_comment_option(parser)
     add_verbosity_options(parser)
     return parser
 

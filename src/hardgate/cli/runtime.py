@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hardgate.cli.gate import find_tier, make_gate_parser, read_gate_request
+from hardgate.cli.gate import find_tier, make_gate_parser, make_gate_publisher, read_gate_request
 from hardgate.cli.options import make_console
 from hardgate.errors import UsageError
 from hardgate.gate.run import run_gate
@@ -36,6 +36,7 @@ def run_runtime_session(argv: Sequence[str], console: Console | None = None) -> 
     ).parse_argv(argv)
     if values.only:
         raise UsageError("'hardgate runtime' looks at all or nothing.", "Leave '--only' out.")
+    console = console or make_console(values)
     request = read_gate_request(values, os.environ)
     tier_given = any(argument.partition("=")[0] == "--tier" for argument in argv)
     tier = (
@@ -51,10 +52,11 @@ def run_runtime_session(argv: Sequence[str], console: Console | None = None) -> 
             waits_for_token=promises_token(request.plan),
         ),
         egress=(),
+        publish_summary=make_gate_publisher(values, SESSION, console),
         environment={**smoke, **request.environment},
         notices=tuple(f"Smoke mode, as the Dockerfile says: {name} is set." for name in smoke),
     )
-    return run_gate(request, console or make_console(values))
+    return run_gate(request, console)
 
 
 def make_runtime_plan(agent_uid: int | None, tier: int, tiers: str | None = None) -> Plan:

@@ -83,7 +83,9 @@ ABOUT = "Say one word of a template, from the answers that lie here."
 BASE_FILE_OPTION = "--base-file"
 """What the gates call '--base': here, as for `hardgate secrets`, that is the change's."""
 OWN_OPTIONS = frozenset({"--base", "--out", "--reports", "--sign-key"})
-OWN_FLAG_OPTIONS = frozenset({"--run", "--no-run", "--fresh", "-q", "--quiet", "-v", "--verbose"})
+OWN_FLAG_OPTIONS = frozenset(
+    {"--run", "--no-run", "--fresh", "--comment", "-q", "--quiet", "-v", "--verbose"}
+)
 TEMPLATE_OPTIONS = frozenset({"--context", "--dockerfile", "--contract", "--contract-sha256"})
 Results = MutableMapping[str, SessionResult | ResultError | None]
 

@@ -66,6 +66,18 @@ class RemoteArtifact:
     """The forge does not list it; it is asked for by the name that the starter gives it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Comment:
+    """A comment on a pull request."""
+
+    id: int
+    author: str
+    """The login; empty where the forge has deleted the user."""
+    body: str
+    url: str
+    """For a browser."""
+
+
 class Forge(Protocol):
     """A forge's API, opened at one repository."""
 
@@ -100,6 +112,22 @@ class Forge(Protocol):
 
     def download_artifact(self, artifact: RemoteArtifact, limit: int) -> bytes:
         """Fetch a zip."""
+
+    @property
+    def bot_login(self) -> str:
+        """Name the user that a job's own token belongs to."""
+
+    def read_own_login(self) -> str:
+        """Name the token's owner; empty where the forge does not tell it."""
+
+    def list_comments(self, number: int) -> tuple[Comment, ...]:
+        """List a pull request's comments."""
+
+    def create_comment(self, number: int, body: str) -> Comment:
+        """Add a comment to a pull request."""
+
+    def update_comment(self, comment: int, body: str) -> Comment:
+        """Give a comment another text."""
 
 
 def read_json_field(data: Any, name: str, kind: type, where: str) -> Any:

@@ -18,6 +18,7 @@ from hardgate.forge.api import (
     WorkflowState,
     read_json_field,
 )
+from hardgate.forge.comments_api import CommentedRepository
 from hardgate.forge.http import ApiClient, ForgeError, RefusedError
 from hardgate.forge.repository_url import RepositoryAddress
 
@@ -32,12 +33,11 @@ _NOT_FOUND = 404
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forgejo:
+class Forgejo(CommentedRepository):
     """A repository there."""
 
-    address: RepositoryAddress
-    client: ApiClient
     kind: str = "Forgejo"
+    bot_login: str = "forgejo-actions"
     artifact_note: str = ""
 
     @classmethod

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from hardgate.forge import actions_api, repository
 from hardgate.forge.api import RemoteArtifact, RemoteJob, RemoteRun, read_json_field
+from hardgate.forge.comments_api import CommentedRepository
 from hardgate.forge.http import ApiClient, RefusedError
 from hardgate.forge.repository_url import RepositoryAddress
 from hardgate.pipeline.session_result import ARTIFACT_PREFIX, SESSIONS
@@ -21,12 +22,11 @@ _NOT_FOUND = 404
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gitea:
+class Gitea(CommentedRepository):
     """A repository there."""
 
-    address: RepositoryAddress
-    client: ApiClient
     kind: str = "Gitea"
+    bot_login: str = "gitea-actions"
     artifact_note: str = (
         "Gitea hands out artifacts of upload-artifact's version 3 only where the repository is "
         "public; for a private one, upload them by an action of version 4 that is made for Gitea"

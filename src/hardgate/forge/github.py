@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from hardgate.forge import actions_api, repository
 from hardgate.forge.api import RemoteArtifact, RemoteJob, RemoteRun, read_json_field
+from hardgate.forge.comments_api import CommentedRepository
 from hardgate.forge.http import ApiClient
 from hardgate.forge.repository_url import RepositoryAddress
 
@@ -13,12 +14,11 @@ PUBLIC_HOSTS = frozenset({"github.com", "www.github.com"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class GitHub:
+class GitHub(CommentedRepository):
     """A repository there."""
 
-    address: RepositoryAddress
-    client: ApiClient
     kind: str = "GitHub"
+    bot_login: str = "github-actions[bot]"
     artifact_note: str = ""
 
     @classmethod

@@ -103,8 +103,21 @@ class ApiClient:
         self, path: str, body: Mapping[str, Any], query: Mapping[str, str] | None = None
     ) -> Any:
         """Ask for something to be done; give what it says, or None where it says nothing."""
+        return self._send_json("POST", path, body, query)
+
+    def patch_json(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Ask for something to be changed; give what it is then."""
+        return self._send_json("PATCH", path, body)
+
+    def _send_json(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any],
+        query: Mapping[str, str] | None = None,
+    ) -> Any:
         url = f"{self.api}{path}"
-        response = self._send_request("POST", url, query=query, body=body)
+        response = self._send_request(method, url, query=query, body=body)
         if response.status not in {200, 201, 202, 204}:
             raise make_status_error(url, response)
         return response.parse_json(url) if response.body.strip() else None

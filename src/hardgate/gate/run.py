@@ -57,7 +57,7 @@ from hardgate.redaction import Redactor
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.console import Console
 from hardgate.report.folder import BUILD_LOG, WORKSPACE_LOG, ReportFolder, open_report_folder
-from hardgate.report.job_summary import append_job_summary, print_annotations
+from hardgate.report.job_summary import PublishSummary, append_job_summary, print_annotations
 from hardgate.report.markdown import render_run_markdown
 from hardgate.report.run_diff import diff_runs
 from hardgate.report.sarif import list_run_findings
@@ -110,6 +110,7 @@ class GateRequest:
     read_source: Callable[[], Source] | None = None
     """Gives the content that is built from; None where nothing is built."""
     run_seconds: float = RUN_SECONDS
+    publish_summary: PublishSummary = append_job_summary
 
 
 def run_gate(request: GateRequest, console: Console) -> Run:
@@ -148,7 +149,7 @@ def run_gate(request: GateRequest, console: Console) -> Run:
             run = replace(run, baseline=diff.to_json())
         run = _write_reports(run, folder, console, request.formats)
         summary = console.redactor.redact_value(summarize_run(run))
-        append_job_summary(render_run_markdown(summary))
+        request.publish_summary(render_run_markdown(summary))
         print_annotations(console, list_run_findings(summary))
         console.print_run(run, reports=folder.path)
     return run

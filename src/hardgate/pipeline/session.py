@@ -35,7 +35,7 @@ from hardgate.report.atomic_write import replace_file
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder, open_report_folder
 from hardgate.report.formats import FORMATS
-from hardgate.report.job_summary import append_job_summary, print_annotations
+from hardgate.report.job_summary import PublishSummary, append_job_summary, print_annotations
 from hardgate.report.pages import render_session_html
 from hardgate.report.sarif import SourceFinding, render_sarif
 from hardgate.text.plain import one_line
@@ -71,6 +71,7 @@ class Session:
     """Signs what the session states; None where it only states it."""
     read_source: Callable[[], Source] | None = None
     """Gives the content that is looked at, before and after; None where that is no checkout."""
+    publish_summary: PublishSummary = append_job_summary
 
     def add_notice(self, text: str) -> None:
         """Say what the reader must not miss, here and in every report."""
@@ -190,8 +191,15 @@ class Session:
             result = conclude()
             list(write(result))
         folder.point_latest()
-        cleaned = [replace(point, reason=redactor.redact_text(point.reason)) for point in checks]
-        append_job_summary(make_checks_markdown(result.headline, cleaned))
+        cleaned = [
+            replace(
+                check,
+                reason=redactor.redact_text(check.reason),
+                remedy=redactor.redact_text(check.remedy),
+            )
+            for check in checks
+        ]
+        self.publish_summary(make_checks_markdown(result.headline, cleaned))
         print_annotations(self.console, list_check_findings(cleaned))
         if self.console.verbosity >= 0:
             self.console.print_line(f"Reports: {folder.path}")

@@ -20,11 +20,17 @@ def make_checks_markdown(headline: str, checks: Iterable[Check]) -> str:
     """Write the headline, and a row for each point."""
     rows = [
         f"| {escape_markdown(check.name)} | {OUTCOME_WORDS[check.outcome]} | "
-        f"{escape_markdown(check.reason)} |"
+        f"{escape_markdown(_describe_check(check))} |"
         for check in checks
     ]
     head = ["", f"**{escape_markdown(headline)}**", "", "| | | |", "|---|---|---|"]
     return "\n".join([*head, *rows, ""])
+
+
+def _describe_check(check: Check) -> str:
+    """Give the reason, and what to do where it did not hold."""
+    remedy = "" if check.outcome is Outcome.PASS else check.remedy
+    return f"{check.reason} {remedy}".strip()
 
 
 def list_check_findings(checks: Iterable[Check]) -> Iterator[SourceFinding]:

@@ -6,7 +6,7 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +22,10 @@ MAX_ANNOTATIONS = 10
 """A forge shows ten errors and ten warnings of a step, and leaves out the rest."""
 _PROPERTY_ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"}
 _MESSAGE_ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+
+
+PublishSummary = Callable[[str], None]
+"""Puts a session's Markdown where people read it; by default into the job's summary."""
 
 
 def append_job_summary(markdown: str, environ: Mapping[str, str] = os.environ) -> None:

@@ -9,7 +9,6 @@ from hardgate.remote.fleet.report_markdown import make_fleet_markdown
 from hardgate.remote.fleet.result import FleetRun
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.folder import ReportFolder, open_report_folder
-from hardgate.report.job_summary import append_job_summary
 from hardgate.report.pages import render_fleet_html
 
 MARKDOWN_FILE, JSON_FILE, JUNIT_FILE = "fleet.md", "fleet.json", "junit.xml"
@@ -33,5 +32,4 @@ def write_fleet_reports(run: FleetRun, folder: ReportFolder, redactor: Redactor)
     replace_file(folder.path / JUNIT_FILE, make_fleet_junit(run, redactor))
     summary = redactor.redact_value(summarize_fleet(run))
     replace_file(folder.path / HTML_FILE, render_fleet_html(summary).encode("utf-8", "replace"))
-    append_job_summary(make_fleet_markdown(run, redactor))
     folder.point_latest()

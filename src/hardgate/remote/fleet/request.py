@@ -11,6 +11,7 @@ from hardgate.model.plan import Plan, make_plan
 from hardgate.model.tier import Tier
 from hardgate.remote.fleet.image_list import ImageEntry, ImageList
 from hardgate.remote.fleet.staleness import StaleReason, find_stale_reasons
+from hardgate.report.job_summary import PublishSummary, append_job_summary
 from hardgate.text.typo import suggest_choice
 
 MAX_LISTED_NAMES = 10
@@ -48,6 +49,7 @@ class FleetRequest:
     gate_arguments: tuple[str, ...]
     """More words for each gate."""
     out: Path | None
+    publish_summary: PublishSummary = append_job_summary
 
     @property
     def unused_hosts(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from hardgate.errors import ExitCode, HardgateError
 from hardgate.remote.fleet.events import FleetEventHandler
 from hardgate.remote.fleet.folder import open_fleet_folder, write_fleet_reports
 from hardgate.remote.fleet.headline import fleet_headline, fleet_opening
-from hardgate.remote.fleet.report_markdown import STATE_LABELS
+from hardgate.remote.fleet.report_markdown import STATE_LABELS, make_fleet_markdown
 from hardgate.remote.fleet.request import FleetImage, FleetRequest
 from hardgate.remote.fleet.result import FleetRun
 from hardgate.remote.fleet.status import ImageState, ImageStatus
@@ -58,6 +58,7 @@ def run_fleet(request: FleetRequest, console: Console) -> ExitCode:
         problem=failure.problem,
     )
     write_fleet_reports(run, folder, console.redactor)
+    request.publish_summary(make_fleet_markdown(run, console.redactor))
     _print_fleet_run(run, folder.path, console)
     return run.exit_code
 

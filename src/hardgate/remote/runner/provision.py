@@ -21,7 +21,6 @@ from hardgate.remote.runner.run import RunnerRun
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder, make_folder_name, open_report_folder
-from hardgate.report.job_summary import append_job_summary
 from hardgate.report.markdown import render_run_markdown
 from hardgate.report.pages import render_host_html
 from hardgate.report.terminal_summary import Tone, format_run_summary, tone_of_exit_code
@@ -60,9 +59,9 @@ def provision_runners(request: RunnerRequest, console: Console) -> ExitCode:
         interrupted=failure.interrupted,
         problem=failure.problem,
     )
-    for host in run.hosts:
-        _write_host_reports(host, run, folder, console)
+    summaries = [_write_host_reports(host, run, folder, console) for host in run.hosts]
     folder.point_latest()
+    request.publish_summary("\n".join(summaries))
     _print_runner_run(run, folder, console)
     return run.exit_code
 
@@ -82,8 +81,8 @@ def make_runner_variables(request: RunnerRequest, source: Path, reports: Path) -
 
 def _write_host_reports(
     host: HostReport, run: RunnerRun, folder: ReportFolder, console: Console
-) -> None:
-    """Write a host's reports, each whole or not at all."""
+) -> str:
+    """Write a host's reports, each whole or not at all; give them as Markdown."""
     path = folder.path / make_folder_name(host.name)
     path.mkdir(exist_ok=True)
     replace_file(path / "summary.json", encode_host_summary(host, run, console.redactor))
@@ -91,7 +90,7 @@ def _write_host_reports(
     summary = console.redactor.redact_value(summarize_host(host, run))
     page = render_host_html(summary)
     replace_file(path / "report.html", page.encode("utf-8", "replace"))
-    append_job_summary("\n".join(map(render_run_markdown, summary["contracts"])))
+    return "\n".join(map(render_run_markdown, summary["contracts"]))
 
 
 def _print_runner_run(run: RunnerRun, folder: ReportFolder, console: Console) -> None:

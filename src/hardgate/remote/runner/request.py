@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hardgate.ansible.inventory import Inventory
 from hardgate.model.plan import Plan
+from hardgate.report.job_summary import PublishSummary, append_job_summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,3 +26,4 @@ class RunnerRequest:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The role's variables that nobody may see, by name: `runner_token` and its like."""
     out: Path | None = None
+    publish_summary: PublishSummary = append_job_summary
