@@ -1,5 +1,6 @@
 """What goes wrong, in two sentences: what it is, and what to do about it."""
 
+import traceback
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -69,3 +70,20 @@ class HostError(HardgateError):
 
 class PlaybookError(HardgateError):
     """A play ended without having looked."""
+
+
+def explain_crash(error: Exception) -> HardgateError:
+    """Make an error of an exception that no code expected, with where it was raised.
+
+    A file that cannot be read or written is the machine's fault, and is named.
+    """
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return HardgateError(
+            f"'{error.filename}' cannot be used: {error.strerror}.",
+            "Let this user read it, or make room, and run it again.",
+        )
+    return HardgateError(
+        f"Hardgate itself failed: {type(error).__name__}: {error}.",
+        "Please report it, with the evidence.",
+        evidence="".join(traceback.format_exception(error)),
+    )

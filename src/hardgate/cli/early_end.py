@@ -27,13 +27,14 @@ SESSION_COMMANDS = frozenset({"static", "adapter", "secrets", "validate"}) | GAT
 CASE = "the_command_was_carried_out"
 
 
-def report_early_end(command: str, argv: Sequence[str], error: HardgateError) -> str:
+def report_early_end(
+    command: str, argv: Sequence[str], error: HardgateError, clean: Redactor
+) -> str:
     """Leave the reports of a command that did not begin; give the headline."""
     session = f"t{_read_option(argv, '--tier') or 4}" if command == "gate" else command
     session = session if session.isalnum() else "t4"
     title = "" if command in GATE_COMMANDS else session.upper()
     code = error.exit_code
-    clean = Redactor()
     problem, remedy, evidence = (
         clean.redact_text(strip_control_codes(text))
         for text in (error.problem, error.remedy, error.evidence)

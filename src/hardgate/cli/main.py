@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -14,7 +13,7 @@ from hardgate.cli.early_end import (
 from hardgate.cli.parser import split_command
 from hardgate.cli.secret_inputs import redactor_of_command_line
 from hardgate.engine.docker_group import join_engine_group
-from hardgate.errors import ExitCode, HardgateError
+from hardgate.errors import ExitCode, HardgateError, explain_crash
 from hardgate.interruption import Interrupted, raise_on_signals
 from hardgate.redaction import Redactor
 from hardgate.report.console import Console
@@ -43,12 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(ExitCode.INTERRUPTED)
     except Exception as error:
         # Python's own status for it is 1, which says that an image broke a promise.
-        crash = HardgateError(
-            f"Hardgate itself failed: {type(error).__name__}: {error}.",
-            "Please report it, with what is shown.",
-            evidence=traceback.format_exc(),
-        )
-        return print_error(crash, redactor)
+        return print_error(explain_crash(error), redactor)
 
 
 def print_error(error: HardgateError, redactor: Redactor, last: str = "") -> int:
@@ -64,7 +58,10 @@ def print_error(error: HardgateError, redactor: Redactor, last: str = "") -> int
 
 
 def _run_command(name: str, argv: Sequence[str], redactor: Redactor) -> int:
-    """Run a command; a session that ends before it began leaves no older verdict as the newest."""
+    """Run a command; a session that ends before it began leaves no older verdict as the newest.
+
+    Nor does one that crashes: it leaves a report of the crash.
+    """
     # Each command loads its own modules alone: a quick one stays quick.
     command = import_module(f"hardgate.cli.{name}")
     if name not in SESSION_COMMANDS:
@@ -73,10 +70,13 @@ def _run_command(name: str, argv: Sequence[str], redactor: Redactor) -> int:
         try:
             return int(command.main(argv))
         except HardgateError as error:
-            return print_error(error, redactor, report_early_end(name, argv, error))
+            return print_error(error, redactor, report_early_end(name, argv, error, redactor))
         except Interrupted as interruption:
             ended = make_interruption_error(interruption.exit_code)
-            return print_error(ended, redactor, report_early_end(name, argv, ended))
+            return print_error(ended, redactor, report_early_end(name, argv, ended, redactor))
+        except Exception as error:
+            crash = explain_crash(error)
+            return print_error(crash, redactor, report_early_end(name, argv, crash, redactor))
 
 
 def _complete_words() -> int:

@@ -7,7 +7,6 @@ somebody writes below `reports` meanwhile is read.
 import argparse
 import io
 import os
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -27,7 +26,7 @@ from hardgate.cli.runtime import (
 )
 from hardgate.cli.secrets import run_secrets_session
 from hardgate.cli.static import run_static_session
-from hardgate.errors import ExitCode, HardgateError, UsageError
+from hardgate.errors import ExitCode, HardgateError, UsageError, explain_crash
 from hardgate.git import UNKNOWN_COMMIT, GitRefusedError, open_repository, read_commit
 from hardgate.interruption import Interrupted
 from hardgate.model.contract import Contract
@@ -332,9 +331,8 @@ def _run_session(
         console.print_line(str(error))
         return _make_failed_result(name, error, context)
     except Exception as error:
-        problem = f"Hardgate itself failed: {type(error).__name__}: {error}."
-        failure = HardgateError(problem, "Please report it.", evidence=traceback.format_exc())
-        console.print_line(failure.evidence)
+        failure = explain_crash(error)
+        console.print_line(f"{failure}\n{failure.evidence}".rstrip())
         return _make_failed_result(name, failure, context)
 
 

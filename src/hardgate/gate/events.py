@@ -4,17 +4,38 @@ import contextlib
 from contextlib import ExitStack
 from dataclasses import asdict
 
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+
 from hardgate.ansible.events import PlayEnded, PlayEvent, Task, TaskFailed, TaskOk, TaskStarted
 from hardgate.diagnosis.diagnose import attach_diagnoses
 from hardgate.errors import HardgateError
 from hardgate.gate.environment import TestEnvironment
 from hardgate.gate.state import RunState
 from hardgate.host import workspace
+from hardgate.host.observer import Observer
 from hardgate.host.step_result import StepResult
+from hardgate.host.workspace import Workspace
 from hardgate.model.observation import Observation, bound_observation
 from hardgate.model.plan import Plan
 from hardgate.model.verdict import judge_plan
 from hardgate.report.console import Console
+
+
+def take_token(observer: Observer, container: Workspace, console: Console, state: RunState) -> None:
+    """Let the console know the workspace's token; say it where that cannot be read.
+
+    One that was read before is known for good.
+    """
+    try:
+        token = workspace.read_workspace_token(observer, container)
+    except (HardgateError, DockerException, RequestException, OSError):
+        if not state.knows_token and workspace.UNREADABLE_NOTICE not in state.notices:
+            state.notices.append(workspace.UNREADABLE_NOTICE)
+            console.print_notice(workspace.UNREADABLE_NOTICE)
+        return
+    state.knows_token = True
+    console.redactor = console.redactor.with_values([token])
 
 
 class GateEventHandler:
@@ -83,8 +104,7 @@ class GateEventHandler:
     def _redact_token(self) -> None:
         observer, container = self._stage.observer, self._findings.workspace
         if observer is not None and container is not None:
-            token = workspace.read_workspace_token(observer, container)
-            self._console.redactor = self._console.redactor.with_values([token])
+            take_token(observer, container, self._console, self._findings)
 
     def _store_observation(self, seen: Observation) -> None:
         # Redacted before anything is concluded from it: a conclusion may quote half a secret.

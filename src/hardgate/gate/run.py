@@ -4,7 +4,6 @@ import contextlib
 import json
 import secrets
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,9 +26,9 @@ from hardgate.engine.build_way import find_build_way
 from hardgate.engine.client import Engine, connect_engine, find_engine
 from hardgate.engine.own_base import describe_own_base, explain_own_base, set_base
 from hardgate.engine.proxy import read_proxy_environment
-from hardgate.errors import BuildError, ExitCode, HardgateError
+from hardgate.errors import BuildError, ExitCode, HardgateError, explain_crash
 from hardgate.gate.environment import TestEnvironment
-from hardgate.gate.events import GateEventHandler
+from hardgate.gate.events import GateEventHandler, take_token
 from hardgate.gate.kept import describe_kept_run
 from hardgate.gate.state import RunState
 from hardgate.gate.variables import (
@@ -38,7 +37,7 @@ from hardgate.gate.variables import (
     probe_environment,
     workspace_variables,
 )
-from hardgate.host import egress_beacon, platform_stub, workspace
+from hardgate.host import egress_beacon, platform_stub
 from hardgate.host.image import ensure_host_image
 from hardgate.host.kept_probes import KeptProbes, keep_probes
 from hardgate.interruption import (
@@ -137,11 +136,7 @@ def run_gate(request: GateRequest, console: Console) -> Run:
             # What a task of ours said of it is nearer to the cause than the play's own end.
             state.error = error if isinstance(error, RunTimeoutError) else state.error or error
         except Exception as error:
-            state.error = HardgateError(
-                f"Hardgate itself failed: {type(error).__name__}: {error}.",
-                "Please report it, with the evidence.",
-                evidence=traceback.format_exc(),
-            )
+            state.error = explain_crash(error)
     run = _conclude_run(request, owner, console, state, started_at, begun)
     with ignore_signals():
         if request.baseline:
@@ -465,9 +460,8 @@ def _collect_token_and_log(
         or test_environment.observer is None
     ):
         return
+    take_token(test_environment.observer, state.workspace, console, state)
     with contextlib.suppress(HardgateError, DockerException, RequestException, OSError):
-        token = workspace.read_workspace_token(test_environment.observer, state.workspace)
-        console.redactor = console.redactor.with_values([token])
         log = _read_log_end(connect_engine(test_environment.host.engine_url), state.workspace.id)
         with folder.open_log(WORKSPACE_LOG, console.redactor) as file:
             for start in range(0, len(log), LOG_CHUNK_BYTES):

@@ -20,6 +20,8 @@ class RunState:
     adaptations: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     """What came up on the way that a reader of the reports must not miss."""
+    knows_token: bool = False
+    """The workspace's token was read, or it has none."""
     error: HardgateError | None = None
     interrupted: Interrupted | None = None
     kept: tuple[str, ...] = ()

@@ -340,11 +340,22 @@ def read_workspace_port(observer: Observer, workspace: Workspace) -> int:
     return int(written) if written.isdigit() else DEFAULT_PORT
 
 
+UNREADABLE_NOTICE = (
+    "The workspace's token could not be read on the host's side: in what was shown it is masked "
+    "only where it looks like a secret"
+)
+
+
 def read_workspace_token(observer: Observer, workspace: Workspace) -> str:
-    """Read the workspace's token from its volume, on the host's side, for the redactor alone."""
+    """Read the workspace's token from its volume, on the host's side, for the redactor alone.
+
+    Empty where it has none. Raises HostError where that cannot be told.
+    """
     if CONFIGS_FOLDER not in workspace.volumes:
         return ""
-    return (observer.read_file(f"{workspace.volumes[CONFIGS_FOLDER]}/{TOKEN_FILE}") or "").strip()
+    file = f"{observer.root}{workspace.volumes[CONFIGS_FOLDER]}/{TOKEN_FILE}"
+    script = 'if [ -e "$1" ] || [ -L "$1" ]; then head -c 65536 "$1"; fi'
+    return observer.run_checked("sh", "-c", script, "sh", file)
 
 
 def read_stop_signal(client: docker.APIClient, container: str) -> str:

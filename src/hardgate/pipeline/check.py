@@ -1,12 +1,13 @@
 """One thing that an answer rests on: seen to hold, seen not to, or nobody could tell."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hardgate.errors import ExitCode, combine_exit_codes
 from hardgate.model.contract import Severity
 from hardgate.model.verdict import OUTCOME_EXIT_CODES, Outcome
+from hardgate.redaction import Redactor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,17 @@ class Check:
         """Read what `to_json` wrote."""
         kinds = {"outcome": Outcome(data["outcome"]), "severity": Severity(data["severity"])}
         return cls(**{**data, **kinds})
+
+
+def redact_check(check: Check, redactor: Redactor) -> Check:
+    """Take the secrets out of all its texts; a parametrised test has values in its name."""
+    return replace(
+        check,
+        name=redactor.redact_text(check.name),
+        reason=redactor.redact_text(check.reason),
+        remedy=redactor.redact_text(check.remedy),
+        evidence=redactor.redact_text(check.evidence),
+    )
 
 
 def exit_code_for_checks(checks: Iterable[Check]) -> ExitCode:

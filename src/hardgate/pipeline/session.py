@@ -3,7 +3,6 @@
 import json
 import secrets
 import time
-import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -16,12 +15,12 @@ from hardgate.attest.statement import (
     Statement,
     encode_statement,
 )
-from hardgate.errors import ExitCode, HardgateError
+from hardgate.errors import ExitCode, HardgateError, explain_crash
 from hardgate.git import UNKNOWN_COMMIT, GitRefusedError, read_commit
 from hardgate.interruption import Interrupted, ignore_signals, raise_on_signals
 from hardgate.model.run import Source
 from hardgate.model.verdict import Outcome
-from hardgate.pipeline.check import Check
+from hardgate.pipeline.check import Check, redact_check
 from hardgate.pipeline.report import make_session_junit, print_check, tone_of_session
 from hardgate.pipeline.session_result import (
     RESULT_FILE,
@@ -191,19 +190,13 @@ class Session:
             result = conclude()
             list(write(result))
         folder.point_latest()
-        cleaned = [
-            replace(
-                check,
-                reason=redactor.redact_text(check.reason),
-                remedy=redactor.redact_text(check.remedy),
-            )
-            for check in checks
-        ]
-        self.publish_summary(make_checks_markdown(result.headline, cleaned))
+        cleaned = [redact_check(check, redactor) for check in checks]
+        headline = redactor.redact_text(result.headline)
+        self.publish_summary(make_checks_markdown(headline, cleaned))
         print_annotations(self.console, list_check_findings(cleaned))
         if self.console.verbosity >= 0:
             self.console.print_line(f"Reports: {folder.path}")
-        self.console.print_line(result.headline, tone_of_session(result))
+        self.console.print_line(headline, tone_of_session(result))
         return result
 
 
@@ -258,12 +251,7 @@ def _report_errors_as_checks(
     except HardgateError as error:
         yield make_error_check(f"{session}_finished", "run", error)
     except Exception as error:
-        failure = HardgateError(
-            f"Hardgate itself failed: {type(error).__name__}: {error}.",
-            "Please report it, with the evidence.",
-            evidence=traceback.format_exc(),
-        )
-        yield make_error_check(f"{session}_finished", "run", failure)
+        yield make_error_check(f"{session}_finished", "run", explain_crash(error))
 
 
 def make_error_check(name: str, group: str, error: HardgateError) -> Check:

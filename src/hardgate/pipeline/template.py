@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -86,25 +87,39 @@ class Template:
         return found
 
 
-def walk_files(folder: Path) -> Iterator[Path]:
-    """Walk a folder without what tools leave there, and without following links."""
-    for entry in folder.iterdir():
+def walk_files(folder: Path, *, skips_unreadable: bool = False) -> Iterator[Path]:
+    """Walk a folder without what tools leave there, and without following links.
+
+    A folder that cannot be listed is an OSError, or left out where the caller can do without it.
+    """
+    try:
+        entries = list(folder.iterdir())
+    except OSError:
+        if skips_unreadable:
+            return
+        raise
+    for entry in entries:
         if entry.name in IGNORED_NAMES or entry.is_symlink():
             continue
         if entry.is_dir():
-            yield from walk_files(entry)
+            yield from walk_files(entry, skips_unreadable=skips_unreadable)
         elif entry.is_file():
             yield entry
 
 
 def wants_platform(context: Path) -> bool:
-    """Tell by the template's own files, its tests left out, whether it asks for a platform."""
-    for file in walk_files(context):
+    """Tell by the template's own files, its tests left out, whether it asks for a platform.
+
+    What cannot be read is passed over: whether it belongs to the build is found out by the build.
+    """
+    for file in walk_files(context, skips_unreadable=True):
         inside = file.relative_to(context)
         if inside.parts[0] in {"tests", "test", "docs"} or file.suffix in {".md", ".rst"}:
             continue
-        if file.stat().st_size <= MAX_SEARCHED_BYTES and _NAMES_PLATFORM.search(file.read_bytes()):
-            return True
+        with suppress(OSError):
+            small = file.stat().st_size <= MAX_SEARCHED_BYTES
+            if small and _NAMES_PLATFORM.search(file.read_bytes()):
+                return True
     return False
 
 

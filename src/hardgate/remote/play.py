@@ -4,7 +4,6 @@ The hosts are given hardgate's source, packed into the run's private folder.
 """
 
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from hardgate.ansible.events import PlayEvent
 from hardgate.ansible.inventory import Inventory
 from hardgate.ansible.play import mark_unsafe, run_playbook
 from hardgate.engine.guarded_folder import open_guarded_folder
-from hardgate.errors import ExitCode, HardgateError
+from hardgate.errors import ExitCode, HardgateError, explain_crash
 from hardgate.interruption import Interrupted, raise_on_signals
 from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.remote.source_archive import pack_source
@@ -64,11 +63,5 @@ def play_on_hosts(
         except HardgateError as error:
             return PlayFailure(problem=error)
         except Exception as error:
-            return PlayFailure(
-                problem=HardgateError(
-                    f"Hardgate itself failed: {type(error).__name__}: {error}.",
-                    "Please report it, with the evidence.",
-                    evidence=traceback.format_exc(),
-                )
-            )
+            return PlayFailure(problem=explain_crash(error))
     return PlayFailure()

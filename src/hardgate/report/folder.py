@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from hardgate.attest.statement import ATTESTATION_FILE, STATEMENT_FILE
 from hardgate.errors import HardgateError, UsageError
@@ -47,7 +48,7 @@ class ReportFolder:
     def open_log(self, name: str, redactor: Redactor) -> RedactingStream:
         """Begin one of `LOGS` anew. The caller closes it."""
         try:
-            return RedactingStream((self.path / name).open("w", encoding="utf-8"), redactor)
+            return RedactingStream(_open_new_file(self.path / name), redactor)
         except OSError as error:
             raise _explain_write_error(self.path / name, error) from error
 
@@ -125,6 +126,13 @@ def make_folder_name(name: str) -> str:
     return f"{plain[:MAX_FOLDER_NAME_CHARS]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
+def _open_new_file(path: Path) -> TextIO:
+    """Open a file that nobody else put there: a link in its place is replaced, never followed."""
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o666), "w", encoding="utf-8", newline="")
+
+
 def _check_writable(path: Path) -> None:
     """Find out now, and not after the run, that nothing can be written here."""
     draft = path / f".{os.getpid()}.draft"
@@ -151,13 +159,13 @@ def _catch_error(write: Callable[[], None]) -> HardgateError | None:
 
 def _redact_log(path: Path, redactor: Redactor) -> None:
     """Rewrite a log as what is known now would have written it."""
-    if not (path.is_file() and _holds_secret(path, redactor)):
+    if path.is_symlink() or not (path.is_file() and _holds_secret(path, redactor)):
         return
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         with (
             path.open(encoding="utf-8", errors="replace", newline="") as lines,
-            RedactingStream(draft.open("w", encoding="utf-8", newline=""), redactor) as stream,
+            RedactingStream(_open_new_file(draft), redactor) as stream,
         ):
             for line in lines:
                 stream.write(line)

@@ -22,13 +22,24 @@ def run(monkeypatch: pytest.MonkeyPatch, error: BaseException, *argv: str) -> in
 def test_a_crash_is_exit_3_with_its_evidence_and_never_exit_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    status = run(monkeypatch, RuntimeError("nobody foresaw it"))
+
+    printed = capsys.readouterr().err
+    assert status == ExitCode.UNKNOWN
+    assert "Hardgate itself failed: RuntimeError" in printed
+    assert "Traceback" in printed
+    assert printed.rstrip().endswith("hardgate: exit 3")
+
+
+def test_a_file_that_cannot_be_used_is_named_without_a_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     status = run(monkeypatch, PermissionError(13, "Permission denied", "private.txt"))
 
     printed = capsys.readouterr().err
     assert status == ExitCode.UNKNOWN
-    assert "Hardgate itself failed: PermissionError" in printed
-    assert "Traceback" in printed
-    assert printed.rstrip().endswith("hardgate: exit 3")
+    assert "'private.txt' cannot be used: Permission denied." in printed
+    assert "Traceback" not in printed
 
 
 def test_a_hostile_builds_words_are_neither_commands_nor_secrets(

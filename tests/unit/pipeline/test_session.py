@@ -19,6 +19,7 @@ from hardgate.pipeline.check import Check
 from hardgate.pipeline.content import measure_source
 from hardgate.pipeline.session import Session
 from hardgate.pipeline.template import Template
+from hardgate.redaction import Redactor
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
 from tests.unit.git_repositories import commit, git, make_repository
@@ -168,3 +169,29 @@ sys.exit(adapter.main(["--context", {str(root)!r}, "--out", {str(tmp_path / "out
         not Path(f"/proc/{marker.read_text()}").exists()
         or "Z" in Path(f"/proc/{marker.read_text()}/stat").read_text().rpartition(")")[2].split()[0]
     )
+
+
+def test_a_jobs_summary_shows_no_secret_of_a_tests_name(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """L11: a parametrised test has its value in its name."""
+    summary, spoken = tmp_path / "summary.md", StringIO()
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    secret = "s3cr3t%Value,9911:x"
+    missed = Check(
+        name=f"test_x[{secret}]",
+        group="g",
+        outcome=Outcome.FAIL,
+        reason=f"it met {secret}",
+        remedy=f"look at {secret} and https://evil.example/x",
+        evidence=f"a.py:1: {secret}",
+    )
+    session = session_of(root, tmp_path / "out", spoken)
+    session.console.redactor = Redactor().with_values([secret])
+    session.run_checks("o", lambda _s, _f: [missed])
+    left = summary.read_text() + spoken.getvalue()
+    assert "redacted" in summary.read_text()
+    for written in (secret, secret.replace("%", "%25").replace(",", "%2C").replace(":", "%3A")):
+        assert written not in left
+    assert "https://evil" not in summary.read_text()

@@ -173,3 +173,38 @@ def test_everybody_may_read_what_the_umask_leaves_readable(tmp_path: Path) -> No
     assert folder.path.stat().st_mode & 0o777 == 0o755
     for path in folder.path.iterdir():
         assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_log_holds_nothing_that_a_terminal_carries_out(tmp_path: Path) -> None:
+    """L12."""
+    folder = open_report_folder(tmp_path, "run")
+    with folder.open_log("build.log", KNOWING) as log:
+        for chunk in ("a\x1b]0;own", "ed\x07b\x1b[", "2J\u202ec\r\nd", "\r", "\n\x1b[31me"):
+            log.write(chunk)
+        log.write(f"{runs.TOKEN[:9]}\x1b]0;x\x07{runs.TOKEN[9:]}\n")
+    text = (tmp_path / "build.log").read_text()
+    assert text == f"abc\nd\ne{MASK}\n"
+
+
+def test_a_log_is_bounded_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hardgate.report.log.MAX_LOG_CHARS", 100_000)
+    folder = open_report_folder(tmp_path, "run")
+    with folder.open_log("build.log", KNOWING) as log:
+        for number in range(20_000):
+            log.write(f"line {number}\n")
+    text = (tmp_path / "build.log").read_text()
+    assert len(text) < 100_200
+    assert text.startswith("line 0\nline 1\n")
+    assert text.rstrip().endswith("and ends here]")
+
+
+def test_a_log_is_never_written_through_a_link(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_text("theirs")
+    folder = open_report_folder(tmp_path / "out", "run")
+    (folder.path / "build.log").symlink_to(theirs)
+    with folder.open_log("build.log", KNOWING) as log:
+        log.write("ours\n")
+    assert theirs.read_text() == "theirs"
+    assert (folder.path / "build.log").read_text() == "ours\n"
+    assert not (folder.path / "build.log").is_symlink()
