@@ -1,17 +1,19 @@
 """What the person at the terminal sees while the gate runs, and when it has ended.
 
 Every permanent line is written whole and under one lock, so that steps may overlap. On a terminal
-the steps that are under way share one last line, which is wiped before anything else is written.
+the steps that are under way stand below all lines (`live`), and the last block fits the window
+(`screen`); elsewhere the lines are plain and always the same. In a forge's log what happened on the
+way is folded (`log_groups`).
 """
 
+import atexit
 import os
-import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from hardgate.model.contract import Severity
 from hardgate.model.plan import Plan
@@ -20,9 +22,18 @@ from hardgate.model.verdict import Outcome, Verdict
 from hardgate.redaction import Redactor
 from hardgate.report.details import list_sections
 from hardgate.report.headline import run_opening
+from hardgate.report.log_groups import LogGroup, find_log_dialect
+from hardgate.report.progress import (
+    StepProgress,
+    format_progress,
+    read_build_stage,
+    strip_build_prefix,
+)
 from hardgate.report.terminal_summary import (
     UNLIMITED,
+    StyledLine,
     Tone,
+    choose_detail,
     format_run_summary,
     quote_output,
     verdict_title,
@@ -34,10 +45,13 @@ from hardgate.text.plain import (
     strip_control_codes,
 )
 
-_UNICODE_MARKS = {"held": "✓", "missed": "✗", "advisory": "!", "unknown": "?", "running": "…"}
-_ASCII_MARKS = {"held": "+", "missed": "x", "advisory": "!", "unknown": "?", "running": "..."}
+if TYPE_CHECKING:
+    from hardgate.report.live import LiveRegion
+
+_UNICODE_MARKS = {"held": "✓", "missed": "✗", "advisory": "!", "unknown": "?"}
+_ASCII_MARKS = {"held": "+", "missed": "x", "advisory": "!", "unknown": "?"}
 _COLOURS = {Tone.GOOD: "32", Tone.BAD: "31", Tone.UNSURE: "33", Tone.FAINT: "2"}
-_ERASE_LINE = "\r\x1b[K"
+STEPS_TITLE = "Steps and verdicts"
 
 
 class ConsoleStep:
@@ -49,6 +63,7 @@ class ConsoleStep:
         self.outcome = ""
         self.mark, self.tone = "held", Tone.GOOD
         self.latest = ""
+        self.stage = ""
         self.seconds = 0.0
         self._console = console
         self.began = time.monotonic()
@@ -69,6 +84,21 @@ class ConsoleStep:
     def stop_clock(self) -> None:
         """Take the time."""
         self.seconds = time.monotonic() - self.began
+
+    def hear_line(self, line: str) -> None:
+        """Take in what was heard of it; a line that begins a step of a build stays longer."""
+        self.latest = strip_build_prefix(line)
+        if stage := read_build_stage(line):
+            self.stage, self.latest = stage, ""
+
+    def measure_progress(self) -> StepProgress:
+        """Say how far it is."""
+        return StepProgress(
+            name=self.name,
+            seconds=time.monotonic() - self.began,
+            stage=self.stage,
+            latest=self.latest,
+        )
 
 
 class Console:
@@ -94,15 +124,37 @@ class Console:
         self._lock = threading.RLock()  # a signal's handler may speak while its thread does
         self._running: list[ConsoleStep] = []
         self._last_reason = ""
-        terminal = _is_terminal(stream) and environ.get("TERM") != "dumb"
-        self._live = terminal and not environ.get("CI") and verbosity >= 0
-        automatic = terminal and not environ.get("CI") and not environ.get("NO_COLOR")
+        self._environ = environ
+        self._is_terminal = (
+            _is_terminal(stream) and environ.get("TERM") != "dumb" and not environ.get("CI")
+        )
+        self._region: LiveRegion | None = None
+        automatic = self._is_terminal and not environ.get("NO_COLOR")
         self._color = automatic if color is None else color
         self._marks = _UNICODE_MARKS if _can_encode(stream, "✓✗…") else _ASCII_MARKS
+        self._log_dialect = find_log_dialect(environ)
+        self._group: LogGroup | None = None
 
     def print_opening(self, plan: Plan, *, host: str, run_id: str) -> None:
         """Say by what is judged, and where, before anything is done."""
         self._print_styled(Tone.PLAIN, run_opening(plan, host=host, run_id=run_id))
+        self.open_group(STEPS_TITLE, run_id)
+
+    def open_group(self, title: str, run_id: str) -> None:
+        """Fold what follows in a forge's log, until `close_group`; elsewhere do nothing."""
+        if self._log_dialect is None or self.verbosity < 0:
+            return
+        with self._lock:
+            self.close_group()
+            self._group = LogGroup(dialect=self._log_dialect, title=title, run_id=run_id)
+            self._write_stream(self._group.format_start(time.time()))
+
+    def close_group(self) -> None:
+        """End what is folded."""
+        with self._lock:
+            if self._group is not None:
+                self._write_stream(self._group.format_end(time.time()))
+            self._group = None
 
     def print_text(self, text: str) -> None:
         """Say something in passing."""
@@ -118,7 +170,7 @@ class Console:
         step, mark, tone = ConsoleStep(self, name), "missed", Tone.BAD
         with self._lock:
             self._running.append(step)
-            self._redraw_progress()
+            self._show_progress()
         try:
             yield step
             mark, tone = step.mark, step.tone
@@ -128,11 +180,11 @@ class Console:
     def update_step(self, step: ConsoleStep, line: str) -> None:
         """Show what a step is doing (`Step.tell` is the way to say it)."""
         with self._lock:
-            step.latest = one_line(self.clean_text(line))
+            heard = one_line(self.clean_text(line))
+            step.hear_line(heard)
             if self.verbosity > 0:
-                self._print_styled(Tone.FAINT, f"    | {step.latest}")
-            else:
-                self._redraw_progress()
+                step.latest = ""  # it stands above
+                self._print_styled(Tone.FAINT, f"    | {heard}")
 
     def print_verdict(self, verdict: Verdict) -> None:
         """Tell of a verdict as it falls, with the reason where it is not a pass."""
@@ -159,17 +211,23 @@ class Console:
         """Tell the whole run; its last line says what it is worth."""
         with self._lock:
             self._running.clear()
+            self._show_progress()
+            self.close_group()
             if self.verbosity >= 0:
                 self._print_styled(Tone.PLAIN, "")
-            self._print_all(
-                format_run_summary(
-                    run,
-                    self.clean_text,
-                    marks=self.mark_of_verdict,
-                    verbosity=self.verbosity,
-                    reports=reports,
-                )
-            )
+            self._print_all(self._format_run(run, reports if self.verbosity >= 0 else None))
+
+    def _format_run(self, run: Run, reports: Path | None) -> Iterable[StyledLine]:
+        """Give a run's last block: cut to the window where there is one, else whole."""
+        marks, clean = self.mark_of_verdict, self.clean_text
+        if not self._is_terminal or self.verbosity != 0:
+            detail = choose_detail(self.verbosity)
+            return format_run_summary(run, clean, marks=marks, reports=reports, detail=detail)
+        # Only a terminal needs it, and rich, which it loads.
+        from hardgate.report.screen import fit_run_summary, measure_window  # noqa: PLC0415
+
+        window = measure_window(self._environ)
+        return fit_run_summary(run, clean, marks=marks, reports=reports, window=window)
 
     def clean_text(self, text: str) -> str:
         """Make a text fit to be shown. It has to be whole: a secret's half is not known."""
@@ -212,6 +270,8 @@ class Console:
         with self._lock:
             if step in self._running:
                 self._running.remove(step)
+            if not self._running:
+                self._show_progress()
             self._spans.append((step.name, step.began, step.seconds, mark == "held"))
             self.steps[step.name] = self.steps.get(step.name, 0.0) + step.seconds
             remark = f"  {one_line(step.outcome)}" if step.outcome else ""
@@ -221,35 +281,55 @@ class Console:
                     f"{self._marks[mark]} {step.name}  {format_duration(step.seconds)}{remark}",
                 )
 
-    def _print_all(self, lines: Iterator[tuple[Tone, str]]) -> None:
+    def _print_all(self, lines: Iterable[StyledLine]) -> None:
         for tone, line in lines:
             self._print_styled(tone, line)
 
     def _print_styled(self, tone: Tone, line: str) -> None:
         line = disarm_workflow_commands(self.clean_text(line))
-        if self._color and tone in _COLOURS:
-            line = f"\x1b[{_COLOURS[tone]}m{line}\x1b[0m"
         with self._lock:
-            self._write_stream(f"{_ERASE_LINE if self._live else ''}{line}\n")
-            self._redraw_progress()
+            if self._region is not None and self._region.is_shown:
+                self._region.print_above(line, tone)
+                return
+            if self._color and tone in _COLOURS:
+                line = f"\x1b[{_COLOURS[tone]}m{line}\x1b[0m"
+            self._write_stream(f"{line}\n")
 
-    def _redraw_progress(self) -> None:
-        """Write the line of the steps under way anew, cut to the terminal's width."""
-        if not self._live:
+    def _show_progress(self) -> None:
+        """Show on a terminal what is under way, or that nothing is; the lock is held."""
+        if self._region is None and self._running and self._is_terminal and self.verbosity >= 0:
+            self._region = self._make_region()
+            atexit.register(self._region.hide)
+        if self._region is None:
             return
-        running = ", ".join(
-            step.name + (f" ({step.latest})" if step.latest else "") for step in self._running
+        if self._running:
+            self._region.show()
+        else:
+            self._region.hide()
+
+    def _make_region(self) -> "LiveRegion":
+        # Only a terminal needs it, and rich, which it loads.
+        from hardgate.report.live import LiveRegion  # noqa: PLC0415
+
+        return LiveRegion(
+            self._write_stream,
+            color=self._color,
+            encodable=self._marks is _UNICODE_MARKS,
+            environ=self._environ,
+            lock=self._lock,
+            list_lines=self._list_progress,
         )
-        width = shutil.get_terminal_size().columns - 1
-        line = f"{self._marks['running']} {self.clean_text(running)}"[:width] if running else ""
-        self._write_stream(f"{_ERASE_LINE}{line}")
+
+    def _list_progress(self, frame: str, columns: int, rows: int) -> Iterable[StyledLine]:
+        steps = [step.measure_progress() for step in self._running]
+        return format_progress(steps, frame=frame, columns=columns, rows=rows)
 
     def _write_stream(self, text: str) -> None:
         try:
             self._stream.write(_escape_unencodable(self._stream, text))
             self._stream.flush()
         except (OSError, ValueError):  # the reader went away, or somebody closed the stream
-            self._live = False
+            self._is_terminal = False
 
 
 def _tone_of_verdict(verdict: Verdict) -> Tone:

@@ -1,6 +1,7 @@
 """The last block on the terminal: what broke, why, what to do, and where the rest is."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from enum import Enum
 from itertools import groupby
 from pathlib import Path
@@ -19,7 +20,7 @@ from hardgate.report.details import (
 )
 from hardgate.report.headline import format_headline, join_verdict_names, unselected_capabilities
 from hardgate.text.headline import exit_code_word
-from hardgate.text.plain import format_count, format_duration, keep_tail, one_line
+from hardgate.text.plain import cut_line, format_count, format_duration, keep_tail, one_line
 
 EXCERPT_LINES = 8
 """Lines of each stream under a miss; all of them with `-v`."""
@@ -46,38 +47,69 @@ class Tone(Enum):
 StyledLine = tuple[Tone, str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Detail:
+    """How much of a run the block shows; the default is what fits a log."""
+
+    circumstances: bool = True
+    """Image, host and time."""
+    step_times: bool = False
+    excerpt_lines: int = EXCERPT_LINES
+    """Of each stream under a miss."""
+    quote_lines: int = MAX_QUOTE_LINES
+    log_lines: int = LOG_EXCERPT_LINES
+    causes: int = UNLIMITED
+    """Causes and groups of unknown verdicts that are shown in full."""
+    brief_causes: int = 0
+    """Further causes that are shown in a line each; the rest is counted."""
+    brief_characters: int = 78
+    notices: bool = True
+    changes: bool = True
+    """What changed since the baseline, one by one; else their number alone."""
+
+
+def choose_detail(verbosity: int) -> Detail:
+    """Choose what a log shows: all with `-v`, what broke and the last line with `-q`."""
+    if verbosity > 0:
+        return Detail(step_times=True, excerpt_lines=UNLIMITED)
+    return Detail(circumstances=verbosity == 0)
+
+
 def format_run_summary(
-    run: Run, clean: Clean, *, marks: Callable[[Verdict], str], verbosity: int, reports: Path | None
+    run: Run,
+    clean: Clean,
+    *,
+    marks: Callable[[Verdict], str],
+    reports: Path | None,
+    detail: Detail,
 ) -> Iterator[StyledLine]:
-    """Yield the block; with `verbosity` below 0 only what broke and the last line."""
-    if verbosity >= 0:
-        yield from _format_circumstances(run, clean)
-    yield from _format_problem(run, clean)
-    yield from _format_causes(
-        run, clean, marks, lines=UNLIMITED if verbosity > 0 else EXCERPT_LINES
-    )
-    yield from _format_errors(run, clean, marks)
+    """Yield the block, from what matters least to the last line."""
+    if detail.circumstances:
+        yield from _format_circumstances(run, clean, step_times=detail.step_times)
+    yield from _format_problem(run, clean, detail.log_lines)
+    yield from _format_causes(run, clean, marks, detail)
+    yield from _format_errors(run, clean, marks, detail.causes)
     if left_out := unselected_capabilities(run.plan):
         yield Tone.UNSURE, clean(f"Not looked at, as asked: {', '.join(left_out)}")
-    for notice in run.notices:
+    for notice in run.notices if detail.notices else ():
         yield Tone.UNSURE, f"Notice: {one_line(clean(notice))}"
-    yield from _format_baseline(run, clean)
+    yield from _format_baseline(run, clean, changes=detail.changes)
     for line in run.kept:
         yield Tone.PLAIN, f"Kept: {one_line(clean(line))}"
-    if reports and verbosity >= 0:
+    if reports:
         yield Tone.PLAIN, f"Reports: {reports}"
     yield tone_of_run(run), clean(format_headline(run))
 
 
-def _format_baseline(run: Run, clean: Clean) -> Iterator[StyledLine]:
+def _format_baseline(run: Run, clean: Clean, *, changes: bool) -> Iterator[StyledLine]:
     """Tell what changed since the run that was named as the baseline."""
     if not run.baseline:
         return
-    changes = run.baseline["changes"]
+    found = run.baseline["changes"]
     tone = Tone.BAD if run.baseline["red"] else Tone.PLAIN
-    number = format_count(len(changes), "change") if changes else "no change"
+    number = format_count(len(found), "change") if found else "no change"
     yield tone, clean(f"Since run {run.baseline['old']['id']}: {number}")
-    for change in changes:
+    for change in found if changes else ():
         yield (
             Tone.PLAIN,
             f"    {change['kind']}: {change['name']} {one_line(clean(change['detail']))}",
@@ -100,44 +132,59 @@ def quote_output(text: str, lines: int) -> Iterator[StyledLine]:
         yield Tone.FAINT, f"    | {line}"
 
 
-def _format_problem(run: Run, clean: Clean) -> Iterator[StyledLine]:
+def _format_problem(run: Run, clean: Clean, log_lines: int) -> Iterator[StyledLine]:
     if not run.problem:
         return
     yield Tone.BAD, f"Problem: {one_line(clean(run.problem))}"
     if run.evidence:
-        yield from quote_output(clean(run.evidence), LOG_EXCERPT_LINES)
+        yield from quote_output(clean(run.evidence), log_lines)
     if run.remedy:
         yield Tone.PLAIN, f"  to do: {one_line(clean(run.remedy))}"
 
 
 def _format_causes(
-    run: Run, clean: Clean, marks: Callable[[Verdict], str], lines: int
+    run: Run, clean: Clean, marks: Callable[[Verdict], str], detail: Detail
 ) -> Iterator[StyledLine]:
     """Tell why, once for all that it breaks; then what was seen of what nobody can explain."""
     causes = find_run_causes(run)
     misses = sum(len(cause.verdicts) for cause in causes)
-    if misses > len(causes):
-        yield Tone.PLAIN, f"{format_count(len(causes), 'cause')} of {misses} misses:"
-    for cause in causes:
-        yield from _format_cause(cause, clean, marks(cause.verdicts[0]))
+    if misses > len(causes) or len(causes) > detail.causes:
+        of_misses = f" of {misses} misses" if misses > len(causes) else ""
+        yield Tone.PLAIN, f"{format_count(len(causes), 'cause')}{of_misses}:"
+    for cause in causes[: detail.causes]:
+        yield from _format_cause(cause, clean, marks(cause.verdicts[0]), detail.quote_lines)
         for verdict in cause.verdicts:
-            yield from _format_evidence(verdict, clean, lines, alone=len(cause.verdicts) == 1)
+            yield from _format_evidence(
+                verdict, clean, detail.excerpt_lines, alone=len(cause.verdicts) == 1
+            )
+    shown = detail.causes + detail.brief_causes
+    for cause in causes[detail.causes : shown]:
+        line = f"{marks(cause.verdicts[0])} {join_verdict_names(cause.verdicts)}: {cause.sentence}"
+        yield _tone_of_cause(cause), cut_line(one_line(clean(line)), detail.brief_characters)
+    if left_out := causes[shown:]:
+        names = join_verdict_names([verdict for cause in left_out for verdict in cause.verdicts])
+        yield Tone.BAD, f"and {format_count(len(left_out), 'more cause')}: {names}"
 
 
-def _format_cause(cause: RootCause, clean: Clean, mark: str) -> Iterator[StyledLine]:
-    tone = Tone.UNSURE if cause.severity is Severity.ADVISORY else Tone.BAD
+def _format_cause(
+    cause: RootCause, clean: Clean, mark: str, quote_lines: int
+) -> Iterator[StyledLine]:
     how = describe_ending(cause.verdicts[0]) if len(cause.verdicts) == 1 else ""
     yield (
-        tone,
+        _tone_of_cause(cause),
         f"{mark} {', '.join(map(verdict_title, cause.verdicts))}" + (f"  {how}" if how else ""),
     )
     yield Tone.PLAIN, f"    why:   {one_line(clean(cause.sentence)) or 'It gave no reason.'}"
     if cause.remedy:
         yield Tone.PLAIN, f"    to do: {one_line(clean(cause.remedy))}"
-    if cause.reason and not cause.reason.general:
+    if cause.reason and not cause.reason.general and quote_lines:
         yield Tone.FAINT, "    seen:"
-        for line in join_quotes(cause.reason.quotes, clean).split("\n")[:MAX_QUOTE_LINES]:
+        for line in join_quotes(cause.reason.quotes, clean).split("\n")[:quote_lines]:
             yield Tone.FAINT, f"    | {line}"
+
+
+def _tone_of_cause(cause: RootCause) -> Tone:
+    return Tone.UNSURE if cause.severity is Severity.ADVISORY else Tone.BAD
 
 
 def _format_evidence(
@@ -150,7 +197,7 @@ def _format_evidence(
         return
     if not alone:
         yield Tone.FAINT, f"    {verdict.name}  {describe_ending(verdict)}"
-    for name, text in list_sections(verdict, clean):
+    for name, text in list_sections(verdict, clean) if lines else ():
         if one_line(text) == one_line(clean(verdict.best_reason)):
             continue
         yield Tone.FAINT, f"    {name}:"
@@ -166,13 +213,12 @@ def verdict_title(verdict: Verdict) -> str:
     return verdict.name + (" (advisory)" if verdict.severity is Severity.ADVISORY else "")
 
 
-def _format_errors(run: Run, clean: Clean, marks: Callable[[Verdict], str]) -> Iterator[StyledLine]:
+def _format_errors(
+    run: Run, clean: Clean, marks: Callable[[Verdict], str], limit: int
+) -> Iterator[StyledLine]:
     """Tell those together that nobody could tell of for one and the same reason."""
-    errors = [verdict for verdict in run.verdicts if verdict.outcome is Outcome.ERROR]
-    for reason, group in groupby(
-        sorted(errors, key=lambda one: one.reason), lambda verdict: verdict.reason
-    ):
-        verdicts = list(group)
+    groups = _group_errors(run)
+    for reason, verdicts in groups[:limit]:
         who = verdict_title(verdicts[0]) if len(verdicts) == 1 else join_verdict_names(verdicts)
         number = f"{format_count(len(verdicts), 'verdict')} unknown: " if len(verdicts) > 1 else ""
         yield Tone.UNSURE, f"{marks(verdicts[0])} {number}{who}"
@@ -180,9 +226,24 @@ def _format_errors(run: Run, clean: Clean, marks: Callable[[Verdict], str]) -> I
             yield Tone.PLAIN, f"    why:   {one_line(clean(reason))}"
         if not run.problem and len(verdicts) == 1 and verdicts[0].hint:
             yield Tone.PLAIN, f"    to do: {one_line(clean(verdicts[0].hint))}"
+    if left_out := groups[limit:]:
+        names = join_verdict_names([verdict for _, verdicts in left_out for verdict in verdicts])
+        yield Tone.UNSURE, f"and unknown for {format_count(len(left_out), 'more reason')}: {names}"
 
 
-def _format_circumstances(run: Run, clean: Clean) -> Iterator[StyledLine]:
+def _group_errors(run: Run) -> list[tuple[str, list[Verdict]]]:
+    """Group the verdicts that nobody could tell of by their reason."""
+    errors = [verdict for verdict in run.verdicts if verdict.outcome is Outcome.ERROR]
+    by_reason = groupby(sorted(errors, key=lambda one: one.reason), lambda one: one.reason)
+    return [(reason, list(verdicts)) for reason, verdicts in by_reason]
+
+
+def count_reasons(run: Run) -> int:
+    """Count the causes and the reasons for unknown verdicts: what a block shows one by one."""
+    return max(len(find_run_causes(run)), len(_group_errors(run)))
+
+
+def _format_circumstances(run: Run, clean: Clean, *, step_times: bool) -> Iterator[StyledLine]:
     for adaptation in run.host.adaptations if run.host else ():
         yield Tone.PLAIN, f"Adapted: {one_line(clean(adaptation))}"
     if run.image:
@@ -194,4 +255,5 @@ def _format_circumstances(run: Run, clean: Clean) -> Iterator[StyledLine]:
         details = [f"{part} {version}" for part, version in versions.items() if version]
         yield Tone.FAINT, f"Host: {', '.join([host.name or host.kind, *details])}"
     steps = ", ".join(f"{name} {format_duration(seconds)}" for name, seconds in run.steps.items())
-    yield Tone.FAINT, f"Time: {format_duration(run.seconds)}" + (f" ({steps})" if steps else "")
+    listed = f" ({steps})" if steps and step_times else ""
+    yield Tone.FAINT, f"Time: {format_duration(run.seconds)}{listed}"

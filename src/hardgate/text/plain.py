@@ -15,6 +15,8 @@ _FORBIDDEN_CHARACTERS = re.compile(
     "\ufdd0-\ufdef\ufffe\uffff]"
 )
 _COMMAND_STARTS = re.compile(r"((?:^|[\r\n])[^\S\r\n]*+)::")
+_COMMANDS_ANYWHERE = re.compile(r"##(?=\w*\[)")
+_SECTION_MARKS = re.compile(r"\b(section_(?:start|end)):(?=\d)")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -34,8 +36,12 @@ def disarm_workflow_commands(text: str) -> str:
 
     A forge's runner reads `::` at a line's start, after spaces, and `##[` anywhere in it:
     https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+    Azure reads `##vso[`, TeamCity `##teamcity[`, GitLab `section_start:` and `section_end:` with a
+    time, which begin and end what is folded.
     """
-    return _COMMAND_STARTS.sub(r"\1: :", text.replace("##[", "# #["))
+    text = _COMMANDS_ANYWHERE.sub("# #", text)
+    text = _SECTION_MARKS.sub(r"\1 :", text)
+    return _COMMAND_STARTS.sub(r"\1: :", text)
 
 
 def keep_tail(text: str, lines: int, *, characters: int = 16_384) -> str:
@@ -44,6 +50,11 @@ def keep_tail(text: str, lines: int, *, characters: int = 16_384) -> str:
     end = "\n".join(kept)
     missing = len(text.strip("\n")) - len(end)
     return f"[{missing} characters before this]\n{end}" if missing else end
+
+
+def cut_line(text: str, characters: int) -> str:
+    """Cut a line's end off where it is too long, and show that."""
+    return text if len(text) <= characters else f"{text[: max(characters - 2, 1)].rstrip()} …"
 
 
 def format_duration(seconds: float) -> str:

@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,15 +18,9 @@ from hardgate.report.console import Console
 from hardgate.report.headline import describe_host, format_headline, run_opening
 from hardgate.text.headline import exit_code_word
 from tests.unit import runs
+from tests.unit.terminals import Terminal
 
 REDACTOR = Redactor().with_values([runs.TOKEN])
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 def tell(run: Run, *, verbosity: int = 0, stream: TextIO | None = None) -> str:
@@ -237,30 +230,6 @@ def test_verbose_prints_what_a_step_tells() -> None:
     with Console(stream, verbosity=1, redactor=REDACTOR, environ={}).step("Build") as step:
         step.show_progress(f"Step 1/12 : ENV TOKEN={runs.TOKEN}")
     assert stream.getvalue().startswith(f"    | Step 1/12 : ENV TOKEN={MASK}\n")
-
-
-def test_steps_that_overlap_share_one_live_line_and_never_garble() -> None:
-    stream = Terminal()
-    console = Console(stream, environ={"NO_COLOR": "1"})
-    barrier = threading.Barrier(4)
-
-    def work(name: str) -> None:
-        barrier.wait(5)
-        for _ in range(25):
-            with console.step(name) as step:
-                step.show_progress("busy")
-                console.print_verdict(runs.passed(f"by_{name}"))
-
-    threads = [threading.Thread(target=work, args=(f"step{n}",)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    visible = [re.sub(r".*\r\x1b\[K", "", line) for line in stream.getvalue().split("\n")]
-    assert visible.pop() == ""
-    assert len(visible) == 200
-    for line in visible:
-        assert re.fullmatch(r"✓ step\d  0\.\d\d s|  ✓ by_step\d  0\.07 s", line)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,12 @@ from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder, make_folder_name, open_report_folder
 from hardgate.report.markdown import render_run_markdown
 from hardgate.report.pages import render_host_html
-from hardgate.report.terminal_summary import Tone, format_run_summary, tone_of_exit_code
+from hardgate.report.terminal_summary import (
+    Tone,
+    choose_detail,
+    format_run_summary,
+    tone_of_exit_code,
+)
 
 PLAYBOOK = "runner.yml"
 GATE_FOLDER = "t4"
@@ -109,7 +114,11 @@ def _print_host(host: HostReport, console: Console) -> None:
     for run in host.runs:
         if run.exit_code is not ExitCode.HELD and not run.problem:
             lines = format_run_summary(
-                run, console.clean_text, marks=console.mark_of_verdict, verbosity=-1, reports=None
+                run,
+                console.clean_text,
+                marks=console.mark_of_verdict,
+                reports=None,
+                detail=choose_detail(-1),
             )
             for tone, line in lines:
                 console.print_line(line, tone)

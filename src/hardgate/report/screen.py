@@ -1,0 +1,164 @@
+"""A run's last block, made to fit the window that it is read in.
+
+What is left out is in the reports, and the block says so. Imported only where there is a terminal.
+"""
+
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from hardgate.model.run import Run
+from hardgate.model.verdict import Verdict
+from hardgate.report.details import Clean
+from hardgate.report.live import make_terminal_console
+from hardgate.report.terminal_summary import (
+    Detail,
+    StyledLine,
+    Tone,
+    count_reasons,
+    format_run_summary,
+)
+
+RESERVED_ROWS = 3
+"""Rows that are left for a prompt, and for what a caller such as nox writes below."""
+MIN_BLOCK_ROWS = 8
+"""A block is not made smaller than this, however low the window is."""
+MIN_TEXT_COLUMNS = 24
+"""Where an indentation leaves less than this for the text, only its spaces are kept."""
+_LEAD = re.compile(r"\s*(?:(?:why|to do|note): +|\| |\S )?")
+_GUTTER = re.compile(r"\s*\| ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A terminal's window, in characters."""
+
+    columns: int
+    rows: int
+
+
+def measure_window(environ: Mapping[str, str]) -> Window:
+    """Measure the window of this process's terminal."""
+    size = make_terminal_console(io.StringIO(), color=False, environ=environ).size
+    return Window(columns=size.width, rows=size.height)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Attempt:
+    """One way to write the block."""
+
+    detail: Detail
+    rows_per_line: int
+    """A longer line is cut."""
+
+
+def fit_run_summary(
+    run: Run,
+    clean: Clean,
+    *,
+    marks: Callable[[Verdict], str],
+    reports: Path | None,
+    window: Window,
+) -> list[StyledLine]:
+    """Give the block with as much detail as the window holds."""
+    clean = cache(clean)  # each attempt shows the same texts
+    budget = max(window.rows - RESERVED_ROWS, MIN_BLOCK_ROWS)
+    lines: list[StyledLine] = []
+    for attempt in _list_attempts(count_reasons(run), window.columns):
+        block = list(
+            format_run_summary(run, clean, marks=marks, reports=None, detail=attempt.detail)
+        )
+        lines = _fold_block(block, attempt, window.columns, run, reports)
+        if sum(count_rows(line, window.columns) for _, line in lines) <= budget:
+            break
+    return lines
+
+
+def _list_attempts(reasons: int, columns: int) -> Iterator[_Attempt]:
+    """Yield ways to write the block, each shorter than the one before."""
+    detail = Detail(brief_characters=columns)
+    yield _Attempt(detail=detail, rows_per_line=6)
+    detail = replace(detail, circumstances=False)
+    for quotes, excerpt, log in ((10, 8, 12), (5, 5, 8), (3, 3, 6), (1, 2, 4)):
+        detail = replace(detail, quote_lines=quotes, excerpt_lines=excerpt, log_lines=log)
+        yield _Attempt(detail=detail, rows_per_line=4)
+    detail = replace(detail, quote_lines=0, excerpt_lines=0, log_lines=3, changes=False)
+    yield _Attempt(detail=detail, rows_per_line=4)
+    detail = replace(detail, notices=False)
+    yield _Attempt(detail=detail, rows_per_line=4)
+    for full in range(reasons - 1, 0, -1):
+        yield _Attempt(
+            detail=replace(detail, causes=full, brief_causes=reasons - full), rows_per_line=3
+        )
+    detail = replace(detail, causes=1, log_lines=1)
+    for brief in range(reasons - 2, -1, -1):
+        yield _Attempt(detail=replace(detail, brief_causes=brief), rows_per_line=3)
+    for rows in (2, 1):
+        yield _Attempt(detail=detail, rows_per_line=rows)
+
+
+def _fold_block(
+    block: list[StyledLine], attempt: _Attempt, columns: int, run: Run, reports: Path | None
+) -> list[StyledLine]:
+    """Break long lines; all but the last one, which stays whole for whoever copies it."""
+    *lines, headline = block
+    folded: list[StyledLine] = []
+    is_cut = not attempt.detail.circumstances
+    for tone, line in lines:
+        rows = fold_line(line, columns)
+        limit = 2 if _GUTTER.match(line) else attempt.rows_per_line
+        if len(rows) > limit:
+            is_cut = True
+            rows = [*rows[: limit - 1], _mark_cut(rows[limit - 1], columns)]
+        folded += [(tone, row) for row in rows]
+    tone, pointer = _point_at_reports(run, reports, is_cut=is_cut)
+    return [*folded, *((tone, row) for row in fold_line(pointer, columns) if row), headline]
+
+
+def _point_at_reports(run: Run, reports: Path | None, *, is_cut: bool) -> StyledLine:
+    """Say where the rest is: a run that never came to its probes has nothing to explain."""
+    if not is_cut:
+        return Tone.PLAIN, f"Reports: {reports}" if reports else ""
+    if reports is None:
+        return Tone.UNSURE, "Shortened; in full with '-v'"
+    where = f"the reports in {reports}" if run.problem else f"hardgate explain --run {reports}"
+    return Tone.UNSURE, f"Shortened; in full: {where}"
+
+
+def fold_line(line: str, columns: int) -> list[str]:
+    """Break a line at its words; each row begins where the first one's text does.
+
+    What an image wrote keeps its gutter in every row, so that none passes for a line of ours.
+    """
+    if cell_len(line) <= columns:
+        return [line]
+    match = _LEAD.match(line)
+    lead = match[0] if match else ""
+    if columns - cell_len(lead) < MIN_TEXT_COLUMNS and not _GUTTER.match(line):
+        lead = line[: len(line) - len(line.lstrip())]
+    below = lead if _GUTTER.match(line) else " " * max(cell_len(lead), 2)
+    width = max(columns - cell_len(below), 1)
+    first, *rest = Text(line[len(lead) :]).wrap(_MEASURE, width, tab_size=4)
+    return [f"{lead}{first.plain.rstrip()}", *(f"{below}{row.plain.strip()}" for row in rest)]
+
+
+_MEASURE = Console(file=None, width=80, color_system=None)
+"""Text.wrap asks a console for its defaults alone."""
+
+
+def _mark_cut(row: str, columns: int) -> str:
+    text = Text(row.rstrip())
+    text.truncate(max(columns - 2, 1))
+    return f"{text.plain.rstrip()} …"
+
+
+def count_rows(line: str, columns: int) -> int:
+    """Count the rows that a terminal makes of a line."""
+    return max(1, -(-cell_len(line) // max(columns, 1)))
