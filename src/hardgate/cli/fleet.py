@@ -1,7 +1,7 @@
 """`hardgate fleet`: many images on many hosts, by Ansible's own inventory, forks and SSH."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +12,15 @@ from hardgate.cli.gate import find_tier, read_egress
 from hardgate.cli.options import add_verbosity_options, make_console
 from hardgate.cli.parser import CommandParser
 from hardgate.errors import UsageError
-from hardgate.model.contract import load_contract
-from hardgate.remote.fleet.image_list import load_image_list
+from hardgate.model.contract import Contract, load_contract
+from hardgate.remote.fleet.image_list import ImageList, load_image_list
+from hardgate.remote.fleet.merge import (
+    list_image_hosts,
+    list_part_hosts,
+    read_fleet_part,
+    require_distinct_parts,
+)
+from hardgate.remote.fleet.merged_run import MergeRequest, merge_fleet
 from hardgate.remote.fleet.request import FleetRequest, resolve_images
 from hardgate.remote.fleet.verify import run_fleet
 from hardgate.remote.source_archive import require_checkout
@@ -30,16 +37,24 @@ ABOUT = (
 def main(argv: Sequence[str]) -> int:
     """Run the fleet."""
     values = _make_fleet_parser().parse_argv(argv)
-    require_checkout()
     console = make_console(values)
     publish = make_summary_publisher(values, "fleet", str(values.images), console)
+    if values.merge:
+        merged = replace(read_merge_request(values), publish_summary=publish)
+        return int(merge_fleet(merged, console))
+    if values.inventory is None:
+        raise UsageError(
+            "A fleet needs an inventory.",
+            "Name one with '-i', or the runs to merge with '--merge'.",
+        )
+    require_checkout()
     return int(run_fleet(replace(read_fleet_request(values), publish_summary=publish), console))
 
 
 def _make_fleet_parser() -> CommandParser:
     parser = CommandParser("fleet", ABOUT)
     parser.add_argument(
-        "-i", "--inventory", type=Path, required=True, metavar="INVENTORY", help="as Ansible's"
+        "-i", "--inventory", type=Path, metavar="INVENTORY", help="as Ansible's; required for a run"
     )
     parser.add_argument(
         "--images", type=Path, required=True, metavar="FILE", help="what runs where: docs/fleet.md"
@@ -54,14 +69,22 @@ def _make_fleet_parser() -> CommandParser:
     )
     parser.add_argument("--user", default="root", metavar="NAME", help="who runs the gates there")
     parser.add_argument("--forks", type=int, default=5, metavar="N", help="hosts at once")
+    parser.add_argument(
+        "--merge",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="verify nothing, and report these runs' folders as one run",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: reports/fleet/RUN")
     add_comment_option(parser)
     add_verbosity_options(parser)
     return parser
 
 
-def read_fleet_request(values: argparse.Namespace) -> FleetRequest:
-    """Make a request of the words; every mistake is found here, before any host is touched."""
+def _load_fleet_contract(values: argparse.Namespace) -> tuple[str, Contract]:
+    """Give the contract's file, and what stands in it."""
     origin = values.contract or str(CONTRACTS / "t4.yaml")
     if "://" in origin:
         raise UsageError(
@@ -69,7 +92,54 @@ def read_fleet_request(values: argparse.Namespace) -> FleetRequest:
             f"given a file.",
             "Fetch it to a file, and name that.",
         )
-    fleet_contract = load_contract(origin, sha256=values.contract_sha256)
+    return origin, load_contract(origin, sha256=values.contract_sha256)
+
+
+def read_merge_request(values: argparse.Namespace) -> MergeRequest:
+    """Read the runs to merge, and by what they count now."""
+    origin, fleet_contract = _load_fleet_contract(values)
+    listed = load_image_list(values.images)
+    parts = tuple(map(read_fleet_part, values.merge))
+    require_distinct_parts(parts)
+    inventory = None if values.inventory is None else Inventory(path=values.inventory)
+    if inventory is None:
+        hosts, listed = list_part_hosts(parts), place_images(listed, list_image_hosts(parts))
+    else:
+        hosts = list_inventory_hosts(inventory)
+    return MergeRequest(
+        parts=parts,
+        contract=fleet_contract,
+        images=resolve_images(
+            listed,
+            fleet_contract=fleet_contract,
+            fleet_contract_file=Path(origin),
+            tier=find_tier(4),
+            hosts=hosts,
+            groups=read_inventory_groups(inventory) if inventory else {},
+        ),
+        hosts=hosts,
+        is_complete=inventory is not None,
+        out=values.out,
+    )
+
+
+def place_images(listed: ImageList, image_hosts: Mapping[str, Sequence[str]]) -> ImageList:
+    """Put each image where the merged runs have it: without an inventory, groups say nothing."""
+    for entry in listed.entries:
+        if entry.reference not in image_hosts:
+            raise UsageError(
+                f"None of the merged runs has the image '{entry.reference}'.",
+                "Merge the run that verified it, or take it off the list.",
+            )
+    entries = [
+        replace(entry, hosts=tuple(image_hosts[entry.reference])) for entry in listed.entries
+    ]
+    return replace(listed, entries=tuple(entries))
+
+
+def read_fleet_request(values: argparse.Namespace) -> FleetRequest:
+    """Make a request of the words; every mistake is found here, before any host is touched."""
+    origin, fleet_contract = _load_fleet_contract(values)
     read_egress(values.egress, {})
     listed = load_image_list(values.images)
     inventory = Inventory(path=values.inventory, forks=values.forks)

@@ -59,7 +59,7 @@ def run_fleet(request: FleetRequest, console: Console) -> ExitCode:
     )
     write_fleet_reports(run, folder, console.redactor)
     request.publish_summary(make_fleet_markdown(run, console.redactor))
-    _print_fleet_run(run, folder.path, console)
+    print_fleet_run(run, folder.path, console)
     return run.exit_code
 
 
@@ -106,7 +106,7 @@ def _describe_image(number: int, image: FleetImage) -> dict[str, Any]:
     }
 
 
-def _print_fleet_run(run: FleetRun, folder: Path, console: Console) -> None:
+def print_fleet_run(run: FleetRun, folder: Path, console: Console) -> None:
     """Tell what must not be missed; the last line says what it is worth."""
     for host in dict.fromkeys(
         status.host for status in run.standings if status.gate_summary is None

@@ -1,0 +1,301 @@
+"""Several runs of a fleet as one: each gate's own summary is read again, with the same distrust.
+
+What a run's `fleet.json` concluded is not believed. It says which gates there were and how their
+processes ended; verdicts come from the `summary.json` of each gate, against the contracts of today.
+"""
+
+import json
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hardgate.errors import HardgateError, UsageError
+from hardgate.remote.fleet.folder import JSON_FILE
+from hardgate.remote.fleet.report_json import FLEET_SCHEMA_VERSION
+from hardgate.remote.fleet.request import FleetImage
+from hardgate.remote.fleet.status import ImageStatus
+from hardgate.report.folder import make_folder_name
+from hardgate.report.gate_summary import ExpectedRun, SummaryError, read_gate_summary
+from hardgate.report.read_summary import SUMMARY_FILE
+from hardgate.text.printable import make_printable
+
+T = TypeVar("T")
+MAX_JSON_BYTES = 64 * 2**20
+"""Bytes of one file of a run; a fleet of 10,000 gates has some 20 MB."""
+UNREAD_REMEDY = "Name folders that 'hardgate fleet' wrote, whole, with the reports of their gates."
+MISSING_ERROR = HardgateError(
+    "None of the merged runs has it.", "Merge the run that verified it there, or run it again."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartGate:
+    """One image on one host, as a run's `fleet.json` lists it."""
+
+    image: str
+    host: str
+    exit_status: int | None
+    """None where the run heard of no summary that it could rely on."""
+    run: str
+    error: HardgateError | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetPart:
+    """One run of those that are merged."""
+
+    folder: Path
+    id: str
+    started_at: datetime
+    seconds: float
+    host_kind: str
+    hosts: tuple[str, ...]
+    gates: tuple[PartGate, ...]
+    problem: HardgateError | None
+    """Why its play did not come to its end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergedStatuses:
+    """What all parts together say."""
+
+    statuses: tuple[ImageStatus, ...]
+    remarks: tuple[str, ...]
+    """What a reader has to know of how they came together; whole sentences."""
+    folders: Mapping[tuple[str, str], Path]
+    """Where the reports of each gate lie that counts, by image and host."""
+
+
+def read_fleet_part(folder: Path) -> FleetPart:
+    """Read a run's folder; raises UsageError where it says nothing that can be relied on."""
+    file = folder / JSON_FILE
+    try:
+        document = json.loads(read_regular_file(file))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"'{file}' cannot be read: {error}.", UNREAD_REMEDY) from error
+    try:
+        return _parse_fleet_part(folder, document)
+    except _GarbledError as error:
+        raise UsageError(f"'{file}' cannot be relied on: {error}.", UNREAD_REMEDY) from error
+
+
+def require_distinct_parts(parts: Sequence[FleetPart]) -> None:
+    """Refuse a run that is named twice, and runs on different kinds of test host."""
+    seen: dict[str, Path] = {}
+    for part in parts:
+        if part.id in seen:
+            raise UsageError(
+                f"'{seen[part.id]}' and '{part.folder}' are one run, {part.id}.",
+                "Name each run once.",
+            )
+        seen[part.id] = part.folder
+    kinds = sorted({part.host_kind for part in parts})
+    if len(kinds) > 1:
+        raise UsageError(
+            f"The runs were on different kinds of test host: {', '.join(kinds)}.",
+            "Merge runs of one kind; a direct one hands the host to the image.",
+        )
+
+
+def list_part_hosts(parts: Iterable[FleetPart]) -> tuple[str, ...]:
+    """Name the hosts of all parts, sorted."""
+    return tuple(sorted({host for part in parts for host in part.hosts}))
+
+
+def list_image_hosts(parts: Iterable[FleetPart]) -> dict[str, tuple[str, ...]]:
+    """Give the hosts of each image, as the parts list them, sorted."""
+    hosts: dict[str, set[str]] = {}
+    for gate in (gate for part in parts for gate in part.gates):
+        hosts.setdefault(gate.image, set()).add(gate.host)
+    return {image: tuple(sorted(found)) for image, found in hosts.items()}
+
+
+def merge_statuses(images: Sequence[FleetImage], parts: Sequence[FleetPart]) -> MergedStatuses:
+    """Give a status for each image on each of its hosts: the newest run that has it counts."""
+    by_age = sorted(parts, key=lambda part: part.started_at)
+    newest: dict[tuple[str, str], tuple[FleetPart, PartGate]] = {}
+    remarks = []
+    expected = {(image.reference, host) for image in images for host in image.hosts}
+    for part in by_age:
+        for gate in part.gates:
+            key = (gate.image, gate.host)
+            if key not in expected:
+                remarks.append(
+                    f"Run {part.id} has '{gate.image}' on '{gate.host}', which was not asked for."
+                )
+            elif key in newest:
+                remarks.append(
+                    f"'{gate.image}' on '{gate.host}' is as run {part.id} found it, not as the "
+                    f"older run {newest[key][0].id} did."
+                )
+            newest[key] = (part, gate)
+    statuses = tuple(
+        _make_status(image, host, newest.get((image.reference, host)))
+        for image in images
+        for host in image.hosts
+    )
+    folders = {
+        (reference, host): locate_gate_reports(part, host, reference)
+        for (reference, host), (part, _) in newest.items()
+    }
+    return MergedStatuses(statuses=statuses, remarks=tuple(remarks), folders=folders)
+
+
+def find_part_problem(parts: Iterable[FleetPart]) -> HardgateError | None:
+    """Give the first trouble that a run had as a whole: what it then left out is not known."""
+    return next((part.problem for part in parts if part.problem), None)
+
+
+def locate_gate_reports(part: FleetPart, host: str, reference: str) -> Path:
+    """Give where a run has a gate's reports: by the names, and not by what its file says."""
+    return part.folder / make_folder_name(host) / make_folder_name(reference)
+
+
+def _make_status(
+    image: FleetImage, host: str, found: tuple[FleetPart, PartGate] | None
+) -> ImageStatus:
+    if found is None:
+        return ImageStatus(image=image, host=host, summary_error=MISSING_ERROR)
+    part, gate = found
+    if gate.exit_status is None:
+        return ImageStatus(image=image, host=host, summary_error=gate.error or MISSING_ERROR)
+    folder = locate_gate_reports(part, host, image.reference)
+    expected = ExpectedRun(reference=image.reference, plan=image.plan, host_kind=part.host_kind)
+    try:
+        summary = json.loads(read_regular_file(folder / SUMMARY_FILE))
+        parsed = read_gate_summary(summary, gate.exit_status, expected)
+        if parsed.run != gate.run:
+            raise SummaryError(
+                f"Its summary is of run {make_printable(parsed.run)}, and fleet run {part.id} "
+                f"heard of run {make_printable(gate.run)}."
+            )
+    except (OSError, ValueError, RecursionError) as error:
+        problem = f"The summary of its gate cannot be read: {error}."
+        return ImageStatus(
+            image=image, host=host, summary_error=HardgateError(problem, UNREAD_REMEDY)
+        )
+    except SummaryError as error:
+        return ImageStatus(image=image, host=host, summary_error=error)
+    reports = folder.relative_to(part.folder).as_posix()
+    return ImageStatus(image=image, host=host, gate_summary=parsed, reports=reports)
+
+
+def read_regular_file(path: Path) -> bytes:
+    """Read a file of a run's folder, bounded; raises OSError for a link, a pipe or a device."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb") as file:  # noqa: PTH123 - of a handle
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError("it is no regular file")
+        data = file.read(MAX_JSON_BYTES + 1)
+    if len(data) > MAX_JSON_BYTES:
+        raise OSError(f"it is larger than {MAX_JSON_BYTES} bytes")
+    return data
+
+
+class _GarbledError(Exception):
+    """A `fleet.json` is not as its schema says; without a full stop."""
+
+
+def _parse_fleet_part(folder: Path, document: Any) -> FleetPart:
+    table = _require(document, dict, "the whole")
+    version = table.get("schema_version")
+    if version != FLEET_SCHEMA_VERSION or isinstance(version, bool):
+        raise _GarbledError(
+            f"its schema version is {_shorten(version)}, not {FLEET_SCHEMA_VERSION}"
+        )
+    gates = tuple(_parse_gate(item) for item in _get(table, "standings", list))
+    _refuse_gaps(table, gates)
+    return FleetPart(
+        folder=folder,
+        id=_get_name(table, "id"),
+        started_at=_parse_time(_get(table, "started_at", str)),
+        seconds=float(_get(table, "seconds", (int, float))),
+        host_kind=_get_name(table, "host_kind"),
+        hosts=tuple(_require(host, str, "a host") for host in _get(table, "hosts", list)),
+        gates=gates,
+        problem=_parse_error(table, "error"),
+    )
+
+
+def _refuse_gaps(table: Mapping[str, Any], gates: Sequence[PartGate]) -> None:
+    """Refuse a file that does not have each image on each of its hosts once."""
+    listed = Counter((gate.image, gate.host) for gate in gates)
+    planned = Counter(_list_planned(table))
+    for (image, host), count in planned.items():
+        if (count, listed[image, host]) != (1, 1):
+            raise _GarbledError(
+                f"it has {listed[image, host]} results of {_shorten(image)} on {_shorten(host)}, "
+                f"which it lists {count} times"
+            )
+    if listed != planned:
+        raise _GarbledError("it has results that none of its images is for")
+
+
+def _list_planned(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for item in _get(table, "images", list):
+        image = _require(item, dict, "an image")
+        for host in _get(image, "hosts", list):
+            yield _get(image, "reference", str), _require(host, str, "a host")
+
+
+def _parse_gate(item: Any) -> PartGate:
+    table = _require(item, dict, "a result")
+    gate = table.get("gate", table)
+    if gate is not None:
+        gate = _get(table, "gate", dict)
+    return PartGate(
+        image=_get(table, "image", str),
+        host=_get(table, "host", str),
+        exit_status=None if gate is None else _get(gate, "exit_code", int),
+        run="" if gate is None else _get(gate, "run", str),
+        error=_parse_error(table, "error"),
+    )
+
+
+def _parse_error(table: Mapping[str, Any], key: str) -> HardgateError | None:
+    if table.get(key, table) is None:
+        return None
+    error = _get(table, key, dict)
+    return HardgateError(
+        _get(error, "problem", str),
+        _get(error, "remedy", str),
+        evidence=_get(error, "evidence", str),
+    )
+
+
+def _parse_time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = datetime.min
+    if time.tzinfo is None:
+        raise _GarbledError(f"'started_at' is {_shorten(text)}, which is no time with a zone")
+    return time
+
+
+def _get_name(table: Mapping[str, Any], key: str) -> str:
+    name = _get(table, key, str)
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+        raise _GarbledError(f"'{key}' is {_shorten(name)}")
+    return name
+
+
+def _get(table: Mapping[str, Any], key: str, kind: type[T] | tuple[type[T], ...]) -> T:
+    return _require(table.get(key), kind, f"'{key}'")
+
+
+def _require(value: Any, kind: type[T] | tuple[type[T], ...], what: str) -> T:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise _GarbledError(f"{what} is {_shorten(value)}")
+    return value
+
+
+def _shorten(value: Any) -> str:
+    text = make_printable(repr(value))
+    return text if len(text) <= 80 else f"{text[:80]}…"  # noqa: PLR2004 - enough to find it
