@@ -1,5 +1,7 @@
 """How the sessions' environments are filled: by uv, or by pip where uv may or can not do it."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,7 +11,7 @@ from nox.command import CommandFailed
 
 import noxfile
 
-OF_UV = ["virtualenv", "pip install uv", "uv venv", "uv pip"]
+OF_UV = ["virtualenv", "pip install uv", "uv venv", "uv pip", "compile"]
 OF_PIP = ["virtualenv", "pip install hardgate"]
 
 
@@ -35,6 +37,8 @@ class Session:
         """Say in short what a command does."""
         if Path(words[0]).name == "uv":
             return f"uv {words[1]}"
+        if words[1] == "-c":
+            return "compile"
         if words[2] == "virtualenv":
             return "virtualenv"
         return "pip install uv" if words[-1] == noxfile.UV else "pip install hardgate"
@@ -53,7 +57,7 @@ class Session:
         (":env:.no-index='1'", (), OF_PIP),
         ("", ("pip install uv",), [*OF_UV[:2], *OF_PIP]),
         ("", ("uv venv",), [*OF_UV[:3], *OF_PIP]),
-        ("", ("uv pip",), [*OF_UV, *OF_PIP]),
+        ("", ("uv pip",), [*OF_UV[:4], *OF_PIP]),
     ],
 )
 def test_pip_fills_an_environment_where_uv_may_not_or_cannot(
@@ -68,3 +72,20 @@ def test_pip_fills_an_environment_where_uv_may_not_or_cannot(
     session = Session(settings=settings, failing=failing)
     noxfile.fill_environment(cast("nox.Session", session), tmp_path / ".nox" / "test", "test")
     assert session.steps == steps
+
+
+def test_what_a_gate_loads_is_compiled_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("first/__init__", "first/inner/part", "ansible/cli", "ansible/modules/copy"):
+        file = tmp_path / f"{module}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("raise SystemError\n")
+    (tmp_path / "ansible" / "__init__.py").write_text("")
+    (tmp_path / "first" / "broken.py").write_text("1 +")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    words = [sys.executable, "-c", noxfile.COMPILE_PACKAGES, "first", "ansible"]
+    assert subprocess.run(words, check=True, capture_output=True).stdout == b""
+    compiled = {file.parent.parent.name for file in tmp_path.rglob("*.pyc")}
+    assert compiled == {"first", "inner", "ansible"}
