@@ -58,6 +58,13 @@ class Repository:
     settings: Mapping[str, str]
     """All that git has for it, also what is not kept in the view."""
     view: Path
+    copy: Path | None = None
+    """A copy of the files: git is asked about these, where there is one."""
+
+    @property
+    def tree(self) -> Path:
+        """The folder whose files git is asked about."""
+        return self.copy or self.root
 
     @property
     def is_partial(self) -> bool:
@@ -79,7 +86,7 @@ class Repository:
     ) -> process.CommandResult:
         """Run git on the view; raises GitRefusedError where it does not exit as expected."""
         asked = _run_git(
-            self.root,
+            self.tree,
             argv,
             environment=_view_environment(self),
             input=input,
@@ -138,7 +145,7 @@ class Repository:
 
     def _is_lfs_file(self, entry: str) -> bool:
         """Tell a file that Git LFS put in its pointer's place: its filter is not run here."""
-        file = self.root / entry[3:]
+        file = self.tree / entry[3:]
         if not entry.startswith(" M") or file.is_symlink() or not file.is_file():
             return False
         pointer = self.ask("cat-file", "blob", f":{entry[3:]}", expected=(0, 128)).stdout
@@ -270,7 +277,7 @@ def _lay_out_view(repository: Repository) -> None:
 def _view_environment(repository: Repository) -> dict[str, str]:
     return {
         "GIT_DIR": str(repository.view),
-        "GIT_WORK_TREE": str(repository.root),
+        "GIT_WORK_TREE": str(repository.tree),
         "GIT_OBJECT_DIRECTORY": str(repository.common_folder / "objects"),
         "GIT_INDEX_FILE": str(repository.git_folder / "index"),
         "GIT_CONFIG_NOSYSTEM": "1",

@@ -10,6 +10,7 @@ from hardgate.pipeline.adapter_tests import run_adapter_tests
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.session import Session
 from hardgate.pipeline.session_result import SessionResult
+from hardgate.pipeline.snapshot import Snapshot
 from hardgate.pipeline.template import Template
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
@@ -22,7 +23,9 @@ def main(argv: Sequence[str]) -> int:
     return run_adapter_session(argv).exit_code
 
 
-def run_adapter_session(argv: Sequence[str], console: Console | None = None) -> SessionResult:
+def run_adapter_session(
+    argv: Sequence[str], console: Console | None = None, snapshot: Snapshot | None = None
+) -> SessionResult:
     """Run them, leave an answer, and give it."""
     parser = CommandParser("adapter", "Run the template's own unit tests; none executed is red.")
     add_template_options(parser)
@@ -38,7 +41,7 @@ def run_adapter_session(argv: Sequence[str], console: Console | None = None) -> 
     template = Template.from_folder(values.context, values.dockerfile)
     requirements = [_find_requirement_file(file, template) for file in values.requirement]
     contract = load_requested_contract(values).sha256
-    inquiry = make_session(values, "adapter", template, contract, console)
+    inquiry = make_session(values, "adapter", template, contract, console, snapshot)
 
     def run_unit_tests(session: Session, folder: ReportFolder) -> Iterator[Check]:
         with (
@@ -50,7 +53,8 @@ def run_adapter_session(argv: Sequence[str], console: Console | None = None) -> 
                 log.write(f"{line}\n")
                 step.show_progress(line)
 
-            yield from run_adapter_tests(template, log_line, requirements=requirements)
+            copies = [session.locate_copy(file) for file in requirements]
+            yield from run_adapter_tests(session.template, log_line, requirements=copies)
 
     where = template.relative_to_root(template.context)
     return inquiry.run_checks(

@@ -3,7 +3,8 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
@@ -17,22 +18,26 @@ from hardgate.cli.options import (
     add_verbosity_options,
     load_requested_contract,
     make_console,
-    make_source_reader,
+    make_snapshot_opener,
     parse_long_time,
     parse_seconds,
 )
 from hardgate.cli.parser import CommandParser
 from hardgate.cli.secret_inputs import pick_secret_values, read_build_secrets
 from hardgate.cli.watch import watch_context
+from hardgate.engine.build_request import BuildRequest
 from hardgate.errors import UsageError
-from hardgate.gate.run import RUN_SECONDS, GateRequest, run_gate
+from hardgate.gate.run import RUN_SECONDS, FrozenBuild, GateRequest, run_gate
+from hardgate.git import UNKNOWN_COMMIT, GitRefusedError, read_commit
 from hardgate.host.platform_stub import URL_VARIABLE
 from hardgate.host.workspace import CONFIGS_FOLDER, TOKEN_FILE
 from hardgate.model.contract import Contract
 from hardgate.model.plan import make_plan
-from hardgate.model.run import Run, Source
+from hardgate.model.run import Run
 from hardgate.model.tier import Tier, load_tiers
 from hardgate.pipeline.policy import read_policy, refuse_direct
+from hardgate.pipeline.session import make_change_error
+from hardgate.pipeline.snapshot import Snapshot
 from hardgate.pipeline.template import Template, wants_platform
 from hardgate.pipeline.trust import determine_trust
 from hardgate.report.console import Console
@@ -133,12 +138,14 @@ def watch_gate(argv: Sequence[str]) -> int:
     return int(watch_context(context, run_again, sys.stdout))
 
 
-def run_gate_session(argv: Sequence[str], console: Console | None = None) -> Run:
+def run_gate_session(
+    argv: Sequence[str], console: Console | None = None, snapshot: Snapshot | None = None
+) -> Run:
     """Run the gate, and give all that its reports hold."""
     values = make_gate_parser().parse_argv(argv)
     console = console or make_console(values)
     request = replace(
-        read_gate_request(values, os.environ),
+        read_gate_request(values, os.environ, snapshot),
         publish_summary=make_gate_publisher(values, "gate", console),
     )
     return run_gate(request, console)
@@ -152,8 +159,13 @@ def make_gate_publisher(
     return make_summary_publisher(values, session, subject, console)
 
 
-def read_gate_request(values: argparse.Namespace, environ: Mapping[str, str]) -> GateRequest:
-    """Make a request of the words; every mistake is found here, before any engine is touched."""
+def read_gate_request(
+    values: argparse.Namespace, environ: Mapping[str, str], snapshot: Snapshot | None = None
+) -> GateRequest:
+    """Make a request of the words; every mistake is found here, before any engine is touched.
+
+    `snapshot` is the template's, where the caller has one already.
+    """
     build_options = ("context", "dockerfile", "build_arg", "secret", "target", "build_platform")
     if values.image and any(getattr(values, name) for name in build_options):
         raise UsageError("'--image' builds nothing.", "Leave the options of the build out.")
@@ -182,13 +194,13 @@ def read_gate_request(values: argparse.Namespace, environ: Mapping[str, str]) ->
         keep=values.keep,
         base=values.base,
         refresh_base=values.refresh_base,
-        platform=_needs_platform_stub(values, environment),
+        platform=_needs_platform_stub(values, environment, snapshot),
         secrets=(
             *pick_secret_values((environment | arguments).items()),
             *read_build_secrets(values.secret, environ),
         ),
         run_seconds=values.run_timeout,
-        read_source=None if values.image else _make_source_reader(values),
+        freeze_build=None if values.image else _make_build_freezer(values, snapshot),
     )
 
 
@@ -202,12 +214,15 @@ def find_tier(number: int, file: str | None = None) -> Tier:
     return tiers[number]
 
 
-def _needs_platform_stub(values: argparse.Namespace, environment: Mapping[str, str]) -> bool:
+def _needs_platform_stub(
+    values: argparse.Namespace, environment: Mapping[str, str], snapshot: Snapshot | None
+) -> bool:
     """Say whether the workspace is given a platform's double: never in place of a real one."""
     if values.platform != "auto":
         return bool(values.platform == "double")
     given = bool(values.image) or URL_VARIABLE in environment
-    return not given and wants_platform(Path(values.context or "."))
+    context = snapshot.template.context if snapshot else Path(values.context or ".")
+    return not given and wants_platform(context)
 
 
 def read_egress(
@@ -257,9 +272,35 @@ def _read_environment(
     return environment
 
 
-def _make_source_reader(values: argparse.Namespace) -> Callable[[], Source]:
+def _make_build_freezer(
+    values: argparse.Namespace, taken: Snapshot | None
+) -> Callable[[BuildRequest], AbstractContextManager[FrozenBuild]]:
     template = Template.from_folder(values.context or ".", values.dockerfile)
-    return make_source_reader(template, values.out)
+    open_snapshot = make_snapshot_opener(template, taken, values.out)
+
+    @contextmanager
+    def freeze_build(build: BuildRequest) -> Iterator[FrozenBuild]:
+        commit = _read_commit_or_unknown(template.context)
+        with open_snapshot() as snapshot:
+            if taken is None and _read_commit_or_unknown(template.context) != commit:
+                raise make_change_error()
+            frozen = replace(
+                build,
+                context=snapshot.template.context,
+                dockerfile=snapshot.template.dockerfile,
+                copied_from=build.context,
+                source_commit=commit,
+            )
+            yield FrozenBuild(build=frozen, source=snapshot.source)
+
+    return freeze_build
+
+
+def _read_commit_or_unknown(folder: Path) -> str:
+    try:
+        return read_commit(folder)
+    except GitRefusedError:
+        return UNKNOWN_COMMIT
 
 
 def _read_volumes(paths: Sequence[str], tier: Tier) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from hardgate.cli.comment import add_comment_option, make_summary_publisher
@@ -11,6 +12,7 @@ from hardgate.model.run import Source
 from hardgate.pipeline.content import measure_source
 from hardgate.pipeline.session import Session
 from hardgate.pipeline.session_result import REPORTS_FOLDER
+from hardgate.pipeline.snapshot import Snapshot, take_snapshot
 from hardgate.pipeline.template import Template
 from hardgate.report.console import Console
 from hardgate.report.formats import DEFAULT_FORMATS, FORMATS
@@ -76,8 +78,12 @@ def make_session(
     template: Template,
     contract: str,
     console: Console | None = None,
+    snapshot: Snapshot | None = None,
 ) -> Session:
-    """Make a session of the options; `contract` is the sha256 of the one that applies."""
+    """Make a session that looks at a template; `contract` is the sha256 of the one that applies.
+
+    `snapshot` is the template's, where the caller has one already.
+    """
     console = console or make_console(values)
     subject = template.relative_to_root(template.context)
     return Session(
@@ -86,16 +92,30 @@ def make_session(
         contract=contract,
         out=values.out,
         console=console,
-        read_source=make_source_reader(template, values.out),
+        open_snapshot=make_snapshot_opener(template, snapshot, values.out),
         publish_summary=make_summary_publisher(values, session, str(subject), console),
     )
 
 
 def make_source_reader(template: Template, *outputs: Path | None) -> Callable[[], Source]:
     """Give what measures a template's content, without what this command writes there."""
-    written = [REPORTS_FOLDER, *(folder for folder in outputs if folder is not None)]
-    folders = [folder.resolve() for folder in written]
+    folders = _list_outputs(outputs)
     return lambda: measure_source(template, folders)
+
+
+def make_snapshot_opener(
+    template: Template, taken: Snapshot | None, *outputs: Path | None
+) -> Callable[[], AbstractContextManager[Snapshot]]:
+    """Give what opens a template's snapshot, without what this command writes there.
+
+    One that was taken already stays open: whoever took it ends it.
+    """
+    folders = _list_outputs(outputs)
+    return lambda: nullcontext(taken) if taken else take_snapshot(template, folders)
+
+
+def _list_outputs(outputs: Iterable[Path | None]) -> list[Path]:
+    return [folder.resolve() for folder in (REPORTS_FOLDER, *outputs) if folder is not None]
 
 
 def parse_seconds(text: str) -> float:

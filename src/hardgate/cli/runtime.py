@@ -1,5 +1,6 @@
 """`hardgate runtime`: the image with its real entrypoint, from boot to a second boot."""
 
+import argparse
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from hardgate.host.restart import RESTART_GUARDS
 from hardgate.model.contract import load_contract
 from hardgate.model.plan import Plan, make_plan
 from hardgate.model.run import Run
+from hardgate.pipeline.snapshot import Snapshot
 from hardgate.pipeline.static.config import read_config
 from hardgate.pipeline.static.dockerfile import read_labels
 from hardgate.pipeline.template import Template
@@ -29,7 +31,9 @@ def main(argv: Sequence[str]) -> int:
     return int(run_runtime_session(argv).exit_code)
 
 
-def run_runtime_session(argv: Sequence[str], console: Console | None = None) -> Run:
+def run_runtime_session(
+    argv: Sequence[str], console: Console | None = None, snapshot: Snapshot | None = None
+) -> Run:
     """Run it, and give all that its reports hold."""
     values = make_gate_parser(
         SESSION, "Boot an image by its real entrypoint; see who runs, how it ends, and comes again."
@@ -37,14 +41,11 @@ def run_runtime_session(argv: Sequence[str], console: Console | None = None) -> 
     if values.only:
         raise UsageError("'hardgate runtime' looks at all or nothing.", "Leave '--only' out.")
     console = console or make_console(values)
-    request = read_gate_request(values, os.environ)
+    request = read_gate_request(values, os.environ, snapshot)
+    template = None if values.image else _find_template(values, snapshot)
     tier_given = any(argument.partition("=")[0] == "--tier" for argument in argv)
-    tier = (
-        values.tier
-        if tier_given or values.image
-        else read_template_tier(values.context, values.dockerfile)
-    )
-    smoke = {} if values.image else _read_smoke_label(values.context, values.dockerfile)
+    tier = values.tier if tier_given or template is None else read_template_tier(template)
+    smoke = _read_smoke_label(template) if template else {}
     request = replace(
         request,
         plan=replace(
@@ -66,16 +67,21 @@ def make_runtime_plan(agent_uid: int | None, tier: int, tiers: str | None = None
     return replace(plan, guards=(*plan.guards, *RESTART_GUARDS), session=SESSION)
 
 
-def _read_smoke_label(context: str | None, dockerfile: str | None) -> dict[str, str]:
+def _find_template(values: argparse.Namespace, snapshot: Snapshot | None) -> Template:
+    if snapshot is not None:
+        return snapshot.template
+    return Template.from_folder(values.context or ".", values.dockerfile)
+
+
+def _read_smoke_label(template: Template) -> dict[str, str]:
     """Read the label by which a Dockerfile names its image's smoke mode: a variable's setting."""
-    template = Template.from_folder(context or ".", dockerfile)
     setting = read_labels(template.dockerfile.read_text(errors="replace")).get(SMOKE_LABEL, "")
     name, _, value = setting.partition("=")
     return {name: value or "1"} if name else {}
 
 
-def read_template_tier(context: str | None, dockerfile: str | None) -> int:
+def read_template_tier(template: Template) -> int:
     """Take the tier that the template says it is for, as a platform would."""
-    config = Template.from_folder(context or ".", dockerfile).config_file
+    config = template.config_file
     configured = read_config(config.read_bytes())[0].get("tier") if config else None
     return int(configured or DEFAULT_TIER)

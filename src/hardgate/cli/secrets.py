@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hardgate.cli.options import add_template_options, load_requested_contract, make_session
@@ -19,6 +20,7 @@ from hardgate.pipeline.git_change import Change, find_change, list_file_changes
 from hardgate.pipeline.secret_search import Credential, SecretSearch
 from hardgate.pipeline.session import Session
 from hardgate.pipeline.session_result import REPORTS_FOLDER, SessionResult
+from hardgate.pipeline.snapshot import Snapshot
 from hardgate.pipeline.template import Template, walk_files
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
@@ -41,7 +43,9 @@ def main(argv: Sequence[str]) -> int:
     return run_secrets_session(argv).exit_code
 
 
-def run_secrets_session(argv: Sequence[str], console: Console | None = None) -> SessionResult:
+def run_secrets_session(
+    argv: Sequence[str], console: Console | None = None, snapshot: Snapshot | None = None
+) -> SessionResult:
     """Look, leave an answer, and give it."""
     parser = CommandParser(
         "secrets", "Look for credentials in added lines, and in hardgate's reports."
@@ -51,10 +55,13 @@ def run_secrets_session(argv: Sequence[str], console: Console | None = None) -> 
     values = parser.parse_argv(argv)
     template = Template.from_folder(values.context, values.dockerfile)
     contract = load_requested_contract(values).sha256
-    session = make_session(values, "secrets", template, contract, console)
+    session = make_session(values, "secrets", template, contract, console, snapshot)
 
     def inspect(session: Session, _folder: ReportFolder) -> Iterable[Check]:
-        with open_repository(template.root) as repository, temporary_folder() as folder:
+        copy = session.template.root
+        with open_repository(template.root) as opened, temporary_folder() as folder:
+            # Commits are the repository's own; what is not committed is read of the copy.
+            repository = opened and replace(opened, copy=copy)
             yield _search_added(session, repository, values.base, folder)
             yield _search_reports(session, template.root, folder)
 
@@ -66,7 +73,7 @@ def _search_added(
 ) -> Check:
     if repository is None:
         name, change = "whole-tree", Change(description="all files, for there is no git here")
-        files = _read_folder(session.root, walk_files(session.root))
+        files = _read_folder(session.template.root, walk_files(session.template.root))
     else:
         name, change = "added-lines", find_change(repository, base, os.environ)
         changes = list_file_changes(repository, change, folder)

@@ -10,6 +10,7 @@ from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.session import Session
 from hardgate.pipeline.session_result import SessionResult
+from hardgate.pipeline.snapshot import Snapshot
 from hardgate.pipeline.static.checks import Examination
 from hardgate.pipeline.static.rules import rules
 from hardgate.pipeline.template import Template
@@ -23,7 +24,9 @@ def main(argv: Sequence[str]) -> int:
     return run_static_session(argv).exit_code
 
 
-def run_static_session(argv: Sequence[str], console: Console | None = None) -> SessionResult:
+def run_static_session(
+    argv: Sequence[str], console: Console | None = None, snapshot: Snapshot | None = None
+) -> SessionResult:
     """Look, leave an answer, and give it."""
     parser = CommandParser("static", "Look at a template without running any of its code.")
     add_template_options(parser)
@@ -36,10 +39,12 @@ def run_static_session(argv: Sequence[str], console: Console | None = None) -> S
     except ContractError as error:
         problem = error
     applied = contract.sha256 if contract else ""
-    inquiry = make_session(values, "static", template, applied, console)
+    inquiry = make_session(values, "static", template, applied, console, snapshot)
 
     def find_checks(session: Session, _folder: ReportFolder) -> Iterable[Check]:
-        examination = Examination(template=template, contract=contract, contract_problem=problem)
+        examination = Examination(
+            template=session.template, contract=contract, contract_problem=problem
+        )
         undecided = []
         for check in examination.iter_checks():
             yield check

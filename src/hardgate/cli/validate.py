@@ -8,7 +8,7 @@ import argparse
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +16,12 @@ from pathlib import Path
 from hardgate.attest.statement import Statement, encode_statement
 from hardgate.cli.adapter import run_adapter_session
 from hardgate.cli.gate import EGRESS_VARIABLE, find_tier, make_gate_parser, run_gate_session
-from hardgate.cli.options import load_requested_contract, make_session, make_source_reader
+from hardgate.cli.options import (
+    load_requested_contract,
+    make_session,
+    make_snapshot_opener,
+    make_source_reader,
+)
 from hardgate.cli.parser import CommandParser
 from hardgate.cli.runtime import (
     DEFAULT_TIER,
@@ -37,7 +42,7 @@ from hardgate.pipeline.check import Check
 from hardgate.pipeline.git_change import Change, find_change
 from hardgate.pipeline.policy import read_policy
 from hardgate.pipeline.report import tone_of_check
-from hardgate.pipeline.session import Session, state_session
+from hardgate.pipeline.session import Session, make_change_error, state_session
 from hardgate.pipeline.session_result import (
     REPORTS_FOLDER,
     SESSIONS,
@@ -45,11 +50,13 @@ from hardgate.pipeline.session_result import (
     SessionResult,
     parse_gate_summary,
 )
+from hardgate.pipeline.snapshot import Snapshot
 from hardgate.pipeline.step_summary import OUTCOME_WORDS
 from hardgate.pipeline.template import Template
 from hardgate.pipeline.trust import determine_trust
 from hardgate.pipeline.validate import (
     ContractPlace,
+    SessionStatus,
     ValidationContext,
     collect_session_statuses,
     hash_session_contract,
@@ -67,7 +74,9 @@ from hardgate.resources import CONTRACTS, PACKAGE_FOLDER
 from hardgate.text.headline import Headline, exit_code_word
 from hardgate.text.plain import one_line
 
-RUN_SESSION: Mapping[str, Callable[[Sequence[str], Console], SessionResult | Run]] = {
+RUN_SESSION: Mapping[
+    str, Callable[[Sequence[str], Console, Snapshot | None], SessionResult | Run]
+] = {
     "static": run_static_session,
     "adapter": run_adapter_session,
     "secrets": run_secrets_session,
@@ -96,8 +105,11 @@ def main(argv: Sequence[str]) -> int:
     context = make_validation_context(values, template, argv)
     default_session = make_session(values, "validate", template, context.contract.sha256)
     results: Results = dict.fromkeys(SESSIONS)
+    open_snapshot = make_snapshot_opener(template, None, values.out, values.reports)
     session = replace(
         default_session,
+        open_snapshot=None,
+        read_source=make_source_reader(template, values.out, values.reports),
         print_check=_print_row,
         make_attestation=_make_signer(values, context, results, os.environ),
     )
@@ -105,7 +117,11 @@ def main(argv: Sequence[str]) -> int:
 
     def check_sessions(_session: Session, _folder: ReportFolder) -> Iterable[Check]:
         results.update({} if values.fresh else read_results(context))
-        outputs = _run_missing(context, results, argv, values.ref, console) if values.run else {}
+        outputs = (
+            _run_missing(context, results, argv, values.ref, console, open_snapshot)
+            if values.run
+            else {}
+        )
         for check in judge_sessions(context, results):
             yield check
             if check.outcome is not Outcome.PASS and check.name in outputs:
@@ -208,7 +224,7 @@ def make_validation_context(
         change=_find_change_or_reason(template.root, values.ref),
         trust=determine_trust(runner=policy.exists),
         policy=policy,
-        expected=_expect_runs(values, contract, argv),
+        expected=_expect_runs(values, template, contract, argv),
         builds=not values.image,
         jobs=read_job_results(os.environ),
     )
@@ -240,7 +256,7 @@ def _read_commit_or_unknown(root: Path) -> str:
 
 
 def _expect_runs(
-    values: argparse.Namespace, contract: Contract, argv: Sequence[str]
+    values: argparse.Namespace, template: Template, contract: Contract, argv: Sequence[str]
 ) -> dict[str, ExpectedRun]:
     """Say what the gates have to have looked at; any test host will do where none is asked for."""
 
@@ -252,7 +268,7 @@ def _expect_runs(
         tier = values.tier
     else:
         with suppress(HardgateError, OSError, ValueError):  # `static` and `runtime` say what is
-            tier = read_template_tier(values.context, values.dockerfile)
+            tier = read_template_tier(template)
     kind = values.host if has_option("--host") else ""
     plans = {
         "runtime": make_runtime_plan(contract.agent_uid, tier),
@@ -281,24 +297,45 @@ def _run_missing(
     argv: Sequence[str],
     base: str,
     console: Console,
+    open_snapshot: Callable[[], AbstractContextManager[Snapshot]],
 ) -> dict[str, list[str]]:
-    """Run the sessions whose answers do not count, into `results`; give what each printed."""
-    outputs: dict[str, list[str]] = {}
-    for status in collect_session_statuses(context, results):
-        if status.is_green:
-            continue
+    """Run the sessions whose answers do not count, into `results`; give what each printed.
+
+    All of them look at one copy of the template.
+    """
+    statuses = [one for one in collect_session_statuses(context, results) if not one.is_green]
+    with ExitStack() as opened:
+        snapshot = None
+        if statuses and isinstance(context.source, Source):
+            snapshot = opened.enter_context(open_snapshot())
+            if snapshot.source != context.source:
+                raise make_change_error()
+        return dict(_run_sessions(statuses, context, results, argv, base, console, snapshot))
+
+
+def _run_sessions(
+    statuses: Iterable[SessionStatus],
+    context: ValidationContext,
+    results: Results,
+    argv: Sequence[str],
+    base: str,
+    console: Console,
+    snapshot: Snapshot | None,
+) -> Iterator[tuple[str, list[str]]]:
+    for status in statuses:
         name = status.session
         why = status.rejection.partition(":")[0] or "not green"
         with console.step(f"Run {name} ({why})") as step:
             output = _LineStream(step.show_progress)
             inner = Console(output, verbosity=-1, color=False)
-            result = _run_session(name, make_session_argv(name, argv, base), context, inner)
+            words = make_session_argv(name, argv, base)
+            result = _run_session(name, words, context, inner, snapshot)
             label = exit_code_word(ExitCode(result.exit_code)).lower()
             step.set_outcome(label, result.outcome)
-        results[name], outputs[name] = result, output.lines[1:-1]
+        results[name] = result
+        yield name, output.lines[1:-1]
         if result.exit_code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
             raise Interrupted(result.exit_code - 128)
-    return outputs
 
 
 class _LineStream(io.StringIO):
@@ -317,11 +354,15 @@ class _LineStream(io.StringIO):
 
 
 def _run_session(
-    name: str, argv: Sequence[str], context: ValidationContext, console: Console
+    name: str,
+    argv: Sequence[str],
+    context: ValidationContext,
+    console: Console,
+    snapshot: Snapshot | None = None,
 ) -> SessionResult:
     """Run one session here; what keeps it from beginning is unknown, or a wrong command."""
     try:
-        made = RUN_SESSION[name](argv, console)
+        made = RUN_SESSION[name](argv, console, snapshot)
         if isinstance(made, SessionResult):
             return made
         return parse_gate_summary(summarize_run(made), name, context.expected[name])

@@ -1,5 +1,6 @@
 """Which files of a context a build may take: those that `.dockerignore` lets in."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from docker.utils.build import exclude_paths
@@ -9,8 +10,17 @@ from hardgate.errors import HardgateError
 IGNORE_FILE = ".dockerignore"
 
 
-def list_build_files(context: Path, dockerfile: Path) -> frozenset[str]:
-    """Give the paths of files and links below `context` that one of the builders may take.
+@dataclass(frozen=True, kw_only=True)
+class BuildEntries:
+    """What one of the builders may take of a context, by the paths below it."""
+
+    files: frozenset[str]
+    """Files and links."""
+    folders: frozenset[str]
+
+
+def list_build_entries(context: Path, dockerfile: Path) -> BuildEntries:
+    """Give what `.dockerignore` lets in.
 
     The engine's own builder reads `.dockerignore`; BuildKit reads `NAME.dockerignore` beside the
     Dockerfile instead, where that is there. What either of them takes counts.
@@ -20,7 +30,8 @@ def list_build_files(context: Path, dockerfile: Path) -> frozenset[str]:
     for file in (context / IGNORE_FILE, own):
         if file.is_file() or file != own:
             found |= _list_taken(context, dockerfile, _read_patterns(file))
-    return frozenset(found)
+    folders = frozenset(path for path in found if _is_folder(context / path))
+    return BuildEntries(files=frozenset(found) - folders, folders=folders)
 
 
 def _read_patterns(file: Path) -> list[str]:
@@ -37,16 +48,16 @@ def _read_patterns(file: Path) -> list[str]:
 
 
 def _list_taken(context: Path, dockerfile: Path, patterns: list[str]) -> set[str]:
+    """Give files, links and folders."""
     inside = dockerfile.is_relative_to(context)
     name = str(dockerfile.relative_to(context)) if inside else "Dockerfile"
     try:
-        paths = exclude_paths(str(context), patterns, dockerfile=name)
+        return set(exclude_paths(str(context), patterns, dockerfile=name))
     except OSError as error:
         raise HardgateError(
             f"'{error.filename}' of the build's context cannot be read: {error.strerror}.",
             f"Let this user read it, or name it in '{context / IGNORE_FILE}'.",
         ) from error
-    return {path for path in paths if not _is_folder(context / path)}
 
 
 def _is_folder(path: Path) -> bool:

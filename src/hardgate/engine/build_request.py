@@ -43,6 +43,10 @@ class BuildRequest:
     """Such as `linux/arm64`; None for the engine's own."""
     seconds: float = BUILD_SECONDS
     """After which it is ended."""
+    copied_from: Path | None = None
+    """The context itself, as its user named it, where `context` is a copy of it."""
+    source_commit: str | None = None
+    """The commit of what was copied; None where it has to be asked for."""
 
 
 def make_build_request(

@@ -57,9 +57,11 @@ def build_image(
         )
     _keep_as_cache(client, request.tag, digest)
     return Image(
-        reference=name_context(request.context),
+        reference=name_context(request.copied_from or request.context),
         digest=digest,
-        source_commit=_read_source_commit(request.context, write),
+        source_commit=_read_source_commit(request.context, write)
+        if request.source_commit is None
+        else request.source_commit,
     )
 
 

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from hardgate.engine.build_way import find_build_way
 from hardgate.engine.client import Engine, connect_engine, find_engine
 from hardgate.engine.own_base import describe_own_base, explain_own_base, set_base
 from hardgate.engine.proxy import read_proxy_environment
-from hardgate.errors import BuildError, ExitCode, HardgateError, explain_crash
+from hardgate.errors import ExitCode, HardgateError, explain_crash
 from hardgate.gate.environment import TestEnvironment
 from hardgate.gate.events import GateEventHandler, take_token
 from hardgate.gate.kept import describe_kept_run
@@ -75,6 +75,14 @@ WORKSPACE_LOG_LINES = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
+class FrozenBuild:
+    """A build from files that nobody changes meanwhile."""
+
+    build: BuildRequest
+    source: Source
+
+
+@dataclass(frozen=True, kw_only=True)
 class GateRequest:
     """What the command line asked for, read and found to make sense."""
 
@@ -106,8 +114,8 @@ class GateRequest:
     """What the caller did that a reader must not miss."""
     secrets: tuple[str, ...] = ()
     """Values that must not be seen anywhere."""
-    read_source: Callable[[], Source] | None = None
-    """Gives the content that is built from; None where nothing is built."""
+    freeze_build: Callable[[BuildRequest], AbstractContextManager[FrozenBuild]] | None = None
+    """Gives a copy that is built from, and what it is a copy of; None where nothing is built."""
     run_seconds: float = RUN_SECONDS
     publish_summary: PublishSummary = append_job_summary
 
@@ -203,8 +211,22 @@ def verify_image(
     then: Callable[[TestEnvironment], None] | None = None,
 ) -> None:
     """Build, boot and probe, and fill in `state`; `then` is called before all is taken down."""
-    if request.read_source is not None:
-        state.source = request.read_source()
+    with contextlib.ExitStack() as frozen:
+        if request.build is not None and request.freeze_build is not None:
+            copied = frozen.enter_context(request.freeze_build(request.build))
+            state.source = copied.source
+            request = replace(request, build=copied.build)
+        _verify_frozen_image(request, owner, folder, console, state, then)
+
+
+def _verify_frozen_image(
+    request: GateRequest,
+    owner: Owner,
+    folder: ReportFolder,
+    console: Console,
+    state: RunState,
+    then: Callable[[TestEnvironment], None] | None,
+) -> None:
     deadline = time.monotonic() + request.run_seconds
     engine = find_engine()
     client = engine.open_client()
@@ -228,14 +250,7 @@ def verify_image(
                 _play_gate, request, engine, test_environment, host_image, console, state
             )
             beacon_future = workers.submit(_start_beacon, request, test_environment, host_image)
-            built = _obtain_image(request, engine, base, folder, console, state, deadline)
-            if request.read_source is not None and request.read_source() != state.source:
-                state.source = None
-                raise BuildError(
-                    "Files of the repository were changed while the image was built from them.",
-                    "Run it again, and leave them alone until the image is built.",
-                )
-            state.image = built
+            state.image = _obtain_image(request, engine, base, folder, console, state, deadline)
             _publish_image(request, test_environment, state.image, beacon_future.result())
             _wait_for_play(play_future, request, deadline)
             if then:

@@ -106,7 +106,7 @@ def ensure_test_environment(
     pip is given the machine's settings for it: its configuration files, netrc, indexes, proxies.
     """
     fingerprint = hash_requirements(requirement_files)
-    folder = template.root / ".nox" / "hardgate-adapter" / fingerprint
+    folder = template.repository_root / ".nox" / "hardgate-adapter" / fingerprint
     python, done = folder / "bin" / "python", folder / "done"
     if done.exists():
         return folder
@@ -117,7 +117,7 @@ def ensure_test_environment(
             *(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
             *("pytest", *arguments),
         ],
-        cwd=template.context,
+        cwd=template.own_context,  # '-e .' has to lead to what stays
         env=_read_environment(PASSED_VARIABLES + PIP_VARIABLES, ("PIP_",)),
         timeout=INSTALL_SECONDS,
         on_line=write,

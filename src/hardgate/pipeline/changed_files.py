@@ -48,7 +48,7 @@ def read_changed_files(
         for group in _split_into_groups(some, sizes):
             blobs = _read_blobs(repository, _list_wanted(group, sizes), folder)
             for change in group:
-                yield from _read_change(repository.root, change, sizes, blobs)
+                yield from _read_change(repository.tree, change, sizes, blobs)
 
 
 def _list_ids(changes: Iterable[FileChange]) -> list[str]:

@@ -8,9 +8,10 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from hardgate.engine.build_context import list_build_files
+from hardgate.engine.build_context import list_build_entries
 from hardgate.errors import HardgateError
 from hardgate.git import Repository, open_repository
 from hardgate.model.run import Source
@@ -30,11 +31,28 @@ OUTPUTS_ANYWHERE: Mapping[str, str] = {
 """Folders that the sessions' programs write, at any depth. A tracked file always counts."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SourceFiles:
+    """What of a repository a template's answers are about: paths from its top, sorted."""
+
+    repository: str
+    """The repository's name."""
+    paths: tuple[bytes, ...]
+    """Files, links, and what git knows and is gone."""
+    folders: tuple[bytes, ...]
+    """Folders of the build's context in which none of these lies: a build takes them, too."""
+
+
 def measure_source(template: Template, outputs: Iterable[Path] = ()) -> Source:
     """Give the digest of a template's content; `outputs` are folders that the caller writes to.
 
     Raises GitRefusedError where git refuses to answer, HardgateError where a file cannot be read.
     """
+    return hash_source(template, list_source_files(template, outputs))
+
+
+def list_source_files(template: Template, outputs: Iterable[Path] = ()) -> SourceFiles:
+    """List what counts; raises as `measure_source` does."""
     with open_repository(template.root) as repository:
         tracked = _list_git_files(repository, "--cached") if repository else set()
         new = (
@@ -44,19 +62,34 @@ def measure_source(template: Template, outputs: Iterable[Path] = ()) -> Source:
         )
         name = _name_repository(template.root, repository)
     left_out = _list_left_out(template, outputs)
-    built = _list_context_files(template)
+    built, folders = _list_context_files(template)
     counted = tracked | {path for path in new | built if not _is_output(path, left_out)}
+    outputs_taken = {folder for folder in folders if _is_output(folder + b"/", left_out)}
+    filled = {folder for path in counted | built | outputs_taken for folder in _list_parents(path)}
+    empty = folders - filled - outputs_taken
+    return SourceFiles(repository=name, paths=tuple(sorted(counted)), folders=tuple(sorted(empty)))
+
+
+def hash_source(template: Template, files: SourceFiles) -> Source:
+    """Give the digest of what is listed, as it lies in this template's folder."""
     digest = hashlib.sha256()
-    for path in sorted(counted):
+    for path in files.paths:
         digest.update(_describe_file(template.root, path))
+    for path in files.folders:
+        digest.update(b"fold" + bytes(32) + path + b"\0")
     if not template.dockerfile.is_relative_to(template.root):
         digest.update(b"dockerfile " + _hash_file(template.dockerfile))
     return Source(
-        repository=name,
+        repository=files.repository,
         context=template.relative_to_root(template.context),
         dockerfile=template.relative_to_root(template.dockerfile),
         content=f"sha256:{digest.hexdigest()}",
     )
+
+
+def _list_parents(path: bytes) -> Iterator[bytes]:
+    while path := path.rpartition(b"/")[0]:
+        yield path
 
 
 def _list_git_files(repository: Repository, *options: str) -> set[bytes]:
@@ -73,10 +106,15 @@ def _list_git_files(repository: Repository, *options: str) -> set[bytes]:
     return paths
 
 
-def _list_context_files(template: Template) -> set[bytes]:
+def _list_context_files(template: Template) -> tuple[set[bytes], set[bytes]]:
+    """Give the files and the folders that a build may take, by their paths from the root."""
     inside = template.context.relative_to(template.root)
-    files = list_build_files(template.context, template.dockerfile)
-    return {os.fsencode(str(inside / file)) for file in files}
+    entries = list_build_entries(template.context, template.dockerfile)
+
+    def from_root(paths: Iterable[str]) -> set[bytes]:
+        return {os.fsencode(str(inside / path)) for path in paths if path}
+
+    return from_root(entries.files), from_root(entries.folders)
 
 
 def _walk_files(root: Path, below: bytes) -> Iterator[bytes]:
@@ -117,8 +155,10 @@ def _describe_file(root: Path, path: bytes) -> bytes:
             kind, content = b"link", hashlib.sha256(os.fsencode(place.readlink())).digest()
         elif stat.S_ISREG(mode):
             kind, content = (b"exec" if mode & stat.S_IXUSR else b"file"), _hash_file(place)
+        elif stat.S_ISFIFO(mode):
+            kind, content = b"pipe", bytes(32)
         else:
-            kind, content = b"else", bytes(32)
+            kind, content = b"gone", bytes(32)  # neither git nor a build takes a socket or a device
     except (FileNotFoundError, NotADirectoryError):
         kind, content = b"gone", bytes(32)
     return kind + content + path + b"\0"

@@ -4,7 +4,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,9 @@ from hardgate.pipeline.session_result import (
     encode_session_result,
     make_session_result,
 )
+from hardgate.pipeline.snapshot import Snapshot
 from hardgate.pipeline.step_summary import list_check_findings, make_checks_markdown
+from hardgate.pipeline.template import Template
 from hardgate.redaction import Redactor
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.console import Console
@@ -69,8 +71,23 @@ class Session:
     make_attestation: Callable[[SessionResult, Sequence[Check]], bytes] | None = None
     """Signs what the session states; None where it only states it."""
     read_source: Callable[[], Source] | None = None
-    """Gives the content that is looked at, before and after; None where that is no checkout."""
+    """Gives the content that lies there, before and after; None where a snapshot is looked at."""
+    open_snapshot: Callable[[], AbstractContextManager[Snapshot]] | None = None
+    """Gives the copy that is looked at; None where the session reads no file of the template."""
+    snapshot: Snapshot | None = None
+    """The copy, while the session looks at it."""
     publish_summary: PublishSummary = append_job_summary
+
+    @property
+    def template(self) -> Template:
+        """The template that is looked at: a copy, which nothing changes meanwhile."""
+        if self.snapshot is None:
+            raise ValueError(f"'{self.session}' looks at no template.")
+        return self.snapshot.template
+
+    def locate_copy(self, file: Path) -> Path:
+        """Give the copy of a file that is looked at; the file where it lies elsewhere."""
+        return self.snapshot.locate_copy(file) if self.snapshot else file
 
     def add_notice(self, text: str) -> None:
         """Say what the reader must not miss, here and in every report."""
@@ -125,28 +142,54 @@ class Session:
                     self.print_check(self.console, check)
 
         tell(self._find_out_source(looked))
-        tell(_call_later(lambda: inspect(self, folder)))
+        tell(self._inspect_snapshot(inspect, folder, looked))
         tell(self._find_out_changes(looked))
+
+    def _inspect_snapshot(
+        self,
+        inspect: Callable[["Session", ReportFolder], Iterable[Check]],
+        folder: ReportFolder,
+        looked: "_Looked",
+    ) -> Iterator[Check]:
+        """Open the copy, take down what it is a copy of, and look at it."""
+        with ExitStack() as opened:
+            session = self
+            if self.open_snapshot is not None:
+                try:
+                    snapshot = opened.enter_context(self.open_snapshot())
+                except HardgateError as error:
+                    yield make_error_check("content_known", "run", error)
+                    return
+                looked.source = snapshot.source
+                session = replace(self, snapshot=snapshot)
+            yield from inspect(session, folder)
 
     def _find_out_source(self, looked: "_Looked") -> Iterator[Check]:
         """Take down what is about to be looked at; yield what keeps it from being known."""
+        if self._is_about_a_checkout:
+            looked.commit = self._read_commit_or_unknown()
         if self.read_source is None:
             return
-        looked.commit = self._read_commit_or_unknown()
         try:
             looked.source = self.read_source()
         except HardgateError as error:
             yield make_error_check("content_known", "run", error)
 
     def _find_out_changes(self, looked: "_Looked") -> Iterator[Check]:
-        """Yield an error where what was looked at is not what is there now."""
+        """Yield an error where what the answer is about is not what is there now."""
         commit = self._read_commit_or_unknown()
-        if self.read_source is None:
+        if not self._is_about_a_checkout:
             looked.commit = commit
-        elif looked.source is not None and (
-            self.read_source() != looked.source or _head_of(commit) != _head_of(looked.commit)
-        ):
+            return
+        if looked.source is None:
+            return
+        is_other = self.read_source is not None and self.read_source() != looked.source
+        if is_other or _head_of(commit) != _head_of(looked.commit):
             yield make_error_check("content_unchanged", "run", make_change_error())
+
+    @property
+    def _is_about_a_checkout(self) -> bool:
+        return self.read_source is not None or self.open_snapshot is not None
 
     def _read_commit_or_unknown(self) -> str:
         try:
@@ -235,10 +278,6 @@ def make_change_error() -> HardgateError:
         "Run it again, and leave them alone until it ends; what tests or builds write belongs into "
         "'.gitignore' and '.dockerignore'.",
     )
-
-
-def _call_later(inspect: Callable[[], Iterable[Check]]) -> Iterator[Check]:
-    yield from inspect()
 
 
 def _report_errors_as_checks(

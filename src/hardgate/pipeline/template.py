@@ -30,6 +30,8 @@ class Template:
     dockerfile: Path
     root: Path
     """The repository's top, where workflows are; the context itself outside git."""
+    copied_from: Path | None = None
+    """The repository's own top, where `root` is a copy of it."""
 
     @classmethod
     def from_folder(cls, context: str, dockerfile: str | None = None) -> "Template":
@@ -46,6 +48,16 @@ class Template:
             dockerfile=resolve_inside(file, root),
             root=root,
         )
+
+    @property
+    def repository_root(self) -> Path:
+        """The repository's own top, where git is, and where hardgate may write."""
+        return self.copied_from or self.root
+
+    @property
+    def own_context(self) -> Path:
+        """The build context in the repository itself."""
+        return self.repository_root / self.context.relative_to(self.root)
 
     @property
     def adapter_file(self) -> Path | None:

@@ -18,6 +18,7 @@ from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.content import measure_source
 from hardgate.pipeline.session import Session
+from hardgate.pipeline.snapshot import take_snapshot
 from hardgate.pipeline.template import Template
 from hardgate.redaction import Redactor
 from hardgate.report.console import Console
@@ -35,7 +36,7 @@ def session_of(root: Path, out: Path, spoken: StringIO) -> Session:
         contract="0" * 64,
         out=out,
         console=Console(spoken),
-        read_source=lambda: measure_source(template),
+        open_snapshot=lambda: take_snapshot(template, [out]),
     )
 
 
@@ -61,7 +62,6 @@ def test_an_answer_says_what_it_is_about(root: Path, tmp_path: Path) -> None:
 
 
 MEANWHILE: Mapping[str, Callable[[Path], object]] = {
-    "a file is edited": lambda root: (root / "Dockerfile").write_text("FROM other\n"),
     "an edit is committed": lambda root: commit(root, {"Dockerfile": "FROM other\n"}),
     "a commit of the same content": lambda root: commit(root, {}),
 }
@@ -80,6 +80,42 @@ def test_what_changes_during_the_look_makes_it_unknown(
     result = session_of(root, tmp_path / "out", StringIO()).run_checks("o", look)
     assert result.exit_code == 3
     assert result.missed == ("content_unchanged",)
+
+
+def test_what_is_changed_and_changed_back_during_the_look_is_not_looked_at(
+    root: Path, tmp_path: Path
+) -> None:
+    """Neither a digest before nor one after would show it."""
+    before = measure_source(Template.from_folder(str(root)))
+
+    def look(session: Session, _folder: ReportFolder) -> Iterator[Check]:
+        (root / "Dockerfile").write_text("FROM harmless\n")
+        (root / "Dockerfile").touch()
+        seen = session.template.dockerfile.read_text()
+        (root / "Dockerfile").write_text("FROM scratch\n")
+        yield Check(name=seen, group="g", outcome=Outcome.PASS)
+
+    out = tmp_path / "out"
+    result = session_of(root, out, StringIO()).run_checks("o", look)
+    assert result.exit_code == 0
+    assert result.source == before
+    points = answer(out)["points"]
+    assert isinstance(points, list)
+    assert "scratch" in points[0]["name"]
+
+
+def test_an_edit_during_the_look_leaves_an_answer_about_what_was_there_before(
+    root: Path, tmp_path: Path
+) -> None:
+    before = measure_source(Template.from_folder(str(root)))
+
+    def look(_session: Session, _folder: ReportFolder) -> Iterator[Check]:
+        (root / "Dockerfile").write_text("FROM other\n")
+        yield HELD
+
+    result = session_of(root, tmp_path / "out", StringIO()).run_checks("o", look)
+    assert result.source == before
+    assert result.source != measure_source(Template.from_folder(str(root)))
 
 
 def test_content_that_is_not_known_is_unknown(root: Path, tmp_path: Path) -> None:
