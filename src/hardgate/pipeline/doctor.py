@@ -15,9 +15,9 @@ from hardgate.pipeline.adapter_tests import REQUIREMENTS_FILES
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.hardgate_source import (
     explain_unusable_source,
-    find_requirements,
     hide_credentials,
 )
+from hardgate.pipeline.noxfile_source import read_noxfile_sources
 from hardgate.pipeline.policy import read_policy
 from hardgate.pipeline.template import Template
 from hardgate.pipeline.trust import determine_trust
@@ -163,18 +163,26 @@ def _inspect_repository_files(template: Template) -> Iterator[Check]:
 
 def _inspect_hardgate_source(noxfile: Path) -> Check:
     """See that colleagues and CI can install hardgate from where the noxfile says."""
-    requirements = find_requirements(noxfile.read_text(errors="replace"))
+    sources = read_noxfile_sources(noxfile.read_text(errors="replace"))
     problems = [
         f"'{hide_credentials(text)}' {problem}"
-        for text in requirements
+        for text in sources.requirements
         if (problem := explain_unusable_source(text))
     ]
-    reason = "; ".join(problems or map(hide_credentials, requirements))
+    named = problems or [hide_credentials(text) for text in sources.requirements]
+    unread = [f"not read, {hide_credentials(place)}" for place in sources.unread]
+    reason = "; ".join([*named, *unread])
+    remedy = (
+        "Run 'hardgate init --update --source git+https://HOST/OWNER/hardgate@COMMIT', or change "
+        "it in noxfile.py."
+        if problems
+        else "See by hand that others can install it, or write it as a text in noxfile.py."
+    )
     return _make_setup_check(
         "repository",
         "hardgate-source",
-        not problems,
+        not problems and not unread,
         f"{reason}." if reason else "The noxfile names none that is known to be hardgate's.",
-        "Run 'hardgate init --update --source git+https://HOST/OWNER/hardgate@COMMIT', or change "
-        "it in noxfile.py.",
+        remedy,
+        needed=bool(problems),
     )

@@ -1,6 +1,5 @@
 """Where a template installs hardgate from: a source that colleagues and CI can install too."""
 
-import ast
 import json
 import re
 from collections.abc import Mapping
@@ -84,19 +83,9 @@ def explain_unusable_source(requirement: str) -> str:
     return ""
 
 
-def find_requirements(noxfile: str) -> list[str]:
-    """Give the strings of a noxfile that say where hardgate is installed from."""
-    try:
-        tree = ast.parse(noxfile)
-    except SyntaxError:
-        return []
-    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    return [text for text in texts if isinstance(text, str) and _is_requirement(text)]
-
-
-def _is_requirement(text: str) -> bool:
+def is_requirement(text: str) -> bool:
     """Tell a requirement from a command's word ('hardgate') and from prose."""
-    if text == "hardgate" or not _REQUIREMENT.match(text):
+    if text.lower() == "hardgate" or not _REQUIREMENT.match(text):
         return False
     named = _NAME.fullmatch(text)
     if named:

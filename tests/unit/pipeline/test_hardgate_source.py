@@ -10,9 +10,9 @@ from hardgate.pipeline import hardgate_source
 from hardgate.pipeline.hardgate_source import (
     HardgateSource,
     explain_unusable_source,
-    find_requirements,
     find_source,
 )
+from hardgate.pipeline.noxfile_source import find_requirements
 from tests.unit.git_repositories import commit, git, make_repository
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -7,7 +7,8 @@ from enum import Enum
 from pathlib import Path
 
 from hardgate.errors import UsageError
-from hardgate.pipeline.hardgate_source import explain_unusable_source, find_requirements
+from hardgate.pipeline.hardgate_source import explain_unusable_source
+from hardgate.pipeline.noxfile_source import find_requirements
 from hardgate.pipeline.template import walk_files
 from hardgate.resources import IMAGE
 
