@@ -114,6 +114,7 @@ class GateEventHandler:
         plan, observations = self._plan.narrow_to(observation.name), self._findings.observations
         for verdict in attach_diagnoses(plan, judge_plan(plan, observations), observations):
             self._console.print_verdict(verdict)
+            self._findings.on_verdict(verdict)
 
     def _store_error(self, failure: TaskFailed) -> None:
         error = failure.reported_error

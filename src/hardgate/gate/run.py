@@ -49,12 +49,13 @@ from hardgate.interruption import (
 from hardgate.model.contract import Severity
 from hardgate.model.observation import Observation
 from hardgate.model.plan import Plan
-from hardgate.model.run import Host, Image, Run, Source
+from hardgate.model.run import Host, Image, Run, Source, StepSpan
 from hardgate.model.verdict import Outcome, exit_code_of_verdicts, judge_plan
 from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.redaction import Redactor
 from hardgate.report.atomic_write import replace_file
-from hardgate.report.console import Console
+from hardgate.report.console import Console, ConsoleStep
+from hardgate.report.event_stream import EventStream
 from hardgate.report.folder import BUILD_LOG, WORKSPACE_LOG, ReportFolder, open_report_folder
 from hardgate.report.job_summary import PublishSummary, append_job_summary, print_annotations
 from hardgate.report.markdown import render_run_markdown
@@ -135,6 +136,11 @@ def run_gate(request: GateRequest, console: Console) -> Run:
     for warning in request.plan.contract.warnings:
         console.print_notice(warning)
     state = RunState()
+    stream = None
+    if "jsonl" in request.formats:
+        stream = _open_event_stream(
+            _begin_run(request.plan, owner.run, started_at), folder, console, state, begun
+        )
     with raise_on_signals():
         try:
             verify_image(request, owner, folder, console, state)
@@ -150,7 +156,7 @@ def run_gate(request: GateRequest, console: Console) -> Run:
         if request.baseline:
             diff = diff_runs(request.baseline, summarize_run(run))
             run = replace(run, baseline=diff.to_json())
-        run = _write_reports(run, folder, console, request.formats)
+        run = _write_reports(run, folder, console, request.formats, stream)
         summary = console.redactor.redact_value(summarize_run(run))
         request.publish_summary(render_run_markdown(summary))
         print_annotations(console, list_run_findings(summary))
@@ -158,13 +164,49 @@ def run_gate(request: GateRequest, console: Console) -> Run:
     return run
 
 
+def _begin_run(plan: Plan, run_id: str, started_at: str) -> Run:
+    """Give a run as it is known when it starts."""
+    return Run(
+        id=run_id,
+        started_at=started_at,
+        seconds=0.0,
+        plan=plan,
+        image=None,
+        host=None,
+        verdicts=(),
+        exit_code=ExitCode.UNKNOWN,
+    )
+
+
+def _open_event_stream(
+    run: Run, folder: ReportFolder, console: Console, state: RunState, begun: float
+) -> EventStream:
+    """Write each step and verdict to `events.jsonl` as it ends."""
+    stream = EventStream(folder.path, run, lambda: console.redactor)
+
+    def write_step(step: ConsoleStep, held: bool) -> None:
+        began = max(step.began - begun, 0.0)
+        stream.write_step(StepSpan(name=step.name, began=began, seconds=step.seconds, held=held))
+
+    console.on_step_end, state.on_verdict = write_step, stream.write_verdict
+    return stream
+
+
 def _write_reports(
-    run: Run, folder: ReportFolder, console: Console, formats: tuple[str, ...]
+    run: Run,
+    folder: ReportFolder,
+    console: Console,
+    formats: tuple[str, ...],
+    stream: EventStream | None = None,
 ) -> Run:
     """Write the reports; where one cannot be, the run is not green, here as in the others."""
+    if stream is not None:
+        formats = ("json", *(name for name in formats if name != "jsonl"))
     try:
         folder.write_reports(run, console.redactor, formats)
         replace_file(folder.path / STATEMENT_FILE, encode_statement(state_run(run)))
+        if stream is not None:
+            stream.finish(run)
     except HardgateError as error:
         console.print_notice(f"{error}")
         if run.exit_code is ExitCode.HELD:
@@ -174,6 +216,9 @@ def _write_reports(
         folder.drop_report(STATEMENT_FILE)
         with contextlib.suppress(HardgateError):  # told already
             folder.write_reports(run, console.redactor, formats)
+        if stream is not None:
+            with contextlib.suppress(HardgateError):
+                stream.finish(run)
     return run
 
 

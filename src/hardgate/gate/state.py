@@ -1,5 +1,6 @@
 """What is known of a run so far: the one thing in it that changes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hardgate.errors import HardgateError
@@ -7,6 +8,7 @@ from hardgate.host.workspace import Workspace
 from hardgate.interruption import Interrupted
 from hardgate.model.observation import Observation
 from hardgate.model.run import Host, Image, Source
+from hardgate.model.verdict import Verdict
 
 
 @dataclass(kw_only=True)
@@ -26,3 +28,5 @@ class RunState:
     interrupted: Interrupted | None = None
     kept: tuple[str, ...] = ()
     source: Source | None = None
+    on_verdict: Callable[[Verdict], None] = lambda _verdict: None
+    """Is called with each verdict as it falls."""

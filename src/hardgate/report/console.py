@@ -10,7 +10,7 @@ import atexit
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -119,6 +119,8 @@ class Console:
         self.verbosity = verbosity
         self.steps: dict[str, float] = {}
         """Seconds of each step that has ended, in order; a name that comes twice is added up."""
+        self.on_step_end: Callable[[ConsoleStep, bool], None] = lambda _step, _held: None
+        """Is called with each step that has ended, and whether it held."""
         self._spans: list[tuple[str, float, float, bool]] = []
         self._stream = stream
         self._lock = threading.RLock()  # a signal's handler may speak while its thread does
@@ -273,6 +275,7 @@ class Console:
             if not self._running:
                 self._show_progress()
             self._spans.append((step.name, step.began, step.seconds, mark == "held"))
+            self.on_step_end(step, mark == "held")
             self.steps[step.name] = self.steps.get(step.name, 0.0) + step.seconds
             remark = f"  {one_line(step.outcome)}" if step.outcome else ""
             if self.verbosity >= 0 or mark == "missed":

@@ -10,7 +10,7 @@ from hardgate.redaction import Redactor
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.html import render_run_html
 from hardgate.report.jsonl import render_run_jsonl
-from hardgate.report.junit import make_run_junit
+from hardgate.report.junit import make_advisory_junit, make_run_junit
 from hardgate.report.markdown import render_run_markdown
 from hardgate.report.sarif import render_run_sarif
 from hardgate.report.summary_json import encode_summary, summarize_run
@@ -25,12 +25,13 @@ class ReportFormat:
 
     file: str
     render: Callable[[Mapping[str, Any]], str] | None = None
-    """From the redacted summary; None for those two that `render_report` makes otherwise."""
+    """From the redacted summary; None for those that `render_report` makes otherwise."""
 
 
 FORMATS: Mapping[str, ReportFormat] = {
     "json": ReportFormat(file="summary.json"),
     "junit": ReportFormat(file="junit.xml"),
+    "junit-advisory": ReportFormat(file="junit-advisory.xml"),
     "html": ReportFormat(file="report.html", render=render_run_html),
     "jsonl": ReportFormat(file="events.jsonl", render=render_run_jsonl),
     "markdown": ReportFormat(file="report.md", render=render_run_markdown),
@@ -44,6 +45,8 @@ def render_report(name: str, run: Run, redactor: Redactor) -> bytes:
     """Render a run in one format, without a secret in it."""
     if name == "junit":
         return make_run_junit(run, redactor)
+    if name == "junit-advisory":
+        return make_advisory_junit(run, redactor)
     summary = redactor.redact_value(summarize_run(run))
     render = FORMATS[name].render
     text = render(summary) if render else encode_summary(summary)

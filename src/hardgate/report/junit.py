@@ -35,10 +35,16 @@ def make_run_junit(run: Run, redactor: Redactor) -> bytes:
     return make_run_suite(run, redactor).to_bytes()
 
 
-def make_run_suite(run: Run, redactor: Redactor) -> ReportSuite:
-    """Make the suite, which may stand beside others."""
+def make_advisory_junit(run: Run, redactor: Redactor) -> bytes:
+    """Make a report of the advisory promises alone, in which one that was missed is a failure."""
+    return make_run_suite(run, redactor, advisory=True).to_bytes()
+
+
+def make_run_suite(run: Run, redactor: Redactor, *, advisory: bool = False) -> ReportSuite:
+    """Make the suite, which may stand beside others; with `advisory`, of those promises alone."""
+    title = f"hardgate {run.plan.title}{' advisory' if advisory else ''}"
     return ReportSuite(
-        name=redactor.redact_text(one_line(f"hardgate {run.plan.title}: {_suite_scope(run)}")),
+        name=redactor.redact_text(one_line(f"{title}: {_suite_scope(run)}")),
         title=redactor.redact_text(f"{format_headline(run)}; {_format_opening(run)}"),
         id=run.id,
         timestamp=run.started_at,
@@ -46,16 +52,20 @@ def make_run_suite(run: Run, redactor: Redactor) -> ReportSuite:
             name: redactor.redact_text(one_line(text)) for name, text in _run_properties(run)
         },
         cases=tuple(
-            _make_run_cases(run, lambda text: redactor.redact_text(strip_control_codes(text)))
+            _make_run_cases(
+                run, lambda text: redactor.redact_text(strip_control_codes(text)), advisory=advisory
+            )
         ),
         host=redactor.redact_text(one_line(run.host.name)) if run.host else "",
     )
 
 
-def _make_run_cases(run: Run, clean: Clean) -> Iterator[ReportCase]:
+def _make_run_cases(run: Run, clean: Clean, *, advisory: bool) -> Iterator[ReportCase]:
     red = False
     for verdict in run.verdicts:
-        kind = kind_of_case(verdict.outcome, verdict.severity)
+        if advisory and verdict.severity is not Severity.ADVISORY:
+            continue
+        kind = kind_of_case(verdict.outcome, Severity.HARD if advisory else verdict.severity)
         red = red or kind in ("failure", "error")
         yield _make_verdict_case(verdict, run, kind, clean)
     if run.plan.is_partial or (run.exit_code is not ExitCode.HELD and not red):

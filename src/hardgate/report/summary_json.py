@@ -60,16 +60,17 @@ def summarize_run(run: Run) -> dict[str, Any]:
         "seconds": round(run.seconds, 3),
         "baseline": dict(run.baseline) if run.baseline else None,
         "session": run.plan.title,
-        "timeline": [_span_json(span) for span in run.timeline],
+        "timeline": [summarize_span(span) for span in run.timeline],
         "steps": {name: round(seconds, 3) for name, seconds in run.steps.items()},
         "kept": list(run.kept),
-        "verdicts": [_verdict_json(verdict, run) for verdict in run.verdicts],
+        "verdicts": [summarize_verdict(verdict, run) for verdict in run.verdicts],
         "hardgate": __version__,
         "schema_version": SUMMARY_SCHEMA_VERSION,
     }
 
 
-def _span_json(span: StepSpan) -> dict[str, Any]:
+def summarize_span(span: StepSpan) -> dict[str, Any]:
+    """Tell a step of the timeline."""
     times = {"began": round(span.began, 3), "seconds": round(span.seconds, 3)}
     return {**asdict(span), **times}
 
@@ -128,7 +129,8 @@ def _cause_json(cause: RootCause) -> dict[str, Any]:
     }
 
 
-def _verdict_json(verdict: Verdict, run: Run) -> dict[str, Any]:
+def summarize_verdict(verdict: Verdict, run: Run) -> dict[str, Any]:
+    """Tell one verdict of a run."""
     execution = verdict.observation.execution
     return {
         "name": verdict.name,
