@@ -19,6 +19,7 @@ from hardgate.report.headline import (
     unselected_capabilities,
 )
 from hardgate.report.junit_xml import ReportCase, ReportSuite
+from hardgate.report.sarif import find_repository_path
 from hardgate.text.plain import one_line, strip_control_codes
 
 WHOLE_RUN_CASE = "the_gate_finished"
@@ -57,6 +58,7 @@ def make_run_suite(run: Run, redactor: Redactor, *, advisory: bool = False) -> R
             )
         ),
         host=redactor.redact_text(one_line(run.host.name)) if run.host else "",
+        file=redactor.redact_text(one_line(find_repository_path(run.plan.contract.origin))),
     )
 
 
