@@ -15,7 +15,9 @@ from hardgate.errors import UsageError
 from hardgate.model.contract import Contract, load_contract
 from hardgate.model.contract_diff import diff_contracts
 from hardgate.redaction import Redactor
+from hardgate.remote.fleet.report_json import FLEET_SCHEMA_FILE
 from hardgate.report.contract_diff import diff_exit_code, diff_to_json, format_diff
+from hardgate.report.summary_json import SUMMARY_SCHEMA_FILE
 from hardgate.resources import CONTRACTS
 from hardgate.schema.source import read_pin, strip_credentials
 from hardgate.text.plain import strip_control_codes
@@ -31,7 +33,14 @@ EXIT_CODES_HELP = (
 )
 
 
-SUBCOMMANDS = ("check", "diff")
+SUBCOMMANDS = ("check", "diff", "schema")
+SCHEMA_FILES = {
+    **{name: CONTRACTS / f"{name}.schema.json" for name in ("contract", "tiers", "images")},
+    "policy": CONTRACTS / "policy.schema.json",
+    "summary": SUMMARY_SCHEMA_FILE,
+    "fleet": FLEET_SCHEMA_FILE,
+}
+"""What people and programs write by hand or read: files, and the reports of runs and fleets."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -41,8 +50,13 @@ def main(argv: Sequence[str]) -> int:
         return _diff_contracts(words)
     if subcommand == "check":
         return _check_contract(words)
+    if subcommand == "schema":
+        return _print_schema(words)
     if subcommand in {"-h", "--help"}:
-        print(f"usage: hardgate contract diff A B\n       hardgate contract check FILE\n\n{ABOUT}")
+        print(
+            "usage: hardgate contract diff A B\n       hardgate contract check FILE\n"
+            f"       hardgate contract schema NAME\n\n{ABOUT}"
+        )
         raise SystemExit(0)
     raise UsageError(
         f"'hardgate contract' does not know '{subcommand}'."
@@ -80,6 +94,14 @@ def _check_contract(words: Sequence[str]) -> int:
     else:
         _print_lines(format_weaknesses(contract, weaknesses))
     return int(check_exit_code(weaknesses))
+
+
+def _print_schema(words: Sequence[str]) -> int:
+    """Print a JSON Schema, for an editor or a program."""
+    parser = CommandParser("contract schema", "Print the JSON Schema of a file or a report.")
+    parser.add_argument("name", metavar="NAME", choices=SCHEMA_FILES, help=", ".join(SCHEMA_FILES))
+    print(SCHEMA_FILES[parser.parse_argv(words).name].read_text(), end="")
+    return 0
 
 
 def _print_json(value: Mapping[str, Any]) -> None:

@@ -124,7 +124,7 @@ TIERS_FILE_FIELDS = (
     ),
     Field(
         name="tiers",
-        shape=TableList(fields=TIER_FIELDS, noun="tiers"),
+        shape=TableList(fields=TIER_FIELDS, noun="tiers", strict=True),
         about="the tiers, each once",
     ),
 )

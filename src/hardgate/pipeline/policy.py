@@ -43,8 +43,8 @@ class SessionNames:
         return tuple(Name().read(item) for item in read_listing(node, "names").items)
 
     def schema(self) -> dict[str, object]:
-        """A list of texts."""
-        return {"type": "array", "items": {"type": "string"}}
+        """A list of names, or nothing."""
+        return {"type": ["array", "null"], "items": Name().schema()}
 
 
 POLICY_FIELDS = (

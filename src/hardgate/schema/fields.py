@@ -112,8 +112,8 @@ def _describe_unknown(key: Scalar, absent: Iterable[str], subject: str) -> str:
     return f"{subject} has a field '{make_printable(key.text)}', which is not known here. {meant}"
 
 
-def make_table_schema(fields: Sequence[Field]) -> dict[str, Any]:
-    """Describe a mapping as JSON Schema; fields that nobody knows are allowed."""
+def make_table_schema(fields: Sequence[Field], *, strict: bool = False) -> dict[str, Any]:
+    """Describe a mapping as JSON Schema; with `strict`, it has no field that nobody knows."""
     return {
         "type": "object",
         "required": [field.name for field in fields if field.required],
@@ -122,6 +122,7 @@ def make_table_schema(fields: Sequence[Field]) -> dict[str, Any]:
             | field.shape.schema()
             for field in fields
         },
+        **({"additionalProperties": False} if strict else {}),
     }
 
 
@@ -131,6 +132,8 @@ class TableList:
 
     fields: tuple[Field, ...]
     noun: str
+    strict: bool = False
+    """Each is read by `read_table_strictly`."""
 
     def read(self, node: Node) -> tuple[Node, ...]:
         """Refuse an empty list."""
@@ -141,4 +144,5 @@ class TableList:
 
     def schema(self) -> dict[str, Any]:
         """Each with its own fields."""
-        return {"type": "array", "minItems": 1, "items": make_table_schema(self.fields)}
+        items = make_table_schema(self.fields, strict=self.strict)
+        return {"type": "array", "minItems": 1, "items": items}

@@ -51,8 +51,9 @@ class HostNames:
         return tuple(names)
 
     def schema(self) -> dict[str, Any]:
-        """At least one."""
-        return {"type": "array", "minItems": 1, "items": Name().schema()}
+        """At least one, and none twice."""
+        names = {"items": Name().schema(), "uniqueItems": True}
+        return {"type": "array", "minItems": 1, **names}
 
 
 IMAGE_FIELDS = (
@@ -83,7 +84,7 @@ LIST_FIELDS = (
     ),
     Field(
         name="images",
-        shape=TableList(fields=IMAGE_FIELDS, noun="images"),
+        shape=TableList(fields=IMAGE_FIELDS, noun="images", strict=True),
         about="the images, at least one",
     ),
 )
