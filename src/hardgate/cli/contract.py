@@ -1,5 +1,6 @@
 """`hardgate contract`: what a contract will demand (`diff`), and what its probes miss (`check`)."""
 
+import argparse
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -85,9 +86,15 @@ def _check_contract(words: Sequence[str]) -> int:
     if values.schema:
         print((CONTRACTS / "contract.schema.json").read_text(), end="")
         return 0
-    if not values.file:
+    if not values.files:
         raise UsageError("No contract was named.", "Use 'hardgate contract check FILE'.")
-    contract = _load_pinned_contract(values.file, values.sha256, "--sha256")
+    if values.json and len(values.files) > 1:
+        raise UsageError("'--json' describes one contract.", "Name one, or leave '--json' out.")
+    return max(_check_file(file, values) for file in values.files)
+
+
+def _check_file(file: str, values: argparse.Namespace) -> int:
+    contract = _load_pinned_contract(file, values.sha256, "--sha256")
     weaknesses = check_contract(contract)
     if values.json:
         _print_json(weaknesses_to_json(contract, weaknesses))
@@ -114,7 +121,7 @@ def _print_lines(lines: Iterable[str]) -> None:
 
 def _make_check_parser() -> CommandParser:
     parser = CommandParser("contract check", f"{CHECK_ABOUT} {CHECK_EXIT_CODES_HELP}")
-    parser.add_argument("file", metavar="FILE", nargs="?", help="a contract; a file or a URL")
+    parser.add_argument("files", metavar="FILE", nargs="*", help="contracts; files or URLs")
     parser.add_argument("--sha256", type=read_pin, metavar="HEX", help="pin its bytes")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--schema", action="store_true", help="print the contracts' JSON Schema")

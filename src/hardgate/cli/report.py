@@ -6,8 +6,10 @@ from pathlib import Path
 
 from hardgate.cli.options import add_format_option
 from hardgate.cli.parser import CommandParser
+from hardgate.cli.stored_reports import StoredReport, find_stored_report
 from hardgate.errors import UsageError
 from hardgate.redaction import Redactor
+from hardgate.report.atomic_write import replace_file
 from hardgate.report.console import Console
 from hardgate.report.formats import DEFAULT_FORMATS, FORMATS, render_report, write_report
 from hardgate.report.read_summary import read_summary, restore_run
@@ -25,11 +27,14 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="all that was seen")
     values = parser.parse_argv(argv)
-    run, redactor = restore_run(read_summary(values.run)), Redactor()
     names = tuple(values.format)
+    if values.out == "-" and len(names) != 1:
+        raise UsageError("'--out -' prints one report.", "Name one format by '--format'.")
+    stored = find_stored_report(_find_run_folder(values.run))
+    if stored:
+        return _write_stored_report(stored, names, values.out)
+    run, redactor = restore_run(read_summary(values.run)), Redactor()
     if values.out == "-":
-        if len(names) != 1:
-            raise UsageError("'--out -' prints one report.", "Name one format by '--format'.")
         sys.stdout.buffer.write(render_report(names[0], run, redactor))
         return 0
     folder = Path(values.out) if values.out else _find_run_folder(values.run)
@@ -38,6 +43,20 @@ def main(argv: Sequence[str]) -> int:
         write_report(name, run, folder, redactor)
         print(f"Wrote {folder / FORMATS[name].file}.")
     Console(sys.stdout, verbosity=1 if values.verbose else 0).print_run(run, reports=folder)
+    return 0
+
+
+def _write_stored_report(stored: StoredReport, names: tuple[str, ...], out: str | None) -> int:
+    """Write reports of what a session, a runner's host or a fleet left."""
+    if out == "-":
+        sys.stdout.buffer.write(stored.render(names[0]))
+        return 0
+    folder = Path(out) if out else stored.file.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names or tuple(stored.renderers):
+        replace_file(folder / FORMATS[name].file, stored.render(name))
+        print(f"Wrote {folder / FORMATS[name].file}.")
+    print(stored.document.get("headline", ""))
     return 0
 
 

@@ -162,3 +162,13 @@ def test_each_file_names_its_schema_for_editors_and_is_valid_by_it(path: Path) -
         == (make_tiers_schema() if path.name == "tiers.yaml" else make_contract_schema())["title"]
     )
     jsonschema.Draft7Validator(schema).validate(yaml.safe_load(path.read_text()))
+
+
+def test_several_contracts_are_checked_at_once_and_the_worst_counts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    files = [str(CONTRACTS / name) for name in ("t4.yaml", "runtime.yaml")]
+    codes = [main(["check", file]) for file in files]
+    alone = capsys.readouterr().out
+    assert main(["check", *files]) == max(codes)
+    assert capsys.readouterr().out == alone

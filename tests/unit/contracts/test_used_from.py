@@ -1,12 +1,15 @@
 """The files by which others use hardgate: an action, a GitLab component, pre-commit hooks."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+
+from hardgate.cli.commands import COMMANDS
 
 ROOT = Path(__file__).parents[3]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
@@ -27,6 +30,35 @@ def test_the_hooks_are_what_their_schema_says() -> None:
     hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
     for hook in hooks:
         assert {"id", "name", "entry", "language"} <= set(hook)
+        name, command, *_ = hook["entry"].split()
+        assert name == "hardgate"
+        assert command in COMMANDS
+
+
+def test_the_hook_of_static_installs_all_that_static_needs() -> None:
+    (hook,) = (
+        one
+        for one in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+        if one["id"] == "hardgate-static"
+    )
+    assert hook["additional_dependencies"] == [".[pipeline]"]
+
+
+@pytest.mark.parametrize(
+    ("path", "taken"),
+    [
+        ("contracts/own.yaml", True),
+        ("a/contract.yml", True),
+        ("contracts/tiers.yaml", False),
+        ("docs/contracts.md", False),
+        ("mycontracts/a.yaml", False),
+    ],
+)
+def test_the_hook_of_contract_check_takes_contracts_alone(path: str, taken: bool) -> None:
+    hook = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())[1]
+    assert hook["id"] == "hardgate-contract-check"
+    matches = re.search(hook["files"], path) and not re.search(hook["exclude"], path)
+    assert bool(matches) is taken
 
 
 def test_the_component_is_two_documents_of_which_the_second_is_a_pipeline(tmp_path: Path) -> None:
