@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardgate import process
+from hardgate.engine.lock import hold_folder_lock
 from hardgate.errors import HardgateError, UsageError
 from hardgate.model.contract import Severity
 from hardgate.model.verdict import Outcome
@@ -107,17 +108,24 @@ def ensure_test_environment(
     """
     fingerprint = hash_requirements(requirement_files)
     folder = template.repository_root / ".nox" / "hardgate-adapter" / fingerprint
-    python, done = folder / "bin" / "python", folder / "done"
-    if done.exists():
-        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with hold_folder_lock(folder.parent):  # two sessions at once would empty it for each other
+        if not (folder / "done").exists():
+            _fill_test_environment(folder, template.own_context, requirement_files, write)
+    return folder
+
+
+def _fill_test_environment(
+    folder: Path, context: Path, requirement_files: Sequence[Path], write: LineWriter
+) -> None:
     venv.create(folder, with_pip=True, clear=True)
     arguments = [word for file in requirement_files for word in ("--requirement", str(file))]
     finished = process.run_command(
         [
-            *(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-            *("pytest", *arguments),
+            *(folder / "bin" / "python", "-m", "pip", "install", "--quiet"),
+            *("--disable-pip-version-check", "pytest", *arguments),
         ],
-        cwd=template.own_context,  # '-e .' has to lead to what stays
+        cwd=context,  # '-e .' has to lead to what stays
         env=_read_environment(PASSED_VARIABLES + PIP_VARIABLES, ("PIP_",)),
         timeout=INSTALL_SECONDS,
         on_line=write,
@@ -129,8 +137,7 @@ def ensure_test_environment(
             "Is every requirement to be had from here? Look at adapter.log.",
             evidence=keep_tail(finished.stderr or finished.stdout, 12),
         )
-    done.touch()
-    return folder
+    (folder / "done").touch()
 
 
 def hash_requirements(files: Sequence[Path]) -> str:

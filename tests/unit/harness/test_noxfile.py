@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -89,3 +91,77 @@ def test_what_a_gate_loads_is_compiled_and_nothing_else(
     assert subprocess.run(words, check=True, capture_output=True).stdout == b""
     compiled = {file.parent.parent.name for file in tmp_path.rglob("*.pyc")}
     assert compiled == {"first", "inner", "ansible"}
+
+
+class EndedError(Exception):
+    """Stands for nox's own end of a session."""
+
+
+class FailingSession(Session):
+    """Ends a session by its last words, as nox does."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(settings="", failing=())
+        self.reason = reason
+
+    def run(self, *words: str, **_: Any) -> str:
+        self.steps.append(Path(words[0]).name)
+        raise CommandFailed(self.reason)
+
+    def error(self, words: str) -> None:
+        raise EndedError(words)
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        (1, "does not hold, or is stale"),
+        (2, "the contract or the command is wrong"),
+        (3, "unknown"),
+        (130, "interrupted"),
+        (143, "terminated"),
+    ],
+)
+def test_noxs_last_words_say_what_the_exit_code_means(
+    code: int, meaning: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stale fleet is no missed capability."""
+    monkeypatch.setattr(noxfile, "environment", lambda *_: Path("/programs"))
+    session = cast("nox.Session", FailingSession(f"Returned code {code}"))
+    with pytest.raises(EndedError, match=f"exit {code}: .*{meaning}"):
+        noxfile.hardgate(session, "fleet")
+
+
+def test_an_environment_that_cannot_be_filled_is_not_told_as_a_verdict(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> Path:
+        raise CommandFailed("Returned code 1")
+
+    monkeypatch.setattr(noxfile, "environment", fail)
+    session = FailingSession()
+    with pytest.raises(EndedError, match="gate was not run: its environment failed") as ended:
+        noxfile.hardgate(cast("nox.Session", session), "gate")
+    assert "exit 1" not in str(ended.value)
+    assert session.steps == []
+
+
+def test_of_two_sessions_at_once_one_fills_the_environment_and_the_other_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noxfile, "ROOT", tmp_path)
+    monkeypatch.setattr(noxfile, "fingerprint", lambda: "as it should be")
+    filled: list[Path] = []
+
+    def fill(_session: object, home: Path, _group: object) -> None:
+        filled.append(home)
+        time.sleep(0.3)
+        assert not (home / "stamp").exists()
+        home.mkdir()
+
+    monkeypatch.setattr(noxfile, "fill_environment", fill)
+    session = cast("nox.Session", Session(settings="", failing=()))
+    with ThreadPoolExecutor() as at_once:
+        homes = list(at_once.map(lambda _: noxfile.environment(session, "test"), range(4)))
+    assert homes == [tmp_path / ".nox" / "test" / "bin"] * 4
+    assert filled == [tmp_path / ".nox" / "test"]

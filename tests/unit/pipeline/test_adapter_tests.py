@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -142,6 +144,27 @@ def test_pip_has_the_machines_settings_and_the_tests_have_none(
         [environment / "bin" / "python", "-m", "pytest"], check=True, capture_output=True, text=True
     )
     assert seen.stdout == "a stand-in\n"
+
+
+def test_of_two_sessions_at_once_one_makes_the_environment_and_the_other_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+
+    def make(folder: Path, *_: object) -> None:
+        made.append(folder)
+        assert not folder.exists()
+        folder.mkdir()
+        time.sleep(0.3)
+        (folder / "done").touch()
+
+    monkeypatch.setattr(adapter_tests, "_fill_test_environment", make)
+    template = Template.from_folder(str(tmp_path))
+    with ThreadPoolExecutor() as at_once:
+        folders = list(
+            at_once.map(lambda _: ensure_test_environment(template, [], print), range(4))
+        )
+    assert folders == made * 4
 
 
 def write_wheel(folder: Path, name: str) -> None:

@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from hardgate.cli import fleet  # noqa: F401 - is patched by its name
+from hardgate.cli.main import main
 from hardgate.errors import UsageError
-from hardgate.remote.source_archive import ARCHIVE_FOLDER, ARCHIVED_PATHS, pack_source
+from hardgate.remote.source_archive import (
+    ARCHIVE_FOLDER,
+    ARCHIVED_PATHS,
+    pack_source,
+    require_checkout,
+)
 
 
 @pytest.fixture
@@ -42,3 +49,21 @@ def test_this_checkout_is_one(tmp_path: Path) -> None:
     pack_source(tmp_path / "source.tar")
     with tarfile.open(tmp_path / "source.tar") as archive:
         assert f"{ARCHIVE_FOLDER}/image/Dockerfile" in archive.getnames()
+
+
+@pytest.mark.parametrize("command", ["fleet"])
+def test_an_installed_hardgate_refuses_before_any_host_is_asked(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is a wrong command, with what to do instead, and no image is called stale."""
+    monkeypatch.setattr(
+        f"hardgate.cli.{command}.require_checkout", lambda: require_checkout(tmp_path)
+    )
+    words = [command, "-i", str(tmp_path / "none"), "--images", str(tmp_path / "none")]
+    assert main(words) == 2
+    told = capsys.readouterr()
+    assert "pipx run nox -s fleet" in told.err
+    assert "tale" not in told.out + told.err
