@@ -10,7 +10,13 @@ from functools import cache
 from hardgate.pipeline.static.dockerfile import Dockerfile, looks_like_shell
 from hardgate.pipeline.static.image_users import ImageUsers, operands, option
 from hardgate.pipeline.static.install_rules import find_command
-from hardgate.pipeline.static.shell_machine import Machine, SourceFile, TooManyWaysError, World
+from hardgate.pipeline.static.shell_machine import (
+    Machine,
+    SourceFile,
+    TooManyWaysError,
+    World,
+    start_folders,
+)
 from hardgate.pipeline.static.shell_state import UNKNOWN, Call, State, is_known
 from hardgate.pipeline.static.shell_tree import Script, Simple, Text, Word
 
@@ -259,14 +265,19 @@ def _repairs(
         if call.name not in _GIVERS or call.user not in by:
             continue
         owner, folders = _given(call)
-        name = owner.partition(":")[0]
-        bare = {folder.rstrip("/") or "/" for folder in folders}
+        name = users.name_in(owner)
+        bare = {_absolute(folder, call.folder) for folder in folders}
         if not is_known(name):
             maybe |= bare
         elif users.is_agent(name) or name == "*":
             given |= {folder for folder in bare if is_known(folder)}
             maybe |= {folder for folder in bare if not is_known(folder)}
     return frozenset(given), frozenset(maybe)
+
+
+def _absolute(path: str, folder: str) -> str:
+    """Name a path from the top; where not even its begin is known, it stays as it is."""
+    return posixpath.normpath(posixpath.join(folder if is_known(path[:1]) else "", path))
 
 
 def _may_be(folder: str, path: str) -> bool:
@@ -292,5 +303,4 @@ def _given(call: Call) -> tuple[str, list[str]]:
     if "chown" not in call.argv:
         return "", []
     behind = [w for w in call.argv[call.argv.index("chown") + 1 :] if not w.startswith("-")]
-    folders = [word for word in call.argv[1:] if word.startswith("/")]
-    return (behind[0] if behind else ""), folders
+    return (behind[0] if behind else ""), list(start_folders(call.argv))

@@ -33,7 +33,7 @@ from hardgate.pipeline.static.shell_machine import (
 from hardgate.pipeline.static.shell_reader import Lines, TooLargeError, lines_of, read_script
 from hardgate.pipeline.static.shell_state import OTHER, UNKNOWN, Call, State, is_known
 from hardgate.pipeline.static.shell_tree import Script, Simple, Text, Word
-from hardgate.pipeline.static.shell_wrappers import SHELLS
+from hardgate.pipeline.static.shell_wrappers import EXPAND_BRACES, SHELLS
 
 DEFAULT_SHELL = ("/bin/sh", "-c")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -140,6 +140,8 @@ class _Stage:
     command: Start | None = None
     labels: dict[str, str] = field(default_factory=dict)
     unread: list[int] = field(default_factory=list)
+    gives: list["_Stage"] = field(default_factory=list)
+    """Stages that files of this one come from."""
     triggers: list[Instruction] = field(default_factory=list)
     """What ONBUILD keeps for a stage that is built on this one."""
 
@@ -177,7 +179,7 @@ class _Builder:
             base=last.base,
             line=last.line,
             acts=tuple(last.acts),
-            runs=tuple(last.runs),
+            runs=tuple(_runs_behind(last)),
             files=last.files,
             variables=dict(last.environment),
             folder=last.folder,
@@ -311,6 +313,7 @@ class _Builder:
             stage.files.add_text(path, content)
         origin = flags.get("from", "")
         inner = self._stage_of(origin)
+        stage.gives += [inner] if inner else []
         address = any(re.match(r"https?://|git@|.*\.git(#|$)", one) for one in plain)
         if plain:
             stage.files.add_copy(
@@ -328,6 +331,9 @@ class _Builder:
         return next(named, None)
 
     def _do_run(self, stage: _Stage, instruction: Instruction) -> None:
+        mounts = (flag for flag in instruction.flags if flag.startswith("--mount="))
+        origins = (match[1] for flag in mounts if (match := re.search(r"\bfrom=([^,]+)", flag)))
+        stage.gives += filter(None, map(self._stage_of, origins))
         run = _read_run(stage, instruction, self.name)
         if run is None:
             stage.unread.append(instruction.line)
@@ -356,6 +362,23 @@ class _Builder:
             _note_files(stage, call, call.folder or stage.folder)
 
 
+def _runs_behind(last: _Stage) -> Iterator[Run]:
+    """Yield each RUN that the image rests on: of its last stage, and of those copied from."""
+    told: set[int] = set()
+    seen: list[_Stage] = []
+    waiting = [last]
+    while waiting:
+        stage = waiting.pop(0)
+        if any(stage is one for one in seen):
+            continue
+        seen.append(stage)
+        waiting += stage.gives
+        for run in stage.runs:
+            if run.line not in told:
+                yield run
+        told |= {run.line for run in stage.runs}
+
+
 def _built_on(inner: _Stage, line: int) -> _Stage:
     return _Stage(
         base=inner.base,
@@ -363,6 +386,7 @@ def _built_on(inner: _Stage, line: int) -> _Stage:
         files=inner.files.copy(),
         acts=list(inner.acts),
         runs=list(inner.runs),
+        gives=list(inner.gives),
         environment=dict(inner.environment),
         folder=inner.folder,
         user=inner.user,
@@ -478,7 +502,8 @@ def _state(stage: _Stage, options: Sequence[str]) -> State:
     variables = {**stage.values, "PWD": stage.folder}
     user = _user_of(stage)
     uid = "0" if user in {"root", "0"} else user
-    return set_options(State(variables=variables, user=uid), options)
+    expands = stage.shell[0].rpartition("/")[2] in EXPAND_BRACES
+    return set_options(State(variables=variables, user=uid, expands_braces=expands), options)
 
 
 def _world(stage: _Stage, name: str) -> World:

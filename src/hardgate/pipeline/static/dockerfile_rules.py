@@ -158,7 +158,7 @@ def _is_own_home(act: Act) -> bool:
 
 
 def _owner(user: str, users: ImageUsers) -> str:
-    name = user.partition(":")[0]
+    name = users.name_in(user)
     if not is_known(name):
         return UNKNOWN
     if name in {"", "root", "0"}:

@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from hardgate.pipeline.static.boot import Boot, End, Ending
 from hardgate.pipeline.static.dockerfile import Dockerfile
 from hardgate.pipeline.static.image_users import ImageUsers, operands
 from hardgate.pipeline.static.rules import Finding, rules
-from hardgate.pipeline.static.shell_state import UNKNOWN, Call
+from hardgate.pipeline.static.shell_state import Call, is_known
 
 VOLUMES = ("/agent-home", "/configs", "/workspace")
+_LOOKERS = frozenset({"echo", "printf", "chown", "chmod", "ls", "stat", "cat", "rm", "grep"})
+_CLONE_VALUES = frozenset("-b --branch --depth -c --config -o --origin -C -j --jobs".split())
 _MAKERS = frozenset({"useradd", "groupadd", "adduser", "addgroup"})
 
 
@@ -90,7 +93,9 @@ def _idempotence(boot: Boot) -> Iterator[Finding]:
             yield rule.broken(call.file, call.line, command=str(call), instead=instead)
 
 
-def _instead(call: Call, boot: Boot) -> str:
+def _instead(  # noqa: PLR0911 - a table of commands
+    call: Call, boot: Boot
+) -> str:
     """Say how to write a command that fails the second time; empty where it does not."""
     flags = "".join(word for word in call.argv[1:] if re.fullmatch(r"-[a-zA-Z]+|--\w+", word))
     paths = operands(call.argv, frozenset({"-m", "--mode", "-t"}))
@@ -98,6 +103,12 @@ def _instead(call: Call, boot: Boot) -> str:
         return "" if _is_fresh(paths, call, boot) else "'mkdir -p'"
     if call.name == "ln" and "f" not in flags:
         return "" if _is_fresh(paths[-1:], call, boot) else "'ln -sfn'"
+    if call.name == "mkfifo" and not _is_fresh(paths, call, boot):
+        return f"'[ -p {paths[0] if paths else 'PATH'} ] || mkfifo …'"
+    if call.name == "git" and (target := _cloned(call)) and not _is_fresh([target], call, boot):
+        return f"'[ -d {target}/.git ] || git clone …'"
+    if call.name == "mv" and len(paths) > 1 and _is_gone(paths[:-1], call, boot):
+        return f"'[ ! -e {paths[0]} ] || mv …', or 'cp'"
     if call.name in _MAKERS and not {"-f", "--force"} & set(call.argv):
         return "ask 'getent' first, or create it in the Dockerfile"
     return ""
@@ -106,5 +117,31 @@ def _instead(call: Call, boot: Boot) -> str:
 def _is_fresh(paths: list[str], call: Call, boot: Boot) -> bool:
     """Tell whether paths are new on each start: below a temporary folder, or removed before."""
     earlier = boot.calls[: boot.calls.index(call)]
-    removed = {path for one in earlier if one.name == "rm" for path in one.argv[1:]}
-    return all(UNKNOWN in path[:1] or path in removed for path in paths)
+    removed = [path.rstrip("/*") for one in earlier if one.name == "rm" for path in one.argv[1:]]
+    return all(
+        not is_known(path[:1]) or any(_is_below(path, gone) for gone in removed) for path in paths
+    )
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return bool(folder) and (path == folder or path.startswith(f"{folder}/"))
+
+
+def _cloned(call: Call) -> str:
+    """Give the folder that `git clone` makes; empty where it makes none that is known."""
+    words = operands(call.argv, _CLONE_VALUES)
+    if words[:1] != ["clone"] or len(words) not in {2, 3}:
+        return ""
+    target = words[2] if len(words) > 2 else PurePosixPath(words[1]).name.removesuffix(".git")  # noqa: PLR2004
+    return target if is_known(target) else ""
+
+
+def _is_gone(sources: list[str], call: Call, boot: Boot) -> bool:
+    """Tell whether what is moved away is not there a second time: nothing before makes it."""
+    earlier = boot.calls[: boot.calls.index(call)]
+    named = [word for one in earlier if one.name not in _LOOKERS
+             for word in (*one.argv[1:], *one.writes)]  # fmt: skip
+    return any(
+        is_known(source) and not any(source in word or not is_known(word) for word in named)
+        for source in sources
+    )

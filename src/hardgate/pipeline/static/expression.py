@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from hardgate.pipeline.static.shell_state import FAILED
+
 MAX_LENGTH = 21_000
 MAX_DEPTH = 60
 
@@ -338,6 +340,8 @@ def _number(value: Any) -> float | None:
 def _compare(sign: str, one: Any, two: Any) -> Any:
     if _is_open(one) or _is_open(two) or isinstance(one, _Each) or isinstance(two, _Each):
         return UNKNOWN
+    if FAILED in (one, two):
+        return sign == "!=" if "0" in (one, two) and sign in {"==", "!="} else UNKNOWN
     if isinstance(one, str) and isinstance(two, str):
         left: Any = one.lower()
         right: Any = two.lower()
@@ -361,7 +365,11 @@ def _contains(where: Any, what: Any) -> Any:
 
 
 def _to_json(value: Any) -> Any:
-    return UNKNOWN if isinstance(value, _Each) or "Unknown" in repr(value) else json.dumps(value)
+    """Write as the forges do; of a job's outputs that are not known, none are written."""
+    plain = list(value.values) if isinstance(value, _Each) else value
+    if "Unknown" in repr(plain):
+        return UNKNOWN
+    return json.dumps(plain, indent=2, default=lambda _: {})
 
 
 def _format(text: str, *values: Any) -> str:

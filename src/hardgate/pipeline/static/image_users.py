@@ -53,6 +53,11 @@ class ImageUsers:
             name != UNKNOWN and name in {self.uids.get(agent) for agent in self.agents}
         )
 
+    def name_in(self, owner: str) -> str:
+        """Give the user of `user:group`, or of `user.group` where no user has a dot."""
+        name = owner.partition(":")[0]
+        return name if name in self.uids else name.partition(".")[0]
+
     @property
     def agent_name(self) -> str:
         """Give one name of the agent's, for a remedy."""

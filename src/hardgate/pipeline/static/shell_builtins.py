@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from hardgate.pipeline.static.shell_arrays import make_array
 from hardgate.pipeline.static.shell_state import (
     FAILED,
     JOB,
@@ -142,11 +144,44 @@ def _unset(machine: Machine, call: Call, state: State, guarded: bool) -> list[St
 
 def _read(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
     del machine
-    for name in call.argv[1:]:
-        if re.fullmatch(r"[A-Za-z_]\w*", name):
-            state = state.having(name, UNKNOWN)
+    words = [word for word in call.argv[1:] if word not in {"-r", "-s", "-rs", "-sr"}]
+    names = [word for word in words if re.fullmatch(r"[A-Za-z_]\w*", word)]
+    if state.stdin is not None and len(names) == len(words):
+        return [_take_line(names or ["REPLY"], state, state.stdin)]
+    state = change(state, stdin=None)
+    for name in names:
+        state = state.having(name, UNKNOWN)
     ways = ("0", "1") if guarded else ("0",)
     return [change(state, status=way) for way in ways]
+
+
+def _take_line(names: Sequence[str], state: State, stdin: str) -> State:
+    """Read a line into variables; the last one gets what is left of it."""
+    line, end, rest = stdin.partition("\n")
+    pieces = line.split(None, len(names) - 1) if len(names) > 1 else [line.strip()]
+    for name, piece in zip_longest(names, pieces, fillvalue=""):
+        state = state.having(name, piece.rstrip())
+    return change(state, stdin=rest, status="0" if end else "1")
+
+
+def _map_lines(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
+    """`mapfile` and `readarray`: all lines of the input are an array's elements."""
+    del machine, guarded
+    name = call.argv[-1]
+    if len(call.argv) < 2 or not re.fullmatch(r"[A-Za-z_]\w*", name):  # noqa: PLR2004
+        name = "MAPFILE"
+    simple = set(call.argv[1:]) <= {"-t", name}
+    known = state.stdin is not None and simple
+    value = make_array((state.stdin or "").splitlines()) if known else UNKNOWN
+    return [change(state.having(name, value), stdin="" if known else None, status="0")]
+
+
+def _let(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
+    del guarded
+    states = [state]
+    for text in call.argv[1:]:
+        states = [after for one in states for after in machine.calculated(text, call, one)]
+    return states
 
 
 def _eval(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
@@ -203,6 +238,9 @@ BUILTINS: Mapping[str, Builtin] = {
     "shift": _shift,
     "unset": _unset,
     "read": _read,
+    "mapfile": _map_lines,
+    "readarray": _map_lines,
+    "let": _let,
     "eval": _eval,
     ".": _source,
     "source": _source,

@@ -5,14 +5,19 @@ Of other programs nothing is known but what a World says; where their status dec
 gone. So "it cannot end well" means: on no way that the text allows.
 """
 
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
+from hardgate.pipeline.static.makefile import MAX_LINES, Line, Makefile, Request, read_request
+from hardgate.pipeline.static.shell_arithmetic import calculate, update_variable
 from hardgate.pipeline.static.shell_builtins import BUILTINS, ENDS, PLAIN, shell_options
+from hardgate.pipeline.static.shell_filters import run_filter
 from hardgate.pipeline.static.shell_reader import TooLargeError, lines_of, read_script
 from hardgate.pipeline.static.shell_state import (
     FAILED,
@@ -25,7 +30,7 @@ from hardgate.pipeline.static.shell_state import (
     distinct,
     is_known,
 )
-from hardgate.pipeline.static.shell_tests import is_extended, judge_arithmetic, judge_test
+from hardgate.pipeline.static.shell_tests import is_extended, judge_test
 from hardgate.pipeline.static.shell_tree import (
     Background,
     Block,
@@ -37,6 +42,7 @@ from hardgate.pipeline.static.shell_tree import (
     Loop,
     Node,
     Opaque,
+    Output,
     Pipeline,
     Redirect,
     Script,
@@ -46,7 +52,7 @@ from hardgate.pipeline.static.shell_tree import (
     Word,
 )
 from hardgate.pipeline.static.shell_words import Expander
-from hardgate.pipeline.static.shell_wrappers import SHELLS, unwrap
+from hardgate.pipeline.static.shell_wrappers import EXPAND_BRACES, SHELLS, unwrap
 
 MAX_STEPS = 20_000
 MAX_NESTED = 12
@@ -62,6 +68,8 @@ _SETS_VARIABLES = re.compile(
     r"/activate$|\.cargo/env$|(^|/)(nvm\.sh|\.bashrc|\.profile|\.bash_profile|\.env|[^/]+\.env)$"
 )
 """Files that are sourced for their variables, and end and replace nothing."""
+_UPDATED = re.compile(r"([A-Za-z_]\w*)\s*(?:\+\+|--|[-+*/%]?=[^=])")
+"""What is set in arithmetic that is not worked out."""
 _RELEASE = (
     *("ID", "ID_LIKE", "NAME", "VERSION", "VERSION_ID", "VERSION_CODENAME", "UBUNTU_CODENAME"),
     *("PRETTY_NAME", "DISTRIB_ID", "DISTRIB_RELEASE", "DISTRIB_CODENAME"),
@@ -92,6 +100,8 @@ class World:
     """Of a watched call: whether it fails; one that holds rescues what failed before it."""
     read_file: Callable[[str, str], SourceFile | None] = lambda _path, _folder: None
     """Finds a script by its path and the folder that it is named from."""
+    read_makefile: Callable[[Request], tuple[str, Makefile] | None] = lambda _: None
+    """Finds the Makefile that a call of make reads."""
     has_command: Callable[[str], bool | None] = lambda _: None
     users: Callable[[str], str] = lambda _: UNKNOWN
     """Gives the uid of a user's name."""
@@ -258,6 +268,8 @@ class Machine:
             following: list[tuple[State, tuple[str, ...]]] = []
             for before, statuses in ways:
                 inner = change(before, flow="", status="0")
+                if number:
+                    inner = self._fed(node.parts[:number], inner, state)
                 watched = guarded or node.negated if is_last else state.pipefail and guarded
                 results = self.node(part, inner, guarded=watched) if len(node.parts) == 1 else (
                     self._apart(part, inner, guarded=watched)
@@ -265,6 +277,17 @@ class Machine:
                 following += [(one, (*statuses, one.status)) for one in results]
             ways = _distinct_ways(following)
         return [end for one, statuses in ways for end in self._piped(node, one, statuses)]
+
+    def _fed(self, before: Sequence[Node], state: State, outer: State) -> State:
+        """Give a pipeline's next command what those before it print, as far as that is known."""
+        printed = self.expander.printed(Pipeline(line=0, parts=tuple(before)), outer)
+        last = before[-1]
+        found: tuple[str, ...] = ()
+        if isinstance(last, Simple) and last.words:
+            words = self.expander.fields(last.words, outer)
+            if words[:1] == ["find"]:
+                found = tuple(start_folders(words))
+        return change(state, stdin=printed, found=found)
 
     def _apart(self, node: Node, state: State, *, guarded: bool) -> list[State]:
         """Run a command in a shell of its own: its variables and its exit stay there."""
@@ -280,7 +303,7 @@ class Machine:
         status = statuses[-1]
         if state.pipefail:
             status = next((s for s in reversed(statuses) if s not in {"0", OTHER}), status)
-        ended = change(state, status=status, pipe_statuses=statuses)
+        ended = change(state, status=status, pipe_statuses=statuses, found=())
         if FAILED in statuses[:-1] and status in {"0", OTHER}:
             shown = self.expander.show(node.parts[statuses.index(FAILED) + 1])
             ended = ended.losing(node.line, f"| {shown}", in_pipe=True)
@@ -303,11 +326,26 @@ class Machine:
 
     def _block(self, node: Block, state: State, guarded: bool) -> list[State]:
         begun = self._redirected(node.redirects, state, node.line)
+        if any(one.operator.startswith("<") for one in node.redirects):
+            begun = change(begun, stdin=self._read_input(node.redirects, state))
         if not node.subshell:
-            return self.run(node.body, [begun], guarded=guarded)
+            ended = self.run(node.body, [begun], guarded=guarded)
+            if begun.stdin is not state.stdin:
+                ended = distinct(change(one, stdin=state.stdin) for one in ended)
+            return ended
         inner = self.run(node.body, [change(begun, traps={})], guarded=guarded)
         ended = distinct(_back(begun, one) for one in self.end_shells(inner))
         return self._checked(ended, guarded=guarded)
+
+    def _read_input(self, redirects: Sequence[Redirect], state: State) -> str | None:
+        """Give what is redirected to standard input; None where it cannot be told."""
+        one = next(one for one in redirects if one.operator.startswith("<"))
+        if one.operator not in {"<<", "<<<"}:
+            part = one.target.parts[0] if len(one.target.parts) == 1 else None
+            items = part.script.items if isinstance(part, Output) and part.is_file else ()
+            return self.expander.printed(items[0], state) if len(items) == 1 else None
+        text = self.expander.text(one.target, state) + "\n" * (one.operator == "<<<")
+        return text if is_known(text) else None
 
     def _redirected(self, redirects: Sequence[Redirect], state: State, line: int) -> State:
         """Note the files that a group writes, as if a `tee` did."""
@@ -349,8 +387,10 @@ class Machine:
 
     def _loop(self, node: Loop, state: State, guarded: bool) -> list[State]:
         ended: list[State] = []
+        if (state.stdin or "").count("\n") > MAX_LISTED:
+            state = change(state, stdin=None)
         current = [state]
-        for number in range(MAX_ROUNDS):
+        for number in range(MAX_ROUNDS if state.stdin is None else MAX_LISTED + 1):
             entered: list[State] = []
             for before in current:
                 entered += self._enter_loop(node, before, ended, is_first=number == 0)
@@ -480,7 +520,11 @@ class Machine:
         guarded: bool,
     ) -> list[State]:
         unwrapped = unwrap(words)
-        stdin = next((r.target for r in node.redirects if r.operator in {"<<", "<<<"}), None)
+        if "xargs" in unwrapped.wrappers:
+            unwrapped = replace(unwrapped, argv=_with_input(unwrapped.argv, state))
+        given = any(one.operator.startswith("<") for one in node.redirects)
+        stdin = self._read_input(node.redirects, state) if given else None
+        document = next((r.target for r in node.redirects if r.operator in {"<<", "<<<"}), None)
         call = Call(
             file=self.file,
             line=node.line,
@@ -489,29 +533,56 @@ class Machine:
             user=unwrapped.user or state.user,
             wrappers=unwrapped.wrappers,
             writes=self._written(node.redirects, state),
-            stdin=self.expander.text(stdin, state) if stdin else None,
+            stdin=self.expander.text(document, state) if document else None,
             replaces="exec" in unwrapped.wrappers[:1] or words[0] == "exec",
             ends_script=state.errexit and not guarded,
             folder=state.variables.get("PWD", ""),
         )
-        inner = state
+        inner = change(state, stdin=stdin) if given else state
         for name, value in (*values, *unwrapped.variables.items()):
             inner = inner.having(name, value)
         for target in (r.target for r in node.redirects if r.operator.startswith("<")):
             inner = self.expander.fed(target, inner, node.line)
         if unwrapped.script is not None:
+            arguments = unwrapped.arguments
+            inner = change(inner, arguments=arguments[1:], script=(*arguments, "sh")[0])
             ended = self._switched(call, unwrapped.script, inner)
+            ended = [change(one, arguments=state.arguments, script=state.script) for one in ended]
         else:
             ended = self.dispatch(call, inner, guarded=guarded)
+        if given:
+            ended = [change(one, stdin=state.stdin) for one in ended]
+        ended = [self._noted_files(call, one) for one in ended]
         if values:
             ended = [change(one, variables=state.variables) for one in ended]
         return [self._replaced(call, one) for one in ended] if call.replaces else ended
+
+    def _noted_files(self, call: Call, state: State) -> State:
+        """Note the files that a command makes or removes."""
+        made = [path for path in call.writes if not path.startswith("/dev/")]
+        operands = [word for word in call.argv[1:] if not word.startswith("-")]
+        if call.name in {"touch", "mkdir"} and state.status != "1":
+            made += operands
+        gone = operands if call.name in {"rm", "rmdir"} else []
+        gone += operands[:-1] if call.name == "mv" else []
+        if not made and not gone:
+            return state
+        files = dict(state.files)
+        for paths, there in ((made, True), (gone, False)):
+            plain = (path for path in paths if is_known(path) and not set("*?[") & set(path))
+            files |= {
+                posixpath.normpath(posixpath.join(call.folder, path)): there for path in plain
+            }
+        return change(state, files=files)
 
     def _switched(self, call: Call, text: str, state: State) -> list[State]:
         """Run what `su -c` is given, as that user; su itself waits for it."""
         noted = change(self.called(call, state), user=self.uid_of(call.user))
         ended = self.script(text, noted, call, options=())
-        return [change(one, user=state.user) for one in ended]
+        return [
+            change(one, user=state.user, replaced_by=state.replaced_by, flow=state.flow)
+            for one in ended
+        ]
 
     def _replaced(self, call: Call, state: State) -> State:
         if call.argv[:1] == ("exec",) or state.flow == "exit":
@@ -535,12 +606,53 @@ class Machine:
             return self._test(call, state)
         if call.argv[0] in state.functions:
             return self._function(call, state, guarded=guarded)
+        if call.name in {"make", "gmake"} and (made := self._make(call, state)) is not None:
+            return made
         if self.world.watches(call):
             return [self._watched(call, state)]
         if call.argv[0] in BUILTINS:
             return BUILTINS[call.argv[0]](self, call, state, guarded)
         ended = self._shell(call, state)
         return ended if ended is not None else self._program(call, state, guarded=guarded)
+
+    def _make(self, call: Call, state: State) -> list[State] | None:
+        """Run what a Makefile says of the targets; None where that cannot be told."""
+        request = read_request(call.argv, call.folder)
+        held = request and all(map(is_known, call.argv)) and self.world.read_makefile(request)
+        if not request or not held:
+            return None
+        try:
+            lines = tuple(islice(held[1].iter_lines(request), MAX_LINES))
+        except KeyError:
+            return None
+        self._enter()
+        outer, self.file = self.file, held[0]
+        begun = change(self.called(call, state), functions={}, traps={}, status="0")
+        begun = begun.having("PWD", request.folder or ".")
+        ended = self._run_recipe(lines, begun)
+        self.file = outer
+        self.nested -= 1
+        return distinct(_back(state, one) for one in ended)
+
+    def _run_recipe(self, lines: Sequence[Line], state: State) -> list[State]:
+        """Run each line in a shell of its own; make stops at the first that fails."""
+        ended: list[State] = []
+        current = [state]
+        for line in lines:
+            by = Call(file="", line=line.number, argv=("sh",), written=("sh",))
+            following: list[State] = []
+            for one in current:
+                following += self.script(line.text, one, by, options=(), line=line.number)
+            current = []
+            for after in distinct(following):
+                fails = after.status not in {"0", OTHER, UNKNOWN}
+                if fails and line.ignored:
+                    current.append(change(after.losing(line.number, "-"), status="0"))
+                elif fails:
+                    ended.append(after)
+                else:
+                    current.append(change(after, status="0"))
+        return [*ended, *current]
 
     def _watched(self, call: Call, state: State) -> State:
         noted = change(self.called(call, state), ran=True)
@@ -550,10 +662,11 @@ class Machine:
 
     def _program(self, call: Call, state: State, *, guarded: bool) -> list[State]:
         noted = self.called(call, state)
-        if any(word == FAILED for word in call.argv) and any(
-            "GITHUB_OUTPUT" in path or "GITHUB_ENV" in path for path in call.writes
-        ):
-            noted = change(noted, published=True)
+        answer = run_filter(call.argv, state.stdin)
+        if any("GITHUB_OUTPUT" in path or "GITHUB_ENV" in path for path in call.writes):
+            noted = _handing_on(call, answer.text if answer else None, noted)
+        if answer is not None and call.name not in PLAIN:
+            return [change(noted, status=answer.status)]
         if call.name in ENDS or (state.opaque and call.name not in PLAIN):
             return [change(noted, status=UNKNOWN)]
         if guarded and call.name not in PLAIN:
@@ -565,12 +678,35 @@ class Machine:
         closing = {"[": "]", "[[": "]]"}.get(call.argv[0])
         words = call.argv[1:-1] if closing and call.argv[-1] == closing else call.argv[1:]
         if call.argv[0] == "((":
-            answer = judge_arithmetic(words[0] if words else "", lambda n: self.value(n, state))
-        else:
-            answer = judge_test(words, patterns=call.argv[0] == "[[")
+            return self.calculated(words[0] if words else "", call, state)
+        here = posixpath.normpath(call.folder or ".")
+        inside = [path for path in state.files if (posixpath.dirname(path) or ".") == here]
+        files = {
+            **state.files,
+            **{posixpath.basename(path): state.files[path] for path in inside},
+        }
+        answer = judge_test(words, patterns=call.argv[0] == "[[", files=files)
         if answer is None:
             return self.undecided("\0".join(call.argv), state)
         return [change(state, status="0" if answer else "1")]
+
+    def calculated(self, text: str, call: Call, state: State) -> list[State]:
+        """Run `(( … ))` or `let`: it may set a variable, and holds where it comes to any but 0."""
+
+        def number(name: str) -> str:
+            return state.status if name == "?" else self.expander.number(name, state)
+
+        update = update_variable(text, number)
+        if update is not None:
+            name, made, value = update
+            state = state.having(name, made)
+        else:
+            value = calculate(text, number)
+            for name in _UPDATED.findall(text) if value == UNKNOWN else ():
+                state = state.having(name, UNKNOWN)
+        if value in {UNKNOWN, OTHER}:
+            return self.undecided("\0".join(call.argv), state)
+        return [change(state, status="1" if value == "0" else "0")]
 
     def undecided(self, text: str, state: State) -> list[State]:
         """Go both ways, and the same one again where the same is asked again."""
@@ -620,16 +756,20 @@ class Machine:
         if call.name == "busybox":
             words = words[1:]
         options, rest = shell_options(words[1:])
-        as_user = change(state, user=self.uid_of(call.user))
+        as_user = change(
+            state, user=self.uid_of(call.user), expands_braces=call.name in EXPAND_BRACES
+        )
         if "-c" in options and rest:
             name, arguments = rest[1] if len(rest) > 1 else words[0], tuple(rest[2:])
             inner = change(as_user, arguments=arguments, script=name)
             ended = self.script(rest[0], inner, call, options=options)
-            return [change(one, user=state.user) for one in ended]
+            return [_come_back(state, one) for one in ended]
         if rest and rest[0] != "-" and "-s" not in options:
-            return self._file(call, rest[0], tuple(rest[1:]), state, options)
+            ran = self._file(call, rest[0], tuple(rest[1:]), as_user, options)
+            return ran and [_come_back(state, one) for one in ran]
         if call.stdin is not None:
-            return self.script(call.stdin, as_user, call, options=options)
+            ended = self.script(call.stdin, as_user, call, options=options)
+            return [_come_back(state, one) for one in ended]
         return None
 
     def _drops(self, call: Call, state: State) -> bool:
@@ -659,10 +799,12 @@ class Machine:
             user=self.uid_of(call.user),
         )
         if options is None:
-            options, _ = shell_options(shebang_of(source.text)[1:])
+            program, *words = shebang_of(source.text) or ["sh"]
+            options, _ = shell_options(words)
+            inner = change(inner, expands_braces=program.rpartition("/")[2] in EXPAND_BRACES)
         ended = self.script(source.text, inner, call, options=options)
         self.file = outer
-        return [change(one, user=state.user) for one in ended]
+        return [_come_back(state, one) for one in ended]
 
     def script(
         self,
@@ -671,13 +813,18 @@ class Machine:
         call: Call,
         *,
         options: Sequence[str],
+        line: int | None = None,
     ) -> list[State]:
-        """Run a script in a shell of its own; what it defines and sets stays there."""
+        """Run a script in a shell of its own; what it defines and sets stays there.
+
+        All of it stands on `line`, where that is given.
+        """
         if not is_known(text) and text.strip(UNKNOWN) == "":
             return [change(self.called(call, state), status=UNKNOWN, opaque=True)]
         self._enter()
         begun = set_options(change(state, errexit=False, pipefail=False, traps={}), options)
-        line = 0 if self.file != call.file else call.line
+        if line is None:
+            line = 0 if self.file != call.file else call.line
         tree = self._read(text.replace(UNKNOWN, "\ue000?\ue001"), line)
         if call.replaces and options and "-c" in options:
             tree = _last_by_exec(tree)
@@ -784,11 +931,59 @@ def _back(outer: State, inner: State, *, replaces: bool = False) -> State:
         opaque=outer.opaque,
         astray=inner.astray,
         published=inner.published,
+        files=inner.files,
+        values=inner.values,
         replaced_by=inner.replaced_by if replaces else outer.replaced_by,
         flow="exit" if replaces else outer.flow,
         last=inner.last,
         assumptions=inner.assumptions,
         immune=False,
+    )
+
+
+def start_folders(words: Sequence[str]) -> Iterator[str]:
+    """Give the folders that `find` prints before all that is in them."""
+    narrow = {"-name", "-iname", "-mindepth", "-path", "-wholename", "-regex"}
+    files_only = "-type" in words and words[words.index("-type") + 1 :][:1] != ["d"]
+    if files_only or narrow & set(words):
+        return
+    for word in words[1:]:
+        if word.startswith(("-", "(", "!", "\\")):
+            return
+        yield word
+
+
+def _with_input(argv: tuple[str, ...], state: State) -> tuple[str, ...]:
+    """Put behind a command what `xargs` reads, or where `{}` stands."""
+    read = state.found or tuple((state.stdin or "").replace("\0", " ").split())
+    if "{}" not in argv:
+        return (*argv, *read)
+    at = argv.index("{}")
+    return (*argv[:at], *(read or ("{}",)), *argv[at + 1 :])
+
+
+def _handing_on(call: Call, text: str | None, state: State) -> State:
+    """Note what is written for later steps: `NAME=value` lines, or that it cannot be told."""
+    kind = "env" if any("GITHUB_ENV" in path for path in call.writes) else "output"
+    shown = " ".join(call.argv[1:]) if text is None and call.name == "echo" else text
+    pairs = [line.partition("=") for line in (shown or "").splitlines()]
+    names = [name for name, equals, _ in pairs if equals and re.fullmatch(r"[\w-]+", name)]
+    if shown is None or len(names) < len(pairs):
+        fails = any(FAILED in word for word in call.argv)
+        return change(state, published=state.published or fails)
+    made = {f"{kind}:{name}": value for name, _, value in pairs}
+    return change(state, values={**state.values, **made})
+
+
+def _come_back(before: State, after: State) -> State:
+    """Take back what another script was given: its words, name, functions, user and dialect."""
+    return change(
+        after,
+        arguments=before.arguments,
+        script=before.script,
+        functions=before.functions,
+        user=before.user,
+        expands_braces=before.expands_braces,
     )
 
 

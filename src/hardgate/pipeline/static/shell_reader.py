@@ -22,6 +22,7 @@ from hardgate.pipeline.static.shell_tree import (
     Block,
     Case,
     Chain,
+    Elements,
     For,
     Function,
     If,
@@ -392,7 +393,7 @@ class _Reader:
         """Read one word."""
         return Word(parts=tuple(self._parts(branch)))
 
-    def _parts(self, branch: Branch) -> Iterator[Part]:
+    def _parts(self, branch: Branch) -> Iterator[Part]:  # noqa: C901 - a table of kinds
         kind = branch.type
         if kind == "concatenation":
             for child in branch.children:
@@ -409,6 +410,9 @@ class _Reader:
             yield self._variable(branch, quoted=False)
         elif kind in {"command_substitution", "process_substitution"}:
             yield self._output(branch, quoted=False)
+        elif kind == "array" and not _is_keyed(branch):
+            words = (self.word(child) for child in branch.named_children if child.type != "comment")
+            yield Elements(words=tuple(words))
         elif (
             kind in {"arithmetic_expansion", "brace_expression", "array", "subscript"}
             or branch.type == "ERROR"
@@ -456,9 +460,11 @@ class _Reader:
         if at is None:
             return Unknown(text=self.text(branch), quoted=quoted)
         named, before, after = inside[at], inside[:at], inside[at + 1 :]
+        name, index = self._name_of(named)
+        if len(before) == 1 and self.text(before[0]) == "#" and not after:
+            return Variable(name=name, operator="length", index=index, quoted=quoted)
         if before:
             return Unknown(text=self.text(branch), quoted=quoted)
-        name, index = self._name_of(named)
         operator = after[0].type if after else ""
         operand = self._operand(branch, after)
         return Variable(name=name, operator=operator, operand=operand, index=index, quoted=quoted)
@@ -480,6 +486,11 @@ class _Reader:
 
 
 _NAMES = {"variable_name", "special_variable_name", "subscript"}
+
+
+def _is_keyed(array: Branch) -> bool:
+    """Tell of an array whose elements name their places: `([a]=b)`."""
+    return any((child.text or b"").startswith(b"[") for child in array.named_children)
 
 
 def _is_broken(branch: Branch) -> bool:

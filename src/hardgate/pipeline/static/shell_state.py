@@ -118,6 +118,16 @@ class State:
     """A piece that the grammar does not know was passed: nothing is sure any more."""
     published: bool = False
     """The failure's status was written where later steps can read it."""
+    stdin: str | None = None
+    """What is left to be read from standard input, where it is known."""
+    found: tuple[str, ...] = ()
+    """Folders that `find` hands on through a pipe."""
+    files: Mapping[str, bool] = field(default_factory=dict)
+    """Files that were made or removed, and so are there or not."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """What was written for later steps to read: `output:NAME` and `env:NAME`."""
+    expands_braces: bool = False
+    """The shell is bash or the like, and no plain `sh`."""
     replaced_by: Call | None = None
     """What the shell became, by exec."""
     last: Call | None = None
@@ -138,7 +148,8 @@ class State:
         """All by which two states can differ in what follows."""
         return (*self._weight(), self.status, frozenset(self.variables.items()), self.arguments,
                 self.pipe_statuses, frozenset(self.assumptions.items()), self.may, self.must,
-                tuple(self.functions), self.last, self.immune)  # fmt: skip
+                tuple(self.functions), self.last, self.immune, self.stdin,
+                frozenset(self.files.items()), frozenset(self.values.items()))  # fmt: skip
 
     def _weight(self) -> tuple[object, ...]:
         """What must never be mixed: options, flow, user, and what the watched command did."""
@@ -186,6 +197,12 @@ def _mixed(one: State, two: State) -> State:
         arguments=one.arguments if one.arguments == two.arguments else None,
         pipe_statuses=one.pipe_statuses if one.pipe_statuses == two.pipe_statuses else (),
         assumptions={},
+        stdin=one.stdin if one.stdin == two.stdin else None,
+        files=dict(one.files.items() & two.files.items()),
+        values={
+            **dict.fromkeys(one.values.keys() | two.values.keys(), UNKNOWN),
+            **dict(one.values.items() & two.values.items()),
+        },
         may=one.may | two.may,
         must=one.must & two.must,
         functions={**two.functions, **one.functions},

@@ -2,8 +2,9 @@
 
 import fnmatch
 import operator
+import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from hardgate.pipeline.static.shell_state import FAILED, UNKNOWN, is_known
 
@@ -15,7 +16,6 @@ _NUMERIC: dict[str, Callable[[int, int], bool]] = {
     "-lt": operator.lt,
     "-le": operator.le,
 }
-_ARITHMETIC = {"==": "-eq", "!=": "-ne", ">": "-gt", ">=": "-ge", "<": "-lt", "<=": "-le"}
 _TEXT = frozenset({"=", "==", "!="})
 _BINARY = frozenset({*_NUMERIC, *_TEXT, "=~", "<", ">", "-nt", "-ot", "-ef"})
 MAX_SEARCHED, MAX_REPEATED = 200, 2
@@ -32,12 +32,14 @@ _CLASSES = {
 _UNARY = re.compile(r"-[a-zA-Z]")
 
 
-def judge_test(words: Sequence[str], *, patterns: bool) -> bool | None:
+def judge_test(
+    words: Sequence[str], *, patterns: bool, files: Mapping[str, bool] | None = None
+) -> bool | None:
     """Judge a test's words; `patterns`: the right side of `==` is one, as in `[[`.
 
-    None is: it cannot be told.
+    `files` tells of paths whether they are there. None is: it cannot be told.
     """
-    parser = _Tests(words, patterns=patterns)
+    parser = _Tests(words, patterns=patterns, files=files or {})
     answer = parser.either()
     return answer if parser.position == len(words) else None
 
@@ -69,8 +71,9 @@ def inverted(answer: bool | None) -> bool | None:
 class _Tests:
     """One pass over a test's words."""
 
-    def __init__(self, words: Sequence[str], *, patterns: bool) -> None:
+    def __init__(self, words: Sequence[str], *, patterns: bool, files: Mapping[str, bool]) -> None:
         self.words = words
+        self.files = files
         self.patterns = patterns
         self.position = 0
 
@@ -113,9 +116,17 @@ class _Tests:
             return answer
         if _UNARY.fullmatch(word) and following is not None:
             self.position += 2
-            return _judge_unary(word, following)
+            return self._judge_unary(word, following)
         self.position += 1
         return _is_filled(word)
+
+    def _judge_unary(self, sign: str, word: str) -> bool | None:
+        if sign == "-n":
+            return _is_filled(word)
+        if sign == "-z":
+            return inverted(_is_filled(word))
+        there = self.files.get(posixpath.normpath(word)) if word else None
+        return there if there is False or sign == "-e" or (sign == "-f" and there) else None
 
     def _compared(self, left: str, sign: str, right: str) -> bool | None:
         if sign in _NUMERIC:
@@ -160,23 +171,5 @@ def compare_numbers(left: str, sign: str, right: str) -> bool | None:
     return _NUMERIC[sign](int(left), int(right))
 
 
-def _judge_unary(sign: str, word: str) -> bool | None:
-    filled = _is_filled(word)
-    if sign == "-n":
-        return filled
-    return inverted(filled) if sign == "-z" else None
-
-
 def _is_filled(word: str) -> bool | None:
     return bool(word.replace(UNKNOWN, "")) or (None if UNKNOWN in word else False)
-
-
-def judge_arithmetic(text: str, value_of: Callable[[str], str]) -> bool | None:
-    """Judge `(( … ))`: one comparison of a variable and a number, or the variable alone."""
-    match = re.fullmatch(r"\s*(!?)\s*\$?\{?([\w?]+)\}?\s*(?:(==|!=|>=|<=|>|<)\s*(\d+))?\s*", text)
-    if not match:
-        return None
-    left = match[2] if match[2].isdigit() else value_of(match[2])
-    sign = _ARITHMETIC.get(match[3] or "!=", "-ne")
-    answer = compare_numbers(left, sign, match[4] or "0")
-    return inverted(answer) if match[1] else answer

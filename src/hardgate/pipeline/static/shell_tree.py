@@ -40,7 +40,15 @@ class Unknown:
     quoted: bool = False
 
 
-Part = Text | Variable | Output | Unknown
+@dataclass(frozen=True, kw_only=True)
+class Elements:
+    """What an array is set to: `(a b c)`."""
+
+    words: tuple["Word", ...]
+    quoted: bool = False
+
+
+Part = Text | Variable | Output | Unknown | Elements
 
 
 @dataclass(frozen=True, kw_only=True)

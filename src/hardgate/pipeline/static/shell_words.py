@@ -8,10 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from hardgate.pipeline.static.dockerfile_words import strip_pattern
+from hardgate.pipeline.static.shell_arithmetic import calculate
+from hardgate.pipeline.static.shell_arrays import append, is_array, list_elements, make_array, pick
+from hardgate.pipeline.static.shell_filters import run_filter
 from hardgate.pipeline.static.shell_state import FAILED, UNKNOWN, State, change, is_known
 from hardgate.pipeline.static.shell_tree import (
     Assignment,
     Block,
+    Elements,
     Node,
     Output,
     Part,
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from hardgate.pipeline.static.shell_machine import Machine
 
 MAX_WAYS = 4
+MAX_BRACES = 4
 MAX_LENGTH = 4000
 _DEFAULTS = frozenset({"-", ":-", "=", ":="})
 
@@ -40,8 +45,14 @@ class Expander:
 
     def words(self, words: Sequence[Word], state: State) -> Iterator[tuple[list[str], State]]:
         """Yield what words come to, split as a shell does, for each way of commands in them."""
+        if state.expands_braces:
+            words = [one for word in words for one in expand_braces(word)]
         for after in self._outputs(words, state):
-            yield [text for word in words for text in self._fields(word, after)], after
+            yield self.fields(words, after), after
+
+    def fields(self, words: Sequence[Word], state: State) -> list[str]:
+        """Give what words come to, split as a shell does."""
+        return [text for word in words for text in self._fields(word, state)]
 
     def tested(self, words: Sequence[Word], state: State) -> list[str]:
         """Give what the words of `[[` come to: they are not split, and may be patterns."""
@@ -56,17 +67,23 @@ class Expander:
             current = after
             for one in assignments:
                 value = self.text(one.value, current)
-                if one.appends:
-                    value = self.value(Variable(name=one.name), current) + value
-                values.append((one.name, value[:MAX_LENGTH]))
-                current = current.having(one.name, value[:MAX_LENGTH])
+                name, bracket, _ = one.name.partition("[")
+                if bracket:
+                    value = UNKNOWN
+                elif one.appends:
+                    value = append(current.variables.get(one.name, ""), value)
+                if len(value) > MAX_LENGTH:
+                    value = UNKNOWN
+                values.append((name, value))
+                current = current.having(name, value)
             yield values, after
 
     def text(self, word: Word, state: State) -> str:
         """Give what a word comes to where it is not split."""
         if word.role:
             return "".join(self._pattern(part, word.role, state) for part in word.parts)
-        return "".join(self._part(part, state) for part in word.parts)[:MAX_LENGTH]
+        text = "".join(self._part(part, state) for part in word.parts)
+        return text if len(text) <= MAX_LENGTH else UNKNOWN
 
     def _pattern(self, part: Part, role: str, state: State) -> str:
         text = self._part(part, state)
@@ -137,6 +154,13 @@ class Expander:
             if isinstance(part, Variable) and part.name in {"@", "*"}:
                 pieces = self._all_arguments(part, state)
                 quoted = True
+            elif isinstance(part, Variable) and part.index == "@" and not part.operator:
+                pieces = list_elements(state.variables.get(part.name, UNKNOWN))
+                quoted = bool(pieces)
+            elif isinstance(part, Variable) and part.index == "@" and part.operator in {"+", ":+"}:
+                elements = list_elements(state.variables.get(part.name, UNKNOWN))
+                pieces = self._fields(part.operand, state) if elements and part.operand else []
+                quoted = bool(pieces)
             else:
                 text = self._part(part, state)
                 quoted = isinstance(part, Text) or part.quoted
@@ -169,11 +193,43 @@ class Expander:
                 return self.value(part, state)
             case Output():
                 return self._known_output(part.script, state)
+            case Elements():
+                return make_array(self.fields(part.words, state))
             case Unknown():
-                return _arithmetic(part.text)
+                return self._arithmetic(part.text, state)
+
+    def _arithmetic(self, text: str, state: State) -> str:
+        inside = re.fullmatch(r"\$\(\((.*)\)\)|\$\[(.*)\]", text, re.DOTALL)
+        if not inside:
+            return UNKNOWN
+        return calculate(inside[1] or inside[2] or "", lambda name: self.number(name, state))
+
+    def number(self, name: str, state: State) -> str:
+        """Give a variable's value in arithmetic: 0 where a script has not set it."""
+        value = self.value(Variable(name=name), state)
+        return value or "0"
+
+    def printed(self, node: Node, state: State) -> str | None:
+        """Give what a command, or a pipeline, prints; None where it cannot be told."""
+        text = state.stdin
+        for part in node.parts if isinstance(node, Pipeline) else (node,):
+            if not isinstance(part, Simple) or part.assignments or not part.words:
+                return None
+            given = [one for one in part.redirects if one.operator != ">" or not one.descriptor]
+            if any(one.operator not in {"<<<", "<<"} for one in given):
+                return None
+            for one in given:
+                text = self.text(one.target, state) + "\n" * (one.operator == "<<<")
+            answer = run_filter(self.fields(part.words, state), text)
+            if answer is None:
+                return None
+            text = answer.text
+        return text
 
     def value(self, part: Variable, state: State) -> str:  # noqa: PLR0911 - a table of operators
         """Give what a parameter expansion comes to."""
+        if part.operator == "length":
+            return self._length(part, state)
         value = self._plain(part, state)
         if not part.operator:
             return UNKNOWN if value is None else value
@@ -190,6 +246,19 @@ class Expander:
             return value
         return _changed(value, part.operator, operand)
 
+    def _length(self, part: Variable, state: State) -> str:
+        """Give what `${#name}`, `${#name[@]}` and `${#}` come to."""
+        if part.index in {"@", "*"} or part.name in {"@", "*"}:
+            elements = (
+                state.arguments
+                if part.name in {"@", "*"}
+                else list_elements(state.variables.get(part.name, UNKNOWN))
+            )
+            known = elements is not None and UNKNOWN not in elements
+            return str(len(elements)) if known and elements is not None else UNKNOWN
+        value = self._plain(part, state)
+        return str(len(value)) if value is not None and is_known(value) else UNKNOWN
+
     def _plain(  # noqa: PLR0911 - a table of kinds
         self, part: Variable, state: State
     ) -> str | None:
@@ -202,18 +271,28 @@ class Expander:
         if name in {"?", "#", "@", "*", "0"} or name.isdigit():
             return _special(name, state)
         if name in state.variables and not part.index:
-            return state.variables[name]
+            value = state.variables[name]
+            return (list_elements(value) or [""])[0] if is_array(value) else value
+        if name in state.variables and part.index in {"@", "*"}:
+            return " ".join(list_elements(state.variables[name]))
+        if name in state.variables and is_known(state.variables[name]):
+            index = self.number(part.index, state) if part.index.isidentifier() else part.index
+            return pick(state.variables[name], index)
         if name in {"UID", "EUID"}:
             return state.user
         if part.index or name in self.machine.world.undecided:
             return None
         return "" if self.machine.world.unset_is_empty else None
 
-    def _known_output(self, script: Script, state: State) -> str:
+    def _known_output(  # noqa: PLR0911 - a table of commands
+        self, script: Script, state: State
+    ) -> str:
         """Give what a command prints, for the few that a boot asks."""
         node = script.items[0] if len(script.items) == 1 else None
         while isinstance(node, Pipeline) and len(node.parts) == 1:
             node = node.parts[0]
+        if node is not None and (text := self.printed(node, state)) is not None:
+            return text.rstrip("\n")
         if not isinstance(node, Simple) or not node.words:
             return UNKNOWN
         words = [self.text(word, state) for word in node.words]
@@ -256,17 +335,44 @@ def _changed(value: str, operator: str, operand: str) -> str:
     return UNKNOWN
 
 
-def _arithmetic(text: str) -> str:
-    inside = re.fullmatch(r"\$\(\(\s*(\d{1,18})\s*\)\)", text)
-    return inside[1] if inside else UNKNOWN
-
-
 def _scripts(word: Word) -> Iterator[Script]:
     for part in word.parts:
         if isinstance(part, Output):
             yield part.script
         elif isinstance(part, Variable) and part.operand:
             yield from _scripts(part.operand)
+        elif isinstance(part, Elements):
+            yield from (script for word in part.words for script in _scripts(word))
+
+
+_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
+
+
+def expand_braces(word: Word, depth: int = 0) -> Iterator[Word]:
+    """Yield the words that `a{b,c}` stands for in bash."""
+    whole = _join_texts(word.parts)
+    for number, part in enumerate(whole):
+        match = _BRACES.search(part.text) if isinstance(part, Text) and not part.quoted else None
+        if match is None or not isinstance(part, Text) or depth > MAX_BRACES:
+            continue
+        for choice in match[1].split(","):
+            text = part.text[: match.start()] + choice + part.text[match.end() :]
+            parts = (*whole[:number], Text(text=text), *whole[number + 1 :])
+            yield from expand_braces(Word(parts=parts, role=word.role), depth + 1)
+        return
+    yield word
+
+
+def _join_texts(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Join neighbours that stand without quotes, which the grammar parts at each brace."""
+    joined: list[Part] = []
+    for part in parts:
+        last = joined[-1] if joined else None
+        if isinstance(part, Text) and isinstance(last, Text) and not part.quoted | last.quoted:
+            joined[-1] = Text(text=last.text + part.text)
+        else:
+            joined.append(part)
+    return tuple(joined)
 
 
 def _shown(word: Word) -> str:

@@ -85,6 +85,8 @@ FORMS: Mapping[str, _Form] = {
 }
 SWITCHERS = frozenset({"su", "runuser"})
 """They take a user as a word, and a command as the text behind `-c`."""
+EXPAND_BRACES = frozenset({"bash", "zsh", "ksh"})
+"""Shells that take `a{b,c}` for two words."""
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox"})
 
 
@@ -97,6 +99,8 @@ class Unwrapped:
     """As whom; empty where no wrapper changes that."""
     script: str | None = None
     """A text that a shell is given, as behind `su -c`."""
+    arguments: tuple[str, ...] = ()
+    """What that shell is given behind the text: `$0`, `$1` and so on."""
     wrappers: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -110,7 +114,11 @@ def unwrap(argv: Sequence[str]) -> Unwrapped:
         name = words[0].rpartition("/")[2]
         if name in SWITCHERS and (switched := _switched(words)):
             return Unwrapped(
-                argv=words, user=switched[0], script=switched[1], wrappers=(*wrappers, name)
+                argv=words,
+                user=switched[0],
+                script=switched[1],
+                arguments=switched[2],
+                wrappers=(*wrappers, name),
             )
         form = FORMS.get(name)
         if form is None or (name == "command" and words[1:2] and words[1] in {"-v", "-V"}):
@@ -169,9 +177,10 @@ class _Taken:
         return at
 
 
-def _switched(words: tuple[str, ...]) -> tuple[str, str] | None:
-    """Read `su [-] USER -c TEXT`; None where there is no text."""
+def _switched(words: tuple[str, ...]) -> tuple[str, str, tuple[str, ...]] | None:
+    """Read `su [-] USER -c TEXT ARGUMENTS`; None where there is no text."""
     text, user = None, ""
+    arguments: list[str] = []
     rest = list(words[1:])
     while rest:
         word = rest.pop(0)
@@ -183,9 +192,15 @@ def _switched(words: tuple[str, ...]) -> tuple[str, str] | None:
             rest.pop(0)
         elif word in {"-u", "--user"} and rest:
             user = rest.pop(0)
-        elif not word.startswith("-") and not user:
+        elif word == "--":
+            arguments += rest if user else rest[1:]
+            user = user or (*rest, "")[0]
+            break
+        elif not word.startswith("-") and user:
+            arguments.append(word)
+        elif not word.startswith("-"):
             user = word
-    return None if text is None else (user or "0", text)
+    return None if text is None else (user or "0", text, tuple(arguments))
 
 
 def split_text(text: str) -> tuple[str, ...]:

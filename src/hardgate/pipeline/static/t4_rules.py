@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 from hardgate.pipeline.static.expression import UNKNOWN, Unknown
 from hardgate.pipeline.static.gate_commands import runs_t4, sessions_of
+from hardgate.pipeline.static.matrix import combinations_of
 from hardgate.pipeline.static.rules import Finding, rules
 from hardgate.pipeline.static.shell_state import Call
-from hardgate.pipeline.static.workflow import Job, Workflow, combinations_of
+from hardgate.pipeline.static.workflow import Job, Workflow
 from hardgate.pipeline.static.workflow_filters import PULL, PUSH, why_not_started
 from hardgate.pipeline.static.workflow_run import (
     CANCELLED,

@@ -3,9 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 
-from hardgate.pipeline.static.expression import UNKNOWN, Unknown
 from hardgate.pipeline.static.shell_reader import Lines
 from hardgate.schema.document import Listing, Node, Refusal, Scalar, Table, read_document
 
@@ -52,6 +50,24 @@ class Job:
     matrix: Node | None
     steps: tuple[Step, ...]
     runs_on: str
+    has_outputs: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """What a workflow or action that others call is given."""
+
+    default: str = ""
+    kind: str = "string"
+    """`boolean`, `number` or `string`; an action's are all texts."""
+
+    def convert(self, text: str) -> bool | float | str:
+        """Take a text for what it is in conditions: the text 'false' is true, the value is not."""
+        if self.kind == "boolean":
+            return text.strip().lower() == "true"
+        if self.kind == "number" and re.fullmatch(r"\s*-?\d+(\.\d+)?\s*", text):
+            return float(text)
+        return text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +82,8 @@ class Workflow:
     permissions: Node | None
     environment: Mapping[str, str]
     jobs: tuple[Job, ...]
-    defaults: Mapping[str, str] = field(default_factory=dict)
-    """Of `workflow_call` inputs."""
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    """Of `workflow_call`."""
 
     @property
     def forge(self) -> str:
@@ -102,7 +118,7 @@ def read_workflow(data: bytes, file: str) -> Workflow:
             for key, node in jobs.entries
             if isinstance(node, Table)
         ),
-        defaults=dict(_defaults(events.get("workflow_call"))),
+        inputs=dict(_inputs(events.get("workflow_call"))),
     )
 
 
@@ -113,7 +129,8 @@ def read_action(data: bytes) -> tuple[tuple[Step, ...] | None, Mapping[str, str]
     source = data.decode("utf-8").splitlines()
     if text_of(_inside(runs, "using")) != "composite":
         return None, {}
-    return tuple(_steps(_inside(runs, "steps"), None, None, source)), dict(_defaults(root))
+    defaults = {name: one.default for name, one in _inputs(root)}
+    return tuple(_steps(_inside(runs, "steps"), None, None, source)), defaults
 
 
 def text_of(node: Node | None) -> str:
@@ -140,13 +157,12 @@ def _texts(node: Node | None) -> dict[str, str]:
     return {key.text: text_of(value) for key, value in node.entries}
 
 
-def _defaults(node: Node | None) -> Iterator[tuple[str, str]]:
-    """Yield the defaults below `inputs:`."""
+def _inputs(node: Node | None) -> Iterator[tuple[str, Input]]:
+    """Yield what stands below `inputs:`."""
     inputs = _inside(node, "inputs")
     for key, value in inputs.entries if isinstance(inputs, Table) else ():
-        default = _inside(value, "default")
-        if default is not None:
-            yield key.text, text_of(default)
+        default = text_of(_inside(value, "default"))
+        yield key.text, Input(default=default, kind=text_of(_inside(value, "type")) or "string")
 
 
 def _events(node: Node | None) -> Iterator[tuple[str, Node | None]]:
@@ -174,6 +190,7 @@ def _job(key: Scalar, node: Table, defaults: Node | None, source: Sequence[str])
         matrix=_inside(node, "strategy", "matrix"),
         steps=tuple(_steps(node.get_value("steps"), own, defaults, source)),
         runs_on=" ".join(list_of(node.get_value("runs-on"))),
+        has_outputs=node.get_value("outputs") is not None,
     )
 
 
@@ -221,39 +238,3 @@ def _lines_of_run(run: Node | None, source: Sequence[str]) -> Lines:
         return lambda _: begin
     text = run.text
     return lambda offset: begin + text.count("\n", 0, offset)
-
-
-def combinations_of(  # noqa: PLR0911 - a table of forms
-    node: Node | None,
-) -> bool | Unknown:
-    """Tell whether a matrix makes at least one job: UNKNOWN where an expression decides."""
-    if node is None:
-        return True
-    if not isinstance(node, Table):
-        return UNKNOWN
-    axes = {key.text: value for key, value in node.entries}
-    include, exclude = axes.pop("include", None), axes.pop("exclude", None)
-    if any(not isinstance(value, Listing) for value in axes.values()):
-        return UNKNOWN
-    if isinstance(include, Listing) and include.items:
-        return True
-    listed = {name: _values(value) for name, value in axes.items()}
-    made = [dict(zip(listed, values, strict=True)) for values in product(*listed.values())]
-    if not axes or not made or len(made) > 256:  # noqa: PLR2004 - a forge's own limit
-        return bool(axes) and bool(made)
-    if include is not None and not isinstance(include, Listing):
-        return UNKNOWN
-    return any(not _excluded(combination, exclude) for combination in made)
-
-
-def _values(node: Node) -> tuple[str, ...]:
-    return tuple(repr(item) if not isinstance(item, Scalar) else item.text for item in node.items) \
-        if isinstance(node, Listing) else ()  # fmt: skip
-
-
-def _excluded(combination: Mapping[str, str], exclude: Node | None) -> bool:
-    for item in exclude.items if isinstance(exclude, Listing) else ():
-        pairs = _texts(item)
-        if pairs and all(combination.get(name) == value for name, value in pairs.items()):
-            return True
-    return False

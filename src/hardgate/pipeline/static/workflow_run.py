@@ -21,6 +21,8 @@ from hardgate.pipeline.static.expression import (
     whole_expression,
 )
 from hardgate.pipeline.static.gate_commands import Noxfile, read_noxfile
+from hardgate.pipeline.static.makefile import NAMES, Makefile, Request, read_makefile
+from hardgate.pipeline.static.matrix import combinations_of, list_combinations
 from hardgate.pipeline.static.shell_builtins import shell_options
 from hardgate.pipeline.static.shell_machine import (
     Machine,
@@ -30,15 +32,15 @@ from hardgate.pipeline.static.shell_machine import (
     set_options,
 )
 from hardgate.pipeline.static.shell_reader import HOLE, Lines, TooLargeError, read_script
-from hardgate.pipeline.static.shell_state import OTHER, Call, State
+from hardgate.pipeline.static.shell_state import FAILED, OTHER, Call, State, is_known
 from hardgate.pipeline.static.shell_state import UNKNOWN as UNKNOWN_TEXT
 from hardgate.pipeline.static.shell_tree import Script
 from hardgate.pipeline.static.shell_wrappers import SHELLS
 from hardgate.pipeline.static.workflow import (
+    Input,
     Job,
     Step,
     Workflow,
-    combinations_of,
     read_action,
     read_workflow,
 )
@@ -99,6 +101,16 @@ class Repository:
             return None
         return SourceFile(name=name, text=text)
 
+    def read_makefile(self, request: Request) -> tuple[str, Makefile] | None:
+        """Find the Makefile that a call of make reads; None where it is not read here."""
+        for name in [request.file] if request.file else NAMES:
+            path = posixpath.normpath(posixpath.join(request.folder or ".", name))
+            data = self.read_bytes(path)
+            if data is not None:
+                made = read_makefile(data.decode("utf-8", "replace"))
+                return None if made is None else (path, made)
+        return None
+
     @cached_property
     def noxfile(self) -> Noxfile:
         """What the noxfile tells."""
@@ -132,10 +144,24 @@ class Way:
     lost: Lost | None = None
     unsure: str = ""
     """Why it cannot be told that it goes this way."""
+    files: Mapping[str, bool] = field(default_factory=dict)
+    """Files that steps made or removed."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """What steps wrote for later ones: `STEP:NAME`, and `env:NAME`."""
 
     def _key(self) -> tuple[object, ...]:
         return (self.status, tuple(sorted(self.steps.items())), self.failed, self.ran,
-                bool(self.unsure))  # fmt: skip
+                bool(self.unsure), tuple(sorted(self.files.items())),
+                tuple(sorted(self.values.items())))  # fmt: skip
+
+    def outputs_of(self, step: str) -> Open:
+        """Give what is known of a step's outputs."""
+        begin = f"{step}:"
+        return Open(known={
+            name.removeprefix(begin): value
+            for name, value in self.values.items()
+            if name.startswith(begin) and (is_known(value) or value == FAILED)
+        })  # fmt: skip
 
 
 def distinct_ways(ways: Iterable[Way]) -> list[Way]:
@@ -170,16 +196,26 @@ class JobRun:
 
     def ways_of(self, job: Job, results: Mapping[str, Any] | None = None) -> list[Way]:
         """Give all ways that a job may go; `results` are those of the jobs that it needs."""
-        needs = {name: {"result": SUCCESS, "outputs": Open()} for name in job.needs}
+        needs = {name: self._need(name, SUCCESS) for name in job.needs}
         for name, result in (results or {}).items():
-            needs[name] = {"result": result, "outputs": Open()}
-        base = {"needs": needs, "inputs": self.inputs, "matrix": Open()}
+            needs[name] = self._need(name, result)
+        combined: list[Way] = []
+        for values in _matrix_of(job):
+            base = {"needs": needs, "inputs": self.inputs, "matrix": values}
+            ways = distinct_ways(self._job_continues(job, way, base) for way in self._go(job, base))
+            pairs = product(combined, ways)
+            combined = distinct_ways(_joined(a, b) for a, b in pairs) if combined else ways
+        return combined
+
+    def _need(self, name: str, result: Any) -> dict[str, Any]:
+        """Give what another job finds in `needs`."""
+        job = self.workflow.job(name)
+        return {"result": result, "outputs": Open() if job is None or job.has_outputs else {}}
+
+    def _go(self, job: Job, base: Mapping[str, Any]) -> list[Way]:
         if job.uses:
-            ways = self._called_workflow(job, base)
-        else:
-            steps = self._run_steps(job.steps, [Way()], base, self._env(job, base), job)
-            ways = steps
-        return distinct_ways(self._job_continues(job, way, base) for way in ways)
+            return self._called_workflow(job, base)
+        return self._run_steps(job.steps, [Way()], base, self._env(job, base), job)
 
     def _job_continues(self, job: Job, way: Way, base: Mapping[str, Any]) -> Way:
         if way.status != FAILURE or not job.continues:
@@ -192,15 +228,19 @@ class JobRun:
     def context(self, base: Mapping[str, Any], way: Way, environment: Mapping[str, str]) -> Context:
         """Give what expressions of a step are evaluated in."""
         steps = {
-            name: {"outcome": outcome, "conclusion": conclusion, "outputs": Open()}
+            name: {"outcome": outcome, "conclusion": conclusion, "outputs": way.outputs_of(name)}
             for name, (outcome, conclusion) in way.steps.items()
         }
-        roots = {**roots_of(self.event), **base, "steps": steps, "env": Open(known=environment)}
+        known = {
+            name: text for name, text in environment.items() if is_known(text) or text == FAILED
+        }
+        roots = {**roots_of(self.event), **base, "steps": steps, "env": Open(known=known)}
         fine = way.status == SUCCESS
         return Context(roots=roots, success=fine, failure=not fine)
 
     def _env(self, job: Job, base: Mapping[str, Any]) -> dict[str, str]:
         known = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": self.event}
+        known |= {name: f"/dev/{name}" for name in ("GITHUB_OUTPUT", "GITHUB_ENV")}
         for given in (self.workflow.environment, job.environment):
             known |= self._filled(given, base, Way(), known)
         return known
@@ -243,6 +283,8 @@ class JobRun:
         job: Job,
         file: str,
     ) -> Iterator[Way]:
+        written = {name[4:]: text for name, text in way.values.items() if name[:4] == "env:"}
+        environment = {**environment, **written}
         context = self.context(base, way, environment)
         runs = _step_runs(step, context)
         if runs is not True:
@@ -293,18 +335,26 @@ class JobRun:
             watches=self.watches,
             fails=self.fails,
             read_file=self.repository.read_script,
+            read_makefile=self.repository.read_makefile,
         )
         machine = Machine(world)
         folder = interpolate(step.folder, context, lambda _: "")
         variables = {**environment, "PWD": folder or "."}
-        state = set_options(State(variables=variables, arguments=(), user=UNKNOWN_TEXT), options)
+        begun = State(
+            variables=variables,
+            arguments=(),
+            user=UNKNOWN_TEXT,
+            files=way.files,
+            expands_braces=step.shell.split(" ")[0] in {"", "bash"},
+        )
+        state = set_options(begun, options)
         try:
             ended = machine.finish(_read_step(text, step.run_lines), state)
         except (TooManyWaysError, TooLargeError) as error:
             self.calls |= machine.calls
             return [replace(way, unsure=str(error)), replace(way, status=FAILURE)]
         self.calls |= machine.calls
-        return [after for one in ended for after in _after_script(way, one, file)]
+        return [after for one in ended for after in _after_script(way, one, file, step.id)]
 
     def _used(
         self,
@@ -340,7 +390,14 @@ class JobRun:
         called = self.repository.read_workflow(job.uses) if job.uses.startswith("./") else None
         if called is None or self.nested >= MAX_NESTED:
             return [Way(unsure=f"'{job.uses}' is not in the repository")]
-        inputs = {**called.defaults, **self._filled(job.inputs, base, Way(), {})}
+        given = {
+            **{name: one.default for name, one in called.inputs.items()},
+            **self._filled(job.inputs, base, Way(), {}),
+        }
+        inputs = {
+            name: UNKNOWN if not is_known(text) else called.inputs.get(name, Input()).convert(text)
+            for name, text in given.items()
+        }
         inner = replace_run(self, called, inputs)
         combined = [Way()]
         for one in called.jobs:
@@ -445,6 +502,24 @@ def replace_run(run: JobRun, workflow: Workflow, inputs: Mapping[str, Any]) -> J
     )
 
 
+_READS_MATRIX = re.compile(r"\bmatrix\s*[.\[]\s*'?([\w-]+)")
+MAX_JOBS = 24
+"""How many jobs of a matrix are told apart at most."""
+
+
+def _matrix_of(job: Job) -> Sequence[Any]:
+    """Give what `matrix` holds in each job of a matrix, as far as a job reads it."""
+    names = set(_READS_MATRIX.findall(repr(vars(job))))
+    combinations = list_combinations(job.matrix) if names and job.matrix is not None else None
+    if not combinations:
+        return [Open()]
+    told: dict[str, dict[str, Any]] = {}
+    for one in combinations:
+        read = {name: one.get(name) for name in sorted(names)}
+        told.setdefault(repr(read), read)
+    return list(told.values()) if len(told) <= MAX_JOBS else [Open()]
+
+
 def _why_of(name: str, result: str | Unknown, reason: str) -> str:
     if result is UNKNOWN:
         return f"it needs '{name}', which may be skipped ({reason})"
@@ -493,7 +568,7 @@ def _read_step(text: str, lines: Lines) -> Script:
     return read_script(text, lines)
 
 
-def _after_script(way: Way, state: State, file: str) -> Iterator[Way]:
+def _after_script(way: Way, state: State, file: str, step: str) -> Iterator[Way]:
     """Take what a script came to into the job."""
     failed, ran = way.failed or state.failed, way.ran or (state.ran and not state.astray)
     lost = way.lost
@@ -505,7 +580,14 @@ def _after_script(way: Way, state: State, file: str) -> Iterator[Way]:
             by=loss.by if loss else "what follows it",
             in_pipe=bool(loss and loss.in_pipe),
         )
-    after = replace(way, failed=failed, ran=ran)
+    written = {
+        f"{step}:{name.removeprefix('output:')}" if name.startswith("output:") else name: text
+        for name, text in state.values.items()
+        if step or not name.startswith("output:")
+    }
+    after = replace(
+        way, failed=failed, ran=ran, files=state.files, values={**way.values, **written}
+    )
     if state.status in {"0", OTHER}:
         why = "its status is handed on to later steps" if state.published else way.unsure
         why = "a piece of the script cannot be read" if state.astray else why
