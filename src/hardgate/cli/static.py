@@ -1,6 +1,7 @@
 """`hardgate static`: what can be told of a template without running any of its code."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from hardgate.cli.options import add_template_options, load_requested_contract, make_session
 from hardgate.cli.parser import CommandParser
@@ -8,10 +9,12 @@ from hardgate.errors import ContractError
 from hardgate.model.tier import load_tiers
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
+from hardgate.pipeline.policy import read_policy
 from hardgate.pipeline.session import Session
 from hardgate.pipeline.session_result import SessionResult
 from hardgate.pipeline.snapshot import Snapshot
 from hardgate.pipeline.static.checks import Examination
+from hardgate.pipeline.static.policy_rules import RulePolicy
 from hardgate.pipeline.static.rules import rules
 from hardgate.pipeline.template import Template
 from hardgate.report.console import Console
@@ -38,12 +41,17 @@ def run_static_session(
         load_tiers(CONTRACTS / "tiers.yaml")
     except ContractError as error:
         problem = error
+    policy = RulePolicy(policy=read_policy(), today=datetime.now(tz=UTC).date())
+    policy.check_names()
     applied = contract.sha256 if contract else ""
     inquiry = make_session(values, "static", template, applied, console, snapshot)
 
     def find_checks(session: Session, _folder: ReportFolder) -> Iterable[Check]:
         examination = Examination(
-            template=session.template, contract=contract, contract_problem=problem
+            template=session.template,
+            contract=contract,
+            contract_problem=problem,
+            policy=policy,
         )
         undecided = []
         for check in examination.iter_checks():

@@ -11,15 +11,16 @@ import stat
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from hardgate.errors import UsageError
 from hardgate.pipeline.trust import Trust
 from hardgate.schema.document import Node, Refusal, Scalar, read_document, translate_refusals
-from hardgate.schema.fields import Field, read_table
+from hardgate.schema.fields import Field, TableList, read_table, read_table_strictly
 from hardgate.schema.lists import read_listing
 from hardgate.schema.source import SHA256_DIGITS
-from hardgate.schema.types import Flag, Name
+from hardgate.schema.types import Flag, Name, Text
 
 POLICY_FILE = Path("/etc/hardgate/policy.yaml")
 """On the runner. The path is fixed: a variable or a flag could name a file of the change's own."""
@@ -45,6 +46,44 @@ class SessionNames:
     def schema(self) -> dict[str, object]:
         """A list of names, or nothing."""
         return {"type": ["array", "null"], "items": Name().schema()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """A date, such as 2026-12-31."""
+
+    def read(self, node: Node) -> date:
+        """Read it as ISO 8601 writes it."""
+        try:
+            return date.fromisoformat(node.text if isinstance(node, Scalar) else "")
+        except ValueError:
+            raise Refusal(node.line, "is no date", "Write one such as '2026-12-31'.") from None
+
+    def schema(self) -> dict[str, object]:
+        """A text of that form."""
+        return {"type": "string", "format": "date"}
+
+
+EXCUSE_FIELDS = (
+    Field(
+        name="repository",
+        shape=Name(max_chars=MAX_REPOSITORY_CHARS),
+        about="the repository, as 'registered_for' names it",
+    ),
+    Field(name="rule", shape=Name(), about="the rule of 'static'"),
+    Field(name="reason", shape=Text(), about="why it is excused; every report shows it"),
+    Field(name="until", shape=Day(), about="the last day on which that counts"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Excuse:
+    """A rule of `static` that a repository may break for some time."""
+
+    repository: str
+    rule: str
+    reason: str
+    until: date
 
 
 POLICY_FIELDS = (
@@ -78,6 +117,18 @@ POLICY_FIELDS = (
         about="the pin of the contract that all changes are judged by",
         required=False,
     ),
+    Field(
+        name="static_raises",
+        shape=SessionNames(),
+        about="rules of 'static' whose advice is hard here",
+        required=False,
+    ),
+    Field(
+        name="static_excuses",
+        shape=TableList(fields=EXCUSE_FIELDS, noun="excuses"),
+        about="rules of 'static' that a repository may break for some time",
+        required=False,
+    ),
 )
 
 
@@ -90,6 +141,8 @@ class Policy:
     direct_for: tuple[str, ...] = ()
     untrusted_may_miss: tuple[str, ...] = ()
     contract_sha256: str = ""
+    static_raises: tuple[str, ...] = ()
+    static_excuses: tuple[Excuse, ...] = ()
     exists: bool = False
     """There is such a file: this machine is a runner."""
 
@@ -110,7 +163,14 @@ def read_policy(path: Path = POLICY_FILE, *, owner: int = 0) -> Policy:
         if reading.remarks:
             first = reading.remarks[0]
             raise Refusal(first.line, first.text.rstrip("."), "Correct it: it would do nothing.")
-    return Policy(**reading.values, exists=True)
+        nodes = reading.values.get("static_excuses", ())
+        excuses = tuple(_read_excuse(node) for node in nodes)
+    return Policy(**{**reading.values, "static_excuses": excuses}, exists=True)
+
+
+def _read_excuse(node: Node) -> Excuse:
+    reading = read_table_strictly(node, EXCUSE_FIELDS, subject="an excuse")
+    return Excuse(**reading.values)
 
 
 def find_unsafe_permissions(path: Path, owner: int) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from hardgate.pipeline.static.dockerfile_reader import BadDockerfileError
 from hardgate.pipeline.static.dockerfile_rules import find_dockerfile_findings
 from hardgate.pipeline.static.entrypoint_rules import find_entrypoint_findings
 from hardgate.pipeline.static.image_users import read_users
+from hardgate.pipeline.static.policy_rules import RulePolicy
 from hardgate.pipeline.static.rules import Finding, rules
 from hardgate.pipeline.static.t4_rules import Forge
 from hardgate.pipeline.static.workflow import GITHUB, Workflow, read_workflow
@@ -46,6 +47,8 @@ class Examination:
     template: Template
     contract: Contract | None
     contract_problem: HardgateError | None = None
+    policy: RulePolicy | None = None
+    """What the machine's owner makes of rules."""
 
     def iter_checks(self) -> Iterator[Check]:
         """Yield a check for each rule, then one for each linter."""
@@ -54,7 +57,7 @@ class Examination:
 
     def iter_rule_checks(self) -> Iterator[Check]:
         """Yield a check for each rule of our own."""
-        findings = list(self._find_all())
+        findings = list(self._weigh(self._find_all()))
         for rule in rules().values():
             yield make_check(rule.id, rule.group, [one for one in findings if one.rule == rule.id])
 
@@ -70,7 +73,14 @@ class Examination:
         rests = any(name.startswith(f"{GITHUB}/") for name in gate_files)
         for name, find in finders.items():
             severity = Severity.HARD if rests and name in DECIDING else Severity.ADVISORY
-            yield _run_linter(name, find, severity)
+            weighed = partial(self._weigh_later, find)
+            yield _run_linter(name, weighed, severity)
+
+    def _weigh(self, findings: Iterable[Finding]) -> Iterable[Finding]:
+        return findings if self.policy is None else self.policy.apply(findings)
+
+    def _weigh_later(self, find: Find) -> Iterable[Finding]:
+        return self._weigh(find())
 
     def _find_all(self) -> Iterator[Finding]:
         yield from self._find_parts()

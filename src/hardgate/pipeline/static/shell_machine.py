@@ -693,6 +693,8 @@ class Machine:
     def calculated(self, text: str, call: Call, state: State) -> list[State]:
         """Run `(( … ))` or `let`: it may set a variable, and holds where it comes to any but 0."""
 
+        text = text.replace("\\\n", "")
+
         def number(name: str) -> str:
             return state.status if name == "?" else self.expander.number(name, state)
 

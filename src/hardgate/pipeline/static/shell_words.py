@@ -202,7 +202,8 @@ class Expander:
         inside = re.fullmatch(r"\$\(\((.*)\)\)|\$\[(.*)\]", text, re.DOTALL)
         if not inside:
             return UNKNOWN
-        return calculate(inside[1] or inside[2] or "", lambda name: self.number(name, state))
+        plain = (inside[1] or inside[2] or "").replace("\\\n", "")
+        return calculate(plain, lambda name: self.number(name, state))
 
     def number(self, name: str, state: State) -> str:
         """Give a variable's value in arithmetic: 0 where a script has not set it."""
