@@ -85,6 +85,8 @@ RUN_SESSION: Mapping[
 }
 GATE_SESSIONS = frozenset({"runtime", "t4"})
 GATE_TIER = 4
+TABLE_ROWS = 9
+"""Rows of the last screen: the table, where the reports are, the last line."""
 SIGN_KEY_VARIABLE = "HARDGATE_SIGN_KEY"
 """Holds a private key as PEM, where `--sign-key` names none."""
 ABOUT = "Say one word of a template, from the answers that lie here."
@@ -122,11 +124,17 @@ def main(argv: Sequence[str]) -> int:
             if values.run
             else {}
         )
-        for check in judge_sessions(context, results):
+        checks = list(judge_sessions(context, results))
+        quoted = [
+            check.name
+            for check in checks
+            if check.outcome is not Outcome.PASS and check.name in outputs
+        ]
+        for check in checks:
             yield check
-            if check.outcome is not Outcome.PASS and check.name in outputs:
-                for line in outputs[check.name]:
-                    console.print_line(f"    | {line}", Tone.FAINT)
+            if check.name in quoted:
+                beside = TABLE_ROWS + 2 * len(quoted)  # a row may be long, and a remedy follows
+                console.print_excerpt(outputs[check.name], beside=beside, parts=len(quoted))
 
     trust_label = "trusted" if context.trust.trusted else "UNTRUSTED"
     opening = f"{trust_label} input ({context.trust.reason})"
@@ -327,7 +335,7 @@ def _run_sessions(
         why = status.rejection.partition(":")[0] or "not green"
         with console.step(f"Run {name} ({why})") as step:
             output = _LineStream(step.show_progress)
-            inner = Console(output, verbosity=-1, color=False)
+            inner = Console(output, verbosity=-1, color=False, commands=console)
             words = make_session_argv(name, argv, base)
             result = _run_session(name, words, context, inner, snapshot)
             label = exit_code_word(ExitCode(result.exit_code)).lower()

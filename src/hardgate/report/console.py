@@ -10,7 +10,7 @@ import atexit
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -30,6 +30,7 @@ from hardgate.report.progress import (
     strip_build_prefix,
 )
 from hardgate.report.terminal_summary import (
+    GUTTER,
     UNLIMITED,
     StyledLine,
     Tone,
@@ -112,8 +113,13 @@ class Console:
         color: bool | None = None,
         redactor: Redactor | None = None,
         environ: Mapping[str, str] = os.environ,
+        commands: "Console | None" = None,
     ) -> None:
-        """Speak on `stream`; `verbosity` is -1 for `-q` and 1 for `-v`; `color` None finds out."""
+        """Speak on `stream`; `verbosity` is -1 for `-q` and 1 for `-v`; `color` None finds out.
+
+        `commands` is the console whose stream is the job's log, where `stream` is not.
+        """
+        self._commands = commands
         self.redactor = redactor or Redactor()
         """May be replaced by one that knows more."""
         self.verbosity = verbosity
@@ -186,7 +192,7 @@ class Console:
             step.hear_line(heard)
             if self.verbosity > 0:
                 step.latest = ""  # it stands above
-                self._print_styled(Tone.FAINT, f"    | {heard}")
+                self._print_styled(Tone.FAINT, f"{GUTTER}{heard}")
 
     def print_verdict(self, verdict: Verdict) -> None:
         """Tell of a verdict as it falls, with the reason where it is not a pass."""
@@ -222,7 +228,7 @@ class Console:
     def _format_run(self, run: Run, reports: Path | None) -> Iterable[StyledLine]:
         """Give a run's last block: cut to the window where there is one, else whole."""
         marks, clean = self.mark_of_verdict, self.clean_text
-        if not self._is_terminal or self.verbosity != 0:
+        if not self._fits_window:
             detail = choose_detail(self.verbosity)
             return format_run_summary(run, clean, marks=marks, reports=reports, detail=detail)
         # Only a terminal needs it, and rich, which it loads.
@@ -230,6 +236,11 @@ class Console:
 
         window = measure_window(self._environ)
         return fit_run_summary(run, clean, marks=marks, reports=reports, window=window)
+
+    @property
+    def _fits_window(self) -> bool:
+        """Say whether a last block is cut to the window: nobody asked for more than it holds."""
+        return self._is_terminal and self.verbosity == 0
 
     def clean_text(self, text: str) -> str:
         """Make a text fit to be shown. It has to be whole: a secret's half is not known."""
@@ -239,10 +250,27 @@ class Console:
         """Say one line, also with `-q`."""
         self._print_styled(tone, text)
 
+    def print_excerpt(self, lines: Sequence[str], *, beside: int, parts: int) -> None:
+        """Quote what one of several sessions printed; in a window no more than its part of it.
+
+        `beside` counts the rows of the last screen that are none of theirs.
+        """
+        if self._fits_window:
+            from hardgate.report.screen import fit_quotes, measure_window  # noqa: PLC0415
+
+            window = measure_window(self._environ)
+            lines = fit_quotes(lines, window, beside=beside, parts=parts)
+        for line in lines:
+            self._print_styled(Tone.FAINT, f"{GUTTER}{line}")
+
     def print_workflow_command(self, line: str) -> None:
         """Print a workflow command of hardgate's own; its texts are escaped already."""
+        line = self.redactor.redact_text(line)
+        if self._commands is not None:
+            self._commands.print_workflow_command(line)
+            return
         with self._lock:
-            self._write_stream(f"{self.redactor.redact_text(line)}\n")
+            self._write_stream(f"{line}\n")
 
     def mark_of_verdict(self, verdict: Verdict) -> str:
         """Give the mark that stands for a verdict."""

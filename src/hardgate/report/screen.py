@@ -5,7 +5,7 @@ What is left out is in the reports, and the block says so. Imported only where t
 
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -19,17 +19,22 @@ from hardgate.model.verdict import Verdict
 from hardgate.report.details import Clean
 from hardgate.report.live import make_terminal_console
 from hardgate.report.terminal_summary import (
+    GUTTER,
     Detail,
     StyledLine,
     Tone,
     count_reasons,
     format_run_summary,
 )
+from hardgate.text.plain import format_count
 
 RESERVED_ROWS = 3
 """Rows that are left for a prompt, and for what a caller such as nox writes below."""
 MIN_BLOCK_ROWS = 8
 """A block is not made smaller than this, however low the window is."""
+MAX_QUOTE_ROWS = 3
+"""Rows of one line of another session's block."""
+MIN_QUOTES = 3
 MIN_TEXT_COLUMNS = 24
 """Where an indentation leaves less than this for the text, only its spaces are kept."""
 _LEAD = re.compile(r"\s*(?:(?:why|to do|note): +|\| |\S )?")
@@ -79,6 +84,17 @@ def fit_run_summary(
         if sum(count_rows(line, window.columns) for _, line in lines) <= budget:
             break
     return lines
+
+
+def fit_quotes(lines: Sequence[str], window: Window, *, beside: int, parts: int) -> list[str]:
+    """Cut one of several texts to its part of a window, in which other rows stand `beside` it."""
+    room = (window.rows - RESERVED_ROWS - beside) // max(parts, 1)
+    columns = window.columns - len(GUTTER)
+    rows = [row for line in lines for row in fold_line(line, columns)[:MAX_QUOTE_ROWS]]
+    if len(rows) <= max(room, MIN_QUOTES):
+        return rows
+    kept = rows[: max(room, MIN_QUOTES) - 1]
+    return [*kept, f"… and {format_count(len(rows) - len(kept), 'more line')}"]
 
 
 def _list_attempts(reasons: int, columns: int) -> Iterator[_Attempt]:

@@ -33,6 +33,9 @@ LOG_EXCERPT_LINES = 20
 
 UNLIMITED = 1_000_000
 
+GUTTER = "    | "
+"""Stands before each line that somebody else wrote."""
+
 
 class Tone(Enum):
     """How a line is meant; the console has a colour for it."""
@@ -129,7 +132,7 @@ def tone_of_exit_code(code: ExitCode) -> Tone:
 def quote_output(text: str, lines: int) -> Iterator[StyledLine]:
     """Quote what an image wrote; no line of it can pass for ours, or for a CI's command."""
     for line in keep_tail(text, lines, characters=UNLIMITED).split("\n"):
-        yield Tone.FAINT, f"    | {line}"
+        yield Tone.FAINT, f"{GUTTER}{line}"
 
 
 def _format_problem(run: Run, clean: Clean, log_lines: int) -> Iterator[StyledLine]:
@@ -180,7 +183,7 @@ def _format_cause(
     if cause.reason and not cause.reason.general and quote_lines:
         yield Tone.FAINT, "    seen:"
         for line in join_quotes(cause.reason.quotes, clean).split("\n")[:quote_lines]:
-            yield Tone.FAINT, f"    | {line}"
+            yield Tone.FAINT, f"{GUTTER}{line}"
 
 
 def _tone_of_cause(cause: RootCause) -> Tone:

@@ -139,3 +139,13 @@ def test_a_summary_that_the_forge_would_refuse_is_replaced_by_a_hint(tmp_path: P
 
 def test_a_file_that_cannot_be_written_costs_nothing(tmp_path: Path) -> None:
     append_job_summary("x", {"GITHUB_STEP_SUMMARY": str(tmp_path / "absent" / "summary.md")})
+
+
+def test_annotations_of_a_session_inside_another_reach_the_jobs_log() -> None:
+    log, inner = io.StringIO(), io.StringIO()
+    outer = Console(log, redactor=Redactor().with_values([runs.TOKEN]), environ={})
+    console = Console(inner, verbosity=-1, environ={}, commands=outer)
+    print_annotations(console, [finding(message=f"no {runs.TOKEN}")], {"GITHUB_ACTIONS": "true"})
+    assert inner.getvalue() == ""
+    assert log.getvalue().startswith("::")
+    assert runs.TOKEN not in log.getvalue()

@@ -222,3 +222,24 @@ def test_the_command_line_shows_a_finished_run_in_its_window(
     assert "20 causes:" in text
     assert "to do: Repair promise_00" in text
     assert "hardgate explain --run ." in text
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+def test_each_session_of_several_has_its_part_of_the_window(parts: int) -> None:
+    words = ["✗ agent_home_writable", f"    why:   {WHY} {WHY}", *(f"line {n}" for n in range(60))]
+    stream = Terminal()
+    console = Console(stream, environ=window(80, 40))
+    for _ in range(parts):
+        console.print_excerpt(words, beside=10, parts=parts)
+    rows = [row for row in display(stream.getvalue(), 80, 40).rows if row]
+    assert len(rows) <= 27
+    assert all(row.startswith("    | ") for row in rows)
+    assert sum(row.startswith("    | ✗ agent_home_writable") for row in rows) == parts
+    assert sum(" more lines" in row for row in rows) == parts
+
+
+def test_a_log_gets_all_that_a_session_printed() -> None:
+    for stream, verbosity in ((io.StringIO(), 0), (Terminal(), 1)):
+        console = Console(stream, verbosity=verbosity, environ={**window(80, 24), "NO_COLOR": "1"})
+        console.print_excerpt([f"line {n}" for n in range(60)], beside=10, parts=3)
+        assert stream.getvalue() == "".join(f"    | line {n}\n" for n in range(60))
