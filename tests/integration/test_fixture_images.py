@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import docker
 import pytest
 
+from hardgate.report.read_summary import read_summary
 from tests.integration.conftest import IMAGES, Gate
+from tests.picture import RECORDED_RUN
 
 pytestmark = pytest.mark.independent
 
@@ -162,6 +164,24 @@ def test_every_fixture_image_has_a_case() -> None:
     assert {case.image for case in CASES} | healthy == {
         folder.name for folder in IMAGES.iterdir() if folder.is_dir()
     }
+
+
+@pytest.mark.full
+def test_the_run_that_readme_shows_is_explained_so_today(gate: Gate, reference_tag: str) -> None:
+    recorded = {one["name"]: one for one in read_summary(RECORDED_RUN)["verdicts"]}
+    folder = RECORDED_RUN.parent
+    ended = gate(
+        *("--context", str(folder), "--contract", str(folder / "contract.yaml")),
+        *("--build-arg", f"BASE_IMAGE={reference_tag}"),
+    )
+    assert ended.names("fail") == {
+        name for name, one in recorded.items() if one["outcome"] == "fail"
+    }
+    for name in ended.names("fail"):
+        reason, shown = (
+            one["diagnosis"]["reason"] for one in (ended.verdict(name), recorded[name])
+        )
+        assert (reason["sentence"], reason["remedy"]) == (shown["sentence"], shown["remedy"])
 
 
 @pytest.fixture

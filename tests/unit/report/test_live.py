@@ -120,8 +120,8 @@ def test_what_stays_is_what_a_log_has(columns: int, rows: int) -> None:
         seen = display(stream.getvalue(), columns, rows)
         expected = display(plain.getvalue(), columns, rows)
 
-    def without_times(shown: Display) -> list[str]:
-        return [re.sub(r"  0\.\d\d s  ", "  N s  ", row) for row in shown.everything if row]
+    def without_times(shown: Display) -> list[str]:  # which a narrow window breaks anywhere
+        return [re.sub(r"\d", "0", row) for row in shown.everything if row]
 
     assert without_times(seen) == without_times(expected)
 
@@ -141,7 +141,7 @@ def test_where_there_is_no_terminal_nothing_moves(environ: dict[str, str]) -> No
     with written(80, 24, **environ) as (console, stream), console.step("Build the image") as step:
         step.show_progress("Step 1/2 : FROM base")
         time.sleep(0.3)
-    assert re.fullmatch(r"✓ Build the image  0\.\d\d s\n", stream.getvalue())
+    assert re.fullmatch(r"✓ Build the image  \d\.\d\d s\n", stream.getvalue())
 
 
 def test_steps_that_overlap_never_garble() -> None:
