@@ -138,6 +138,15 @@ def read_start_time(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[19])
 
 
+def measure_process_age() -> float:
+    """Give the seconds that this process has lived, as far as the kernel tells; else 0."""
+    started = read_start_time(os.getpid())
+    if started is None:
+        return 0.0
+    ticks = os.sysconf("SC_CLK_TCK")
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started / ticks)
+
+
 def _is_hidden(pid: int) -> bool:
     """Tell whether the kernel has a process that /proc does not show (`hidepid`, see proc(5)).
 

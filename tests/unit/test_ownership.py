@@ -128,3 +128,14 @@ def test_labels_without_the_clock_since_boot_are_still_read() -> None:
 def make_owner(*, keep: bool = False) -> Owner:
     process = ProcessIdentity.of_current_process()
     return Owner(run="x", process=process, deadline=int(time.time()) + HOUR, keep=keep)
+
+
+def test_a_process_knows_how_long_it_has_lived() -> None:
+    script = (
+        "import time; from hardgate.ownership import measure_process_age; time.sleep(0.5); "
+        "print(measure_process_age())"
+    )
+    begun = time.monotonic()
+    words = [sys.executable, "-c", script]
+    age = float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    assert 0.4 < age < time.monotonic() - begun + 0.1

@@ -35,6 +35,7 @@ from hardgate.model.contract import Contract
 from hardgate.model.plan import make_plan
 from hardgate.model.run import Run
 from hardgate.model.tier import Tier, load_tiers
+from hardgate.ownership import measure_process_age
 from hardgate.pipeline.policy import read_policy, refuse_direct
 from hardgate.pipeline.session import make_change_error
 from hardgate.pipeline.snapshot import Snapshot
@@ -122,7 +123,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the gate."""
     if "--watch" in argv:
         return watch_gate([word for word in argv if word != "--watch"])
-    return int(run_gate_session(argv).exit_code)
+    return int(run_gate_session(argv, counts_start=True).exit_code)
 
 
 def watch_gate(argv: Sequence[str]) -> int:
@@ -139,15 +140,24 @@ def watch_gate(argv: Sequence[str]) -> int:
 
 
 def run_gate_session(
-    argv: Sequence[str], console: Console | None = None, snapshot: Snapshot | None = None
+    argv: Sequence[str],
+    console: Console | None = None,
+    snapshot: Snapshot | None = None,
+    *,
+    counts_start: bool = False,
 ) -> Run:
-    """Run the gate, and give all that its reports hold."""
+    """Run the gate, and give all that its reports hold.
+
+    With `counts_start` this process does nothing else, and its start is the first step.
+    """
     values = make_gate_parser().parse_argv(argv)
     console = console or make_console(values)
     request = replace(
         read_gate_request(values, os.environ, snapshot),
         publish_summary=make_gate_publisher(values, "gate", console),
     )
+    if counts_start:
+        console.record_step("Start hardgate", measure_process_age())
     return run_gate(request, console)
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import docker
-import trustme
 
 from hardgate.engine.tar import archive_file
 from hardgate.host.sidecar import start_sidecar
@@ -37,6 +36,9 @@ def start_beacon(client: docker.APIClient, image: str, owner: Owner) -> Beacon:
     """Start the beacon on the caller's engine; it goes with the run, by its labels."""
     command = [f"{TOOLS_FOLDER}/serve-beacon", str(BEACON_LIFE_SECONDS)]
     created, address = start_sidecar(client, image, owner, BEACON_ROLE, command)
+    # Loaded here: cryptography is slow to load, and each play loads this module for its constants.
+    import trustme  # noqa: PLC0415
+
     authority = trustme.CA()
     certificate = authority.issue_cert(address)
     chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)

@@ -278,3 +278,18 @@ def test_a_host_is_told_by_its_name() -> None:
 def test_a_host_that_was_never_seen_is_told_by_its_name_alone() -> None:
     told = tell(runs.host(host=replace(runs.host().host or runs.HOST, engine="", kernel="")))
     assert "\nHost: build-1\n" in told
+
+
+def test_a_step_whose_time_was_taken_elsewhere_counts_and_prints_nothing() -> None:
+    stream = io.StringIO()
+    console = Console(stream, environ={})
+    console.record_step("Start hardgate", 0.75)
+    with console.step("Build the image"):
+        pass
+    spans = console.list_spans(0.0)
+    assert [(span.name, span.held) for span in spans] == [
+        ("Start hardgate", True),
+        ("Build the image", True),
+    ]
+    assert (spans[0].seconds, list(console.steps)) == (0.75, ["Start hardgate", "Build the image"])
+    assert "Start hardgate" not in stream.getvalue()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from hardgate.ansible.events import read_task_marks
 from hardgate.resources import PLAYBOOKS, ROLES
 
 NAMES = sorted(folder.name for folder in ROLES.iterdir() if folder.is_dir())
@@ -64,3 +65,10 @@ def test_a_playbook_is_a_list_of_roles() -> None:
         for play in read(file):
             assert {role["role"] for role in play["roles"]} <= set(NAMES)
             assert "tasks" not in play
+
+
+def test_an_image_that_is_copied_whole_is_a_step_of_its_own() -> None:
+    tasks = ROLES / "test_host" / "tasks"
+    assert read_task_marks(str(tasks / "load.yml")) == {}
+    names = [task["name"] for task in yaml.safe_load((tasks / "load.yml").read_text())]
+    assert names == ["Copy the image into the test host"]
