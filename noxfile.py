@@ -7,6 +7,7 @@ checkout do not touch each other's, and a second run installs nothing that has n
 import hashlib
 import os
 import re
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ GROUPS = frozenset({"test", "lint", "typecheck"})
 """Dependency groups; `pipeline` is an extra, for templates install it too."""
 AT_ONCE = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadgroup")
 """Tests run in a process for each core: much of their time they wait (`-- -n 0` for one alone)."""
+OLDEST_UV, NEXT_UV = (0, 8), (1, 0)
 UV = "uv>=0.8,<1"
 LOADED_PACKAGES = "ansible ansible_runner docker jinja2 requests trustme urllib3 yaml".split()
 """What each gate loads; the modules that Ansible would send to another machine are not."""
@@ -287,8 +289,24 @@ def names_an_index(session: nox.Session) -> bool:
     return re.search(r"\b(index-url|no-index)=", settings) is not None
 
 
+def find_uv(session: nox.Session) -> str:
+    """Find a uv on PATH that is new enough; empty where there is none."""
+    uv = shutil.which("uv")
+    if uv is None:
+        return ""
+    try:
+        version = str(session.run(uv, "--version", silent=True))
+    except CommandFailed:
+        return ""
+    numbers = re.match(r"uv (\d+)\.(\d+)\.", version)
+    found = tuple(map(int, numbers.groups())) if numbers else (0, 0)
+    return uv if OLDEST_UV <= found < NEXT_UV else ""
+
+
 def have_uv(session: nox.Session) -> str:
-    """Have pip install uv under .nox/, once; empty where it cannot."""
+    """Find uv on PATH, else have pip install it under .nox/, once; empty where it cannot."""
+    if uv_on_path := find_uv(session):
+        return uv_on_path
     home = ROOT / ".nox" / "uv"
     uv = home / "bin" / "uv"
     with FileLock(home.with_suffix(".lock")):

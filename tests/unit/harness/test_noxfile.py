@@ -20,15 +20,22 @@ OF_PIP = ["virtualenv", "pip install hardgate"]
 class Session:
     """Notes what would be run; what is named in `failing` fails."""
 
-    def __init__(self, *, settings: str, failing: tuple[str, ...]) -> None:
+    def __init__(
+        self, *, settings: str = "", failing: tuple[str, ...] = (), version: str = ""
+    ) -> None:
         self.settings = settings
         self.failing = failing
+        self.version = version
         self.steps: list[str] = []
 
     def run(self, *words: str, **_: Any) -> str:
         """Note a command by what it is."""
         if words[-2:] == ("config", "list"):
             return self.settings
+        if words[-1] == "--version":
+            if not self.version:
+                raise CommandFailed
+            return self.version
         step = self.name(words)
         self.steps.append(step)
         if step in self.failing:
@@ -74,6 +81,32 @@ def test_pip_fills_an_environment_where_uv_may_not_or_cannot(
     session = Session(settings=settings, failing=failing)
     noxfile.fill_environment(cast("nox.Session", session), tmp_path / ".nox" / "test", "test")
     assert session.steps == steps
+
+
+@pytest.mark.parametrize(
+    ("version", "taken"),
+    [
+        ("uv 0.8.0", True),
+        ("uv 0.12.3 (abcdef 2026-01-01)", True),
+        ("uv 0.7.22", False),
+        ("uv 1.0.0", False),
+        ("another program 0.9.0", False),
+        ("", False),
+    ],
+)
+def test_a_uv_that_is_there_is_taken_where_it_is_new_enough(
+    version: str, taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uv = tmp_path / "uv"
+    uv.write_text("#!/bin/sh\nexit 1\n")
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(noxfile, "ROOT", tmp_path)
+    (tmp_path / ".nox").mkdir()
+    session = Session(version=version)
+    found = noxfile.have_uv(cast("nox.Session", session))
+    assert found == str(uv if taken else tmp_path / ".nox" / "uv" / "bin" / "uv")
+    assert session.steps == ([] if taken else OF_UV[:2])
 
 
 def test_what_a_gate_loads_is_compiled_and_nothing_else(
