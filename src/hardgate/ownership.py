@@ -43,7 +43,7 @@ class ProcessIdentity:
     def of_current_process(cls) -> "ProcessIdentity":
         """Describe this process."""
         return cls(
-            boot=_read_boot_id(),
+            boot=read_boot_id(),
             namespace=_read_pid_namespace(),
             pid=os.getpid(),
             started=read_start_time(os.getpid()) or 0,
@@ -51,7 +51,7 @@ class ProcessIdentity:
 
     def is_gone(self) -> bool | None:
         """Tell whether it has ended; None where that cannot be seen from here."""
-        if self.boot != _read_boot_id() or self.namespace != _read_pid_namespace():
+        if self.boot != read_boot_id() or self.namespace != _read_pid_namespace():
             return None
         try:
             started = read_start_time(self.pid)
@@ -116,7 +116,7 @@ class Owner:
         """Compare with the clock since boot where it is the same boot: NTP and a resumed virtual
         machine move the other one by hours.
         """
-        if self.uptime_deadline is not None and self.process.boot == _read_boot_id():
+        if self.uptime_deadline is not None and self.process.boot == read_boot_id():
             return time.monotonic() > self.uptime_deadline
         return now > self.deadline
 
@@ -161,7 +161,7 @@ def _is_hidden(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists()
 
 
-def _read_boot_id() -> str:
+def read_boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 

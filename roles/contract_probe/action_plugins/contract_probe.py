@@ -27,7 +27,7 @@ from hardgate.model.observation import Observation
 def make_observation(values: TaskArguments) -> Observation:
     """Run a probe, else gather a guard's facts."""
     host = TestHost.from_json(values["host"])
-    client, observer = get_shared_client(host.engine_url), Observer.for_host(host)
+    client, observer = get_shared_client(host.engine_url), Observer.with_session(host)
     workspace, uid = Workspace.from_json(values["workspace"]), int(values["agent_uid"])
     if values.get("probe"):
         probe_context = ProbeContext(

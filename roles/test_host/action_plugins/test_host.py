@@ -4,13 +4,17 @@ Runs in hardgate's own interpreter, on the machine of the gate; knows nothing of
 """
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import docker
+
 from hardgate.ansible.action import Action
 from hardgate.ansible.task_result import StepFunction, TaskArguments, perform_step
+from hardgate.engine.capability_memory import CapabilityMemory, open_capability_memory
 from hardgate.engine.client import get_shared_client
 from hardgate.errors import HostError
 from hardgate.host.observer import Observer, TestHost
@@ -25,6 +29,8 @@ from hardgate.host.test_host import (
     wait_until_held,
 )
 from hardgate.ownership import Owner
+
+ARRIVAL_PAUSE_SECONDS = 0.02
 
 
 def create_host_step(values: TaskArguments) -> StepResult:
@@ -41,15 +47,24 @@ def create_host_step(values: TaskArguments) -> StepResult:
         environment=values["environment"],
         share=values["share"],
     )
-    created = create_host_container(get_shared_client(values["outer_url"]), request)
+    outer_url = values["outer_url"]
+    client = get_shared_client(outer_url)
+    created = create_host_container(client, request, _open_memory(client, request.kind, outer_url))
     host = TestHost(
         kind=values["kind"],
         engine_url=values["engine_url"],
-        outer_url=values["outer_url"],
+        outer_url=outer_url,
         container=created.container,
         root="/host" if values["kind"] == "direct" else "",
     )
     return StepResult(test_host=host, created_host=created)
+
+
+def _open_memory(client: docker.APIClient, kind: str, url: str) -> CapabilityMemory | None:
+    """A direct run's engine is the host itself, which has to grant all that a tier asks for."""
+    if kind != "nested":
+        return None
+    return open_capability_memory(url, str(client.info().get("ID") or ""), os.environ)
 
 
 def hold_host_step(values: TaskArguments) -> StepResult:
@@ -64,7 +79,7 @@ def await_arrival_step(values: TaskArguments) -> StepResult:
     while not path.exists():
         if time.monotonic() > deadline:
             raise HostError("The image did not arrive in time.", "Look at build.log.")
-        time.sleep(0.05)
+        time.sleep(ARRIVAL_PAUSE_SECONDS)
     return StepResult(arrival=json.loads(path.read_text()))
 
 

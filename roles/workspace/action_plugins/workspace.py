@@ -52,7 +52,7 @@ def wait_until_ready_step(values: TaskArguments) -> StepResult:
     return StepResult(
         readiness=workspace.wait_until_ready(
             get_shared_client(host.engine_url),
-            Observer.for_host(host),
+            Observer.with_session(host),
             Workspace.from_json(values["workspace"]),
             seconds=float(values["seconds"]),
             token_promised=bool(values["token_promised"]),

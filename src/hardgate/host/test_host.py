@@ -13,6 +13,7 @@ from docker.errors import APIError, NotFound
 from docker.types import Mount
 
 from hardgate.engine.capabilities import find_ungrantable_capabilities, read_missing_capabilities
+from hardgate.engine.capability_memory import CapabilityMemory
 from hardgate.errors import HostError
 from hardgate.host.observer import Observer, TestHost
 from hardgate.model.run import Host
@@ -25,6 +26,9 @@ MAX_PIDS = 8192
 ADDRESS_POOLS = ("10.213.0.0/16", "10.214.0.0/16", "192.168.213.0/24", "172.30.213.0/24")
 """Candidates for the nested engine's bridge: the first that the outer engine does not use."""
 BOOT_SECONDS = 60.0
+ANSWER_SECONDS = 5.0
+"""How long the host may take to say that its engine did not come up in time."""
+ENGINE_LOGS = ("/run/containerd.log", "/run/dockerd.log")
 SHARED_FOLDER = "/run/hardgate"
 NONCE_FILE = "nonce"
 ENGINE_SOCKET_FILE = "engine.sock"
@@ -68,20 +72,46 @@ class CreatedHost:
         return cls(container=data["container"], lacking=tuple(data["lacking"]))
 
 
-def create_host_container(client: docker.APIClient, request: HostRequest) -> CreatedHost:
-    """Create the host's container, with every capability that the engine can grant."""
+def create_host_container(
+    client: docker.APIClient, request: HostRequest, memory: CapabilityMemory | None = None
+) -> CreatedHost:
+    """Create and start the host's container, with every capability that the engine can grant.
+
+    With a `memory`, what the engine cannot grant is asked once for each start of the engine.
+    """
+    remembered = memory.read_lacking() if memory else frozenset()
+    request, container, refusal = _create_and_start(client, request, lacking=remembered)
+    if refusal and remembered and memory:
+        memory.forget()
+        _remove_and_wait(client, container)
+        remembered = frozenset()
+        request, container, refusal = _create_and_start(client, request, lacking=remembered)
+    if not refusal:
+        return CreatedHost(container=container, lacking=tuple(sorted(remembered)))
+    _remove_and_wait(client, container)
+    created = _create_with_less(client, request, refusal)
+    if memory:
+        memory.write_lacking(created.lacking)
+    return created
+
+
+def _create_and_start(
+    client: docker.APIClient, request: HostRequest, *, lacking: frozenset[str]
+) -> tuple[HostRequest, str, str]:
+    """Create and start it; give the request that was carried out, the container, and a refusal."""
     try:
-        container = _create_container(client, request, lacking=frozenset())
+        container = _create_container(client, request, lacking=lacking)
     except APIError as error:
         if "bind source path does not exist" not in str(error.explanation):
             raise
         # The gate's folder is not on the engine's machine: there is nothing to share.
         request = replace(request, share="")
-        container = _create_container(client, request, lacking=frozenset())
-    refusal = _try_start(client, container)
-    if not refusal:
-        return CreatedHost(container=container, lacking=())
-    _remove_and_wait(client, container)
+        container = _create_container(client, request, lacking=lacking)
+    return request, container, _try_start(client, container)
+
+
+def _create_with_less(client: docker.APIClient, request: HostRequest, refusal: str) -> CreatedHost:
+    """Create it without what the engine cannot grant, which is found by starting containers."""
     if "caps" not in refusal or request.kind == "direct":
         raise HostError("The engine cannot start a privileged container.", evidence=refusal)
     lacking = find_ungrantable_capabilities(
@@ -249,15 +279,14 @@ class Lifeline:
 
 def wait_until_held(observer: Observer, seconds: float = BOOT_SECONDS) -> None:
     """Wait until the host has prepared itself and the gate holds it."""
-    deadline = time.monotonic() + seconds
-    while observer.run_on_host("test", "-f", "/run/hardgate-ready").exit_status != 0:
-        if time.monotonic() > deadline:
-            raise HostError(
-                "The test host did not come up.",
-                "Look at its log, and at what the engine says of it (docker info).",
-                evidence=_read_host_log(observer),
-            )
-        time.sleep(0.05)
+    # Asked in the host: an exec for each look would take the processor that the host boots on.
+    script = "until [ -f /run/hardgate-ready ]; do sleep 0.02; done"
+    if observer.run_on_host("sh", "-c", script, timeout=seconds).exit_status != 0:
+        raise HostError(
+            "The test host did not come up.",
+            "Look at its log, and at what the engine says of it (docker info).",
+            evidence=_read_host_log(observer),
+        )
 
 
 def use_shared_socket(host: TestHost, share: str) -> TestHost:
@@ -287,11 +316,16 @@ def adopt_image(observer: Observer, digest: str, layers: Sequence[str]) -> bool:
 
     False where the outer engine's store is not to be had; the image is to be loaded then.
     """
-    execution = observer.run_on_host(f"{TOOLS_FOLDER}/adopt-image", digest, *layers)
-    # Whatever came of it: no workspace is ever started beside the machine's own image store.
+    # Whatever comes of it: no workspace is ever started beside the machine's own image store.
     # Lazily, for what still runs in it (a layer being mounted) may keep it busy for a moment.
-    observer.run_checked(
-        "sh", "-c", "for m in /run/shelf/*; do ! mountpoint -q $m || umount -l $m; done"
+    script = """
+    status=0
+    "$@" || status=$?
+    for m in /run/shelf/*; do ! mountpoint -q "$m" || umount -l "$m" || exit 99; done
+    exit "$status"
+    """
+    execution = observer.run_on_host(
+        "sh", "-c", script, "sh", f"{TOOLS_FOLDER}/adopt-image", digest, *layers
     )
     if execution.exit_status not in {0, LAYERS_NOT_SHOWN_STATUS}:
         raise HostError(
@@ -301,32 +335,22 @@ def adopt_image(observer: Observer, digest: str, layers: Sequence[str]) -> bool:
     return execution.exit_status == 0
 
 
-ENGINE_INFO_FORMAT = "{{.Driver}} {{.ServerVersion}} {{.KernelVersion}}"
-
-
 def boot_host_engine(observer: Observer, seconds: float = BOOT_SECONDS) -> Host:
     """Start the host's engine, and wait until it answers, with overlay2."""
     bridge, pool = _choose_addresses(observer.client)
-    created = observer.client.exec_create(
-        observer.container,
-        [f"{TOOLS_FOLDER}/host-engine", "--bip", bridge, "--default-address-pool", pool],
+    execution = observer.run_on_host(
+        *(f"{TOOLS_FOLDER}/host-engine", str(seconds)),
+        *("--bip", bridge, "--default-address-pool", pool),
+        timeout=seconds + ANSWER_SECONDS,
     )
-    observer.client.exec_start(created["Id"], detach=True)
-    deadline = time.monotonic() + seconds
-    while True:
-        execution = observer.run_on_host("docker", "info", "--format", ENGINE_INFO_FORMAT)
-        if execution.exit_status == 0 and execution.stdout.strip():
-            break
-        if (
-            time.monotonic() > deadline
-            or not observer.client.exec_inspect(created["Id"])["Running"]
-        ):
-            raise HostError(
-                "The test host's engine did not come up.",
-                "Read the end of its log.",
-                evidence=observer.run_on_host("tail", "-n", "30", "/run/dockerd.log").stdout,
-            )
-        time.sleep(0.05)
+    if execution.exit_status != 0:
+        raise HostError(
+            "The test host's engine did not come up.",
+            "Read the end of its log.",
+            evidence=execution.problem
+            or execution.stderr
+            or observer.run_on_host("tail", "-n", "30", *ENGINE_LOGS).stdout,
+        )
     driver, version, kernel = execution.stdout.split()
     if driver != "overlay2":
         raise HostError(

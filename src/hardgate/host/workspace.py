@@ -134,8 +134,11 @@ def _volume_name(run: str, path: str) -> str:
 
 def require_root_volumes(observer: Observer, workspace: Workspace) -> None:
     """See from the host that the fresh volumes are root's, so that the image has to repair them."""
-    for path, point in workspace.volumes.items():
-        owner = observer.run_checked("stat", "-c", "%u:%g", observer.root + point)
+    if not workspace.volumes:
+        return
+    points = (observer.root + point for point in workspace.volumes.values())
+    owners = observer.run_checked("stat", "-c", "%u:%g", *points).splitlines()
+    for path, owner in zip(workspace.volumes, owners, strict=True):
         if owner != "0:0":
             raise HostError(
                 f"The fresh volume for '{path}' belongs to {owner}, not to root.",

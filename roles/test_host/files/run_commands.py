@@ -1,0 +1,92 @@
+"""Runs one command after the other on the host's side, each as an exec of its own would run it.
+
+    run_commands.py LIMIT
+
+A line of JSON on standard input is a command: `id`, `words`, `seconds`. The answer is a line of
+JSON with the same `id`, and the bytes that the command wrote on standard output and standard error,
+of which at most LIMIT each are kept. The end of standard input ends it, and what still runs then.
+"""
+
+# The import of pathlib would be a third of this program's time.
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, BinaryIO
+
+CHUNK_BYTES = 65536
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    limit = int(sys.argv[1])
+    for line in sys.stdin.buffer:
+        request = json.loads(line)
+        head, outputs = run_command(request["words"], float(request["seconds"]), limit)
+        head |= {"id": request["id"], "sizes": [len(output) for output in outputs]}
+        sys.stdout.buffer.write(json.dumps(head).encode() + b"\n" + b"".join(outputs))
+        sys.stdout.buffer.flush()
+
+
+def run_command(words: list[str], seconds: float, limit: int) -> tuple[dict[str, Any], list[bytes]]:
+    """Run a command to its end, or to its deadline; say how it ended, and what it wrote."""
+    deadline = time.monotonic() + seconds
+    try:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        status = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+        return {"status": status, "truncated": False, "timed_out": False}, [
+            b"",
+            f"{error}".encode(),
+        ]
+    kept, truncated, timed_out = read_outputs(process, deadline, limit)
+    if not timed_out:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            timed_out = True
+    if timed_out:
+        os.killpg(process.pid, signal.SIGKILL)
+    status = process.wait()
+    # As the engine gives it: 128 and the signal's number.
+    status = status if status >= 0 else 128 - status
+    return {"status": status, "truncated": truncated, "timed_out": timed_out}, kept
+
+
+def read_outputs(
+    process: "subprocess.Popen[bytes]", deadline: float, limit: int
+) -> tuple[list[bytes], bool, bool]:
+    """Read both outputs to their end; say too whether one was cut, and whether time was over."""
+    pipes: list[BinaryIO] = [process.stdout, process.stderr]  # type: ignore[list-item]
+    kept, truncated = [bytearray(), bytearray()], False
+    with selectors.DefaultSelector() as selector:
+        for number, pipe in enumerate(pipes):
+            selector.register(pipe, selectors.EVENT_READ, number)
+        while selector.get_map():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return [bytes(output) for output in kept], truncated, True
+            for key, _ in selector.select(left):
+                data = os.read(key.fd, CHUNK_BYTES)
+                if not data:
+                    selector.unregister(key.fileobj)
+                    continue
+                room = limit - len(kept[key.data])
+                kept[key.data] += data[:room]
+                truncated |= len(data) > room
+    return [bytes(output) for output in kept], truncated, False
+
+
+if __name__ == "__main__":
+    main()
