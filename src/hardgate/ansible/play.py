@@ -47,6 +47,9 @@ from hardgate.temporary_folder import temporary_folder
 PLAY_TERMINATE_SECONDS = 5.0
 """Seconds between the polite and the impolite end of a play that is broken off."""
 
+PLAY_END_SECONDS = 10.0
+"""Seconds that Ansible gets to end by itself once it has reported the end of its play."""
+
 PLAY_EVIDENCE_LINES = 60
 """How much of Ansible's own words is kept for a play that did not get to a task."""
 
@@ -132,6 +135,7 @@ class _PlayProgress:
     by_host: bool = False
     pid: int | None = None
     ended: PlayEnded | None = None
+    ended_at: float = 0.0
     failure: TaskFailed | HostUnreachable | None = None
     output_lines: deque[str] = field(default_factory=lambda: deque(maxlen=PLAY_EVIDENCE_LINES))
     raised: BaseException | None = None
@@ -154,7 +158,7 @@ class _PlayProgress:
             case None:
                 return
             case PlayEnded():
-                self.ended = event
+                self.ended, self.ended_at = event, time.monotonic()
             case TaskFailed() | HostUnreachable():
                 self.failure = event
             case _:
@@ -175,11 +179,15 @@ class _PlayProgress:
             return "its events could not be taken in"
         if self.held_signal is not None:
             return f"{signal.Signals(self.held_signal).name} came"
-        if self.interrupt is not None and self.interrupt():
+        if self._may_be_interrupted() and self.interrupt is not None and self.interrupt():
             return "it was interrupted"
         if self.deadline is not None and time.monotonic() > self.deadline:
             return "its time was over"
         return ""
+
+    def _may_be_interrupted(self) -> bool:
+        """Leave a play alone that is at its end: it would be taken for one that was broken off."""
+        return self.ended is None or time.monotonic() - self.ended_at > PLAY_END_SECONDS
 
     def conclude_play(self, status: int) -> PlayEnded:
         """Tell how it ended, or raise."""

@@ -4,6 +4,7 @@ import contextlib
 import secrets
 import shutil
 import threading
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 import docker
@@ -30,6 +31,10 @@ class TestEnvironment:
         self.host: TestHost | None = None
         self.over = threading.Event()
         """Set when the run is to end: whoever works for it stops."""
+        self.play: Future[None] | None = None
+        """The play that works here, once there is one."""
+        self.play_ended = threading.Event()
+        """Set when the play has reported its end, without a failure: nothing is made any more."""
         self._kept = False
         self._lifeline: Lifeline | None = None
         self._up = contextlib.ExitStack()
@@ -68,16 +73,27 @@ class TestEnvironment:
             self._kept = True
 
     def take_down(self) -> None:
-        """Take everything down; each part in spite of the others."""
+        """Take everything down; each part in spite of the others.
+
+        Ansible takes a moment to end after its last event. That moment is not waited for before the
+        containers are removed; a play that may still make something is.
+        """
         self.over.set()
+        if not self.play_ended.is_set():
+            self._wait_for_play()
         with contextlib.ExitStack() as last:
             last.callback(self._stop_watchdog)
             last.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            last.callback(self._wait_for_play)
             last.callback(self._up.close)
             if self._lifeline is not None:
                 last.callback(self._lifeline.close)
             if not self._kept:
                 last.callback(remove_run_debris, self.client, self.owner.run)
+
+    def _wait_for_play(self) -> None:
+        if self.play is not None:
+            wait((self.play,))
 
     def _stop_watchdog(self) -> None:
         self._warden.stdin.close()  # type: ignore[union-attr]  # it was opened as a pipe

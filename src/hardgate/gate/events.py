@@ -67,6 +67,8 @@ class GateEventHandler:
                 self._store_error(event)
             case PlayEnded():
                 self._step.close()
+                if not (event.failed or event.unreachable):
+                    self._stage.play_ended.set()
             case _:
                 pass
 

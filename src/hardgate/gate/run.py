@@ -5,7 +5,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -57,6 +57,7 @@ from hardgate.report.atomic_write import replace_file
 from hardgate.report.console import Console, ConsoleStep
 from hardgate.report.event_stream import EventStream
 from hardgate.report.folder import BUILD_LOG, WORKSPACE_LOG, ReportFolder, open_report_folder
+from hardgate.report.html import load_run_page
 from hardgate.report.job_summary import PublishSummary, append_job_summary, print_annotations
 from hardgate.report.markdown import render_run_markdown
 from hardgate.report.run_diff import diff_runs
@@ -69,6 +70,8 @@ LIFE_SECONDS = 4 * 3600
 KEEP_SECONDS = 24 * 3600
 RUN_SECONDS = 2 * 3600.0
 """Seconds after which a run ends with what was seen until then."""
+HOST_ORDER_FILE, ARRIVAL_FILE = "order.json", "arrival.json"
+"""By which the play is given the host's image, and then the image under test."""
 LOG_CHUNK_BYTES = 64 * 1024
 MAX_WORKSPACE_LOG_BYTES = 8 * 2**20
 """Bytes of the workspace's log that are kept: the last ones."""
@@ -274,6 +277,50 @@ def _verify_frozen_image(
 ) -> None:
     deadline = time.monotonic() + request.run_seconds
     engine = find_engine()
+    with (
+        ThreadPoolExecutor() as workers,
+        image.hold_image(engine, request.build),
+        _open_environment(engine, owner, console) as test_environment,
+    ):
+        # First of all, for Ansible takes a second to start: it waits for what is found meanwhile.
+        play_future = workers.submit(_play_gate, request, engine, test_environment, console, state)
+        test_environment.play = play_future
+        workers.submit(load_run_page)
+        beacon_futures: list[Future[egress_beacon.Beacon | None]] = []
+        try:
+            base, host_image = _prepare_host(request, engine, test_environment, console)
+            request = _add_platform_stub(
+                request, test_environment.client, host_image, owner, console
+            )
+            beacon_futures.append(
+                workers.submit(_start_beacon, request, test_environment, host_image)
+            )
+            state.image = _obtain_image(request, engine, base, folder, console, state, deadline)
+            _publish_image(request, test_environment, state.image, beacon_futures[0].result())
+            _wait_for_play(test_environment, play_future, request, deadline)
+            if then:
+                then(test_environment)
+            if request.keep:
+                test_environment.keep_running()
+                _keep_probes(request, test_environment, state)
+                state.kept = describe_kept_run(request.plan, test_environment, state)
+        finally:
+            test_environment.over.set()
+            wait(beacon_futures)  # a beacon that came up later would stay
+            _collect_token_and_log(test_environment, folder, console, state)
+    play_future.result()  # Ansible may fail in its last moment, after the end of its play
+
+
+def _prepare_host(
+    request: GateRequest,
+    engine: Engine,
+    test_environment: TestEnvironment,
+    console: Console,
+) -> tuple[str, str]:
+    """Remove debris, and find what is built from and the two images that a host is made from.
+
+    The play makes the host as soon as its image is known.
+    """
     client = engine.open_client()
     for removed in reaper.reap_debris(client):
         console.print_text(f"Removed what a dead run left: {removed}.")
@@ -284,29 +331,8 @@ def _verify_frozen_image(
         report_progress=console.print_text,
     )
     host_image = _prepare_host_image(client, base, console)
-    with (
-        image.hold_image(engine, request.build),
-        _open_environment(engine, owner, console) as test_environment,
-        ThreadPoolExecutor() as workers,
-    ):
-        try:
-            request = _add_platform_stub(request, client, host_image, owner, console)
-            play_future = workers.submit(
-                _play_gate, request, engine, test_environment, host_image, console, state
-            )
-            beacon_future = workers.submit(_start_beacon, request, test_environment, host_image)
-            state.image = _obtain_image(request, engine, base, folder, console, state, deadline)
-            _publish_image(request, test_environment, state.image, beacon_future.result())
-            _wait_for_play(play_future, request, deadline)
-            if then:
-                then(test_environment)
-            if request.keep:
-                test_environment.keep_running()
-                _keep_probes(request, test_environment, state)
-                state.kept = describe_kept_run(request.plan, test_environment, state)
-        finally:
-            test_environment.over.set()
-            _collect_token_and_log(test_environment, folder, console, state)
+    _publish(test_environment, HOST_ORDER_FILE, {"image": host_image})
+    return base, host_image
 
 
 def _keep_probes(request: GateRequest, test_environment: TestEnvironment, state: RunState) -> None:
@@ -314,7 +340,7 @@ def _keep_probes(request: GateRequest, test_environment: TestEnvironment, state:
     host, running = test_environment.host, state.workspace
     if host is None or running is None or request.plan.contract.agent_uid is None:
         return
-    arrival = json.loads((test_environment.folder / "arrival.json").read_text())
+    arrival = json.loads((test_environment.folder / ARRIVAL_FILE).read_text())
     probes = contract_probe_variables(
         request.plan, run=test_environment.owner.run, seconds=request.probe_seconds
     )["contract_probe_probes"]
@@ -418,21 +444,26 @@ def _publish_image(
         request.plan, request.egress, started_beacon.url if started_beacon else ""
     )
     value = {
+        "workspace_environment": dict(request.environment),
         "image": built.digest,
         "layers": image.list_layers(test_environment.client, built.digest),
         "egress_ca": started_beacon.ca if started_beacon else "",
         "probe_environment": probe_environment(targets, beacon=started_beacon is not None),
     }
-    draft = test_environment.folder / "arrival.draft"
+    _publish(test_environment, ARRIVAL_FILE, value)
+
+
+def _publish(test_environment: TestEnvironment, name: str, value: Mapping[str, Any]) -> None:
+    """Write, whole or not at all, what a task of the play waits for."""
+    draft = test_environment.folder / f"{name}.draft"
     draft.write_text(json.dumps(value))
-    draft.replace(test_environment.folder / "arrival.json")
+    draft.replace(test_environment.folder / name)
 
 
 def _play_gate(
     request: GateRequest,
     engine: Engine,
     test_environment: TestEnvironment,
-    host_image: str,
     console: Console,
     state: RunState,
 ) -> None:
@@ -448,7 +479,7 @@ def _play_gate(
         state.adaptations.append(tier.describe_adaptation(cpus))
     values = {
         "test_host_kind": request.host,
-        "test_host_image": host_image,
+        "test_host_order": str(test_environment.folder / HOST_ORDER_FILE),
         "test_host_labels": owner.labels,
         "test_host_outer_url": engine.url,
         "test_host_engine_url": test_environment.relay_url
@@ -456,11 +487,10 @@ def _play_gate(
         else engine.url,
         "test_host_environment": read_proxy_environment(),
         "test_host_share": str(test_environment.share),
-        "test_host_arrival": str(test_environment.folder / "arrival.json"),
+        "test_host_arrival": str(test_environment.folder / ARRIVAL_FILE),
         "test_host_seconds": LIFE_SECONDS,
         "test_host_keep_seconds": KEEP_SECONDS,
         "workspace_volumes": [*tier.volumes, *request.volumes],
-        "workspace_environment": dict(request.environment),
         "workspace_config": request.config,
         "workspace_ready_seconds": request.ready_seconds,
         "workspace_keep": request.keep or request.hold_workspace,
@@ -473,6 +503,7 @@ def _play_gate(
         **contract_probe_variables(request.plan, run=owner.run, seconds=request.probe_seconds),
     }
     with contextlib.ExitStack() as step:
+        step.enter_context(console.step("Start Ansible"))
         run_playbook(
             PLAYBOOKS.get(request.plan.session, "gate.yml"),
             {key: mark_unsafe(value) for key, value in values.items()},
@@ -498,16 +529,22 @@ def list_notices(
     return (*request.plan.contract.warnings, *request.notices, *noticed, *standing)
 
 
-def _wait_for_play(play_future: "Future[None]", request: GateRequest, deadline: float) -> None:
+def _wait_for_play(
+    test_environment: TestEnvironment,
+    play_future: "Future[None]",
+    request: GateRequest,
+    deadline: float,
+) -> None:
     """Wait in small pieces, so that a signal and the run's deadline are noticed at once."""
-    while not play_future.done():
+    while not (play_future.done() or test_environment.play_ended.is_set()):
         if time.monotonic() > deadline:
             raise RunTimeoutError(
                 f"The run was still going after {request.run_seconds:g} s, and was ended.",
                 "Look at what was reported last; '--run-timeout' gives it more time.",
             )
         time.sleep(0.02)
-    play_future.result()
+    if play_future.done():
+        play_future.result()
 
 
 def _collect_token_and_log(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hardgate.ansible.environment import build_ansible_environment
-from hardgate.ansible.play import mark_unsafe
+from hardgate.ansible.play import PLAY_END_SECONDS, _PlayProgress, mark_unsafe
 from hardgate.errors import PlaybookError
 
 
@@ -57,3 +57,15 @@ def test_an_environment_without_ansible_is_refused(
     monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
     with pytest.raises(PlaybookError, match="no 'ansible-playbook' beside"):
         build_ansible_environment({"PATH": ""}, tmp_path, callback={})
+
+
+def test_a_play_that_reported_its_end_is_not_interrupted_at_once() -> None:
+    progress = _PlayProgress(
+        playbook="gate.yml", on_event=None, interrupt=lambda: True, deadline=None
+    )
+    progress.handle_event({"event": "playbook_on_stats", "event_data": {}})
+    assert not progress.is_over()
+    assert progress.conclude_play(0) is progress.ended
+    progress.ended_at -= PLAY_END_SECONDS + 1
+    assert progress.is_over()
+    assert progress.end_reason == "it was interrupted"
