@@ -7,6 +7,7 @@ from typing import Any
 from hardgate.errors import ExitCode
 from hardgate.model.contract import Capability, Contract
 from hardgate.model.contract_diff import WHOLE_CAPABILITY, ContractChange, Effect, pick_demands
+from hardgate.report.contract_json import make_contract_json
 from hardgate.text.plain import format_count
 
 DIFF_SCHEMA_VERSION = 1
@@ -70,8 +71,8 @@ def diff_to_json(
         "headline": diff_headline(before, after, changes),
         "demands_more": bool(pick_demands(changes)),
         "exit_code": int(diff_exit_code(changes)),
-        "a": _contract_json(before),
-        "b": _contract_json(after),
+        "a": make_contract_json(before),
+        "b": make_contract_json(after),
         "changes": [_change_json(change) for change in changes],
         "schema_version": DIFF_SCHEMA_VERSION,
     }
@@ -93,16 +94,6 @@ def _describe_subject(change: ContractChange) -> str:
     if isinstance(capability, Capability):
         return f"{change.capability} ({capability.severity.value})"
     return change.capability or "the contract"
-
-
-def _contract_json(contract: Contract) -> dict[str, Any]:
-    return {
-        "origin": contract.origin,
-        "version": contract.version,
-        "sha256": contract.sha256,
-        "count": len(contract.capabilities),
-        "warnings": list(contract.warnings),
-    }
 
 
 def _change_json(change: ContractChange) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from hardgate.model.tier import Tier
 from hardgate.model.verdict import Reason, Verdict
 from hardgate.redaction import Redactor
 from hardgate.report.atomic_write import replace_file
+from hardgate.report.contract_json import make_contract_json
 from hardgate.report.headline import format_headline, unselected_capabilities
 from hardgate.text.headline import exit_code_word
 
@@ -41,7 +42,7 @@ def summarize_run(run: Run) -> dict[str, Any]:
         "headline": format_headline(run),
         "outcome": exit_code_word(run.exit_code).lower(),
         "exit_code": int(run.exit_code),
-        "contract": _contract_json(run),
+        "contract": make_contract_json(run.plan.contract),
         "partial": run.plan.is_partial,
         "not_looked_at": list(unselected_capabilities(run.plan)),
         "problem": run.problem,
@@ -73,17 +74,6 @@ def summarize_span(span: StepSpan) -> dict[str, Any]:
     """Tell a step of the timeline."""
     times = {"began": round(span.began, 3), "seconds": round(span.seconds, 3)}
     return {**asdict(span), **times}
-
-
-def _contract_json(run: Run) -> dict[str, Any]:
-    contract = run.plan.contract
-    return {
-        "origin": contract.origin,
-        "version": contract.version,
-        "sha256": contract.sha256,
-        "count": len(contract.capabilities),
-        "warnings": list(contract.warnings),
-    }
 
 
 def _image_json(image: Image | None) -> dict[str, str] | None:

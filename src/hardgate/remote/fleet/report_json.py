@@ -10,12 +10,12 @@ from typing import Any
 
 from hardgate import __version__
 from hardgate.errors import HardgateError
-from hardgate.model.contract import Contract
 from hardgate.redaction import Redactor
 from hardgate.remote.fleet.headline import fleet_headline
 from hardgate.remote.fleet.request import FleetImage
 from hardgate.remote.fleet.result import FleetRun
 from hardgate.remote.fleet.status import Cell, ImageStatus
+from hardgate.report.contract_json import make_contract_json
 from hardgate.text.headline import exit_code_word
 
 FLEET_SCHEMA_VERSION = 1
@@ -34,7 +34,7 @@ def summarize_fleet(run: FleetRun) -> dict[str, Any]:
         "headline": fleet_headline(run),
         "outcome": exit_code_word(run.exit_code).lower(),
         "exit_code": int(run.exit_code),
-        "contract": _contract_json(run.contract),
+        "contract": make_contract_json(run.contract),
         "error": _error_json(run.problem),
         "notices": list(run.notices),
         "hosts": list(run.hosts),
@@ -49,19 +49,10 @@ def summarize_fleet(run: FleetRun) -> dict[str, Any]:
     }
 
 
-def _contract_json(contract: Contract) -> dict[str, Any]:
-    return {
-        "origin": contract.origin,
-        "version": contract.version,
-        "sha256": contract.sha256,
-        "count": len(contract.capabilities),
-    }
-
-
 def _fleet_image_json(image: FleetImage) -> dict[str, Any]:
     return {
         "reference": image.reference,
-        "contract": _contract_json(image.plan.contract),
+        "contract": make_contract_json(image.plan.contract),
         "hosts": list(image.hosts),
         "stale": [lack.sentence for lack in image.stale_reasons],
     }
