@@ -1,8 +1,15 @@
 """What is slow and repeats what others prove is `full`: left out, but for `--full`."""
 
+import os
+
 import pytest
+from hypothesis import settings
 
 from tests.full import wants_full
+
+# The same examples in each run, on a machine however slow. HYPOTHESIS_PROFILE=default tries others.
+settings.register_profile("hardgate", derandomize=True, deadline=None, database=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "hardgate"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
