@@ -41,6 +41,8 @@ class SourceFiles:
     """Files, links, and what git knows and is gone."""
     folders: tuple[bytes, ...]
     """Folders of the build's context in which none of these lies: a build takes them, too."""
+    tracked: frozenset[bytes] = frozenset()
+    """Those of the paths that git tracks."""
 
 
 def measure_source(template: Template, outputs: Iterable[Path] = ()) -> Source:
@@ -67,7 +69,12 @@ def list_source_files(template: Template, outputs: Iterable[Path] = ()) -> Sourc
     outputs_taken = {folder for folder in folders if _is_output(folder + b"/", left_out)}
     filled = {folder for path in counted | built | outputs_taken for folder in _list_parents(path)}
     empty = folders - filled - outputs_taken
-    return SourceFiles(repository=name, paths=tuple(sorted(counted)), folders=tuple(sorted(empty)))
+    return SourceFiles(
+        repository=name,
+        paths=tuple(sorted(counted)),
+        folders=tuple(sorted(empty)),
+        tracked=frozenset(tracked),
+    )
 
 
 def hash_source(template: Template, files: SourceFiles) -> Source:

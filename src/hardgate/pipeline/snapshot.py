@@ -16,7 +16,7 @@ from pathlib import Path
 from hardgate.errors import HardgateError
 from hardgate.model.run import Source
 from hardgate.pipeline.content import SourceFiles, hash_source, list_source_files
-from hardgate.pipeline.template import Template
+from hardgate.pipeline.template import Template, is_shell_script
 from hardgate.temporary_folder import temporary_folder
 
 COPY_FOLDER = "repository"
@@ -60,6 +60,7 @@ def take_snapshot(template: Template, outputs: Iterable[Path] = ()) -> Iterator[
             context=copy / template.context.relative_to(template.root),
             dockerfile=dockerfile,
             copied_from=template.root,
+            tracked_scripts=_find_scripts(copy, files.tracked),
         )
         # The names are the repository's own: a Dockerfile elsewhere is named by its own path.
         source = replace(
@@ -68,6 +69,17 @@ def take_snapshot(template: Template, outputs: Iterable[Path] = ()) -> Iterator[
             dockerfile=template.relative_to_root(template.dockerfile),
         )
         yield Snapshot(template=copied, source=source)
+
+
+def _find_scripts(copy: Path, paths: Iterable[bytes]) -> frozenset[Path]:
+    """Find the shell scripts among these; what is behind a link may be anybody's file."""
+    top = copy.resolve()
+    places = ((copy / os.fsdecode(path), top / os.fsdecode(path)) for path in paths)
+    return frozenset(
+        place
+        for place, straight in places
+        if place.is_file() and place.resolve() == straight and is_shell_script(place)
+    )
 
 
 def _copy_files(root: Path, copy: Path, files: SourceFiles) -> None:

@@ -32,6 +32,8 @@ class Template:
     """The repository's top, where workflows are; the context itself outside git."""
     copied_from: Path | None = None
     """The repository's own top, where `root` is a copy of it."""
+    tracked_scripts: frozenset[Path] = frozenset()
+    """Shell scripts that git tracks, wherever they lie: in a copy alone."""
 
     @classmethod
     def from_folder(cls, context: str, dockerfile: str | None = None) -> "Template":
@@ -83,8 +85,13 @@ class Template:
 
     @cached_property
     def shell_scripts(self) -> tuple[Path, ...]:
-        """All shell scripts, by their names' ends or their first lines."""
-        return tuple(file for file in sorted(walk_files(self.context)) if is_shell_script(file))
+        """All shell scripts of the context, by their names' ends or their first lines.
+
+        What git tracks is the author's, also in a folder that is called as a tool's own.
+        """
+        walked = {file for file in walk_files(self.context) if is_shell_script(file)}
+        tracked = {file for file in self.tracked_scripts if file.is_relative_to(self.context)}
+        return tuple(sorted(walked | tracked))
 
     def relative_to_root(self, file: Path) -> str:
         """Write a file's path from the repository's root."""

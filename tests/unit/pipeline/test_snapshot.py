@@ -189,3 +189,16 @@ def test_without_room_for_the_copy_it_is_said_what_is_needed(
     ):
         pass
     assert "TMPDIR" in caught.value.remedy
+
+
+def test_a_tracked_script_is_the_authors_in_whatever_folder_it_lies(root: Path) -> None:
+    script = "#!/bin/sh\ntrue\n"
+    commit(root, {"venv/run.sh": script, "src/node_modules/x/go": script, "link/away.sh": script})
+    (root / "venv/ours.sh").write_text(script)
+    (root / "link/away.sh").unlink()
+    (root / "link").rmdir()
+    (root / "link").symlink_to("/usr/bin")
+    with take_snapshot(Template.from_folder(str(root))) as snapshot:
+        top = snapshot.template.context
+        found = [str(file.relative_to(top)) for file in snapshot.template.shell_scripts]
+    assert found == ["src/node_modules/x/go", "venv/run.sh"]
