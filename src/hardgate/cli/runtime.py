@@ -2,12 +2,13 @@
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from hardgate.cli.gate import find_tier, make_gate_parser, make_gate_publisher, read_gate_request
 from hardgate.cli.options import make_console
-from hardgate.errors import UsageError
+from hardgate.errors import HardgateError, UsageError
 from hardgate.gate.run import run_gate
 from hardgate.gate.variables import promises_token
 from hardgate.host.restart import RESTART_GUARDS
@@ -23,6 +24,7 @@ from hardgate.resources import CONTRACTS
 
 SESSION = "runtime"
 DEFAULT_TIER = 2
+_TIER_WORD = re.compile(r"'tier'")
 SMOKE_LABEL = "hardgate.smoke"
 
 
@@ -81,7 +83,22 @@ def _read_smoke_label(template: Template) -> dict[str, str]:
 
 
 def read_template_tier(template: Template) -> int:
-    """Take the tier that the template says it is for, as a platform would."""
+    """Take the tier that the template says it is for, as a platform would.
+
+    Raises HardgateError where config.yaml's `tier` cannot be read: an image that is looked at under
+    another tier than its own would be red for that alone.
+    """
     config = template.config_file
-    configured = read_config(config.read_bytes())[0].get("tier") if config else None
-    return int(configured or DEFAULT_TIER)
+    if config is None:
+        return DEFAULT_TIER
+    values, refusals = read_config(config.read_bytes())
+    about_tier = (
+        one for one in refusals if not values or _TIER_WORD.search(f"{one.problem} {one.remedy}")
+    )
+    if "tier" not in values and (refusal := next(about_tier, None)):
+        raise HardgateError(
+            f"{config.name}, line {refusal.line}: {refusal.problem}. "
+            "So it is not known which tier the template is for.",
+            f"{refusal.remedy} Or name the tier by --tier.",
+        )
+    return int(values.get("tier") or DEFAULT_TIER)
