@@ -6,7 +6,10 @@ walked here by a matcher of the same kind, which counts; only its growth with th
 
 import re
 import string
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from re import _constants as ops  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
@@ -344,11 +347,27 @@ MAX_STEPS = 250
 """Steps for each character that no pattern may take, however it grows."""
 
 
+STACK_BYTES = 512 * 2**20
+"""The matcher calls itself for each character: a thread of its own has room for that."""
+MAX_DEPTH = 1_000_000
+
+
 def find_costly_text(pattern: str, flags: int = 0, *, anchored: bool = False) -> str:
     """Give a text whose cost grows faster than its length; empty where there is none.
 
     `anchored` is for patterns that are only ever tried at a text's start.
     """
+    with ThreadPoolExecutor(1) as worker:
+        depth, size = sys.getrecursionlimit(), threading.stack_size(STACK_BYTES)
+        sys.setrecursionlimit(MAX_DEPTH)
+        try:
+            return worker.submit(_find_costly_text, pattern, flags, anchored).result()
+        finally:
+            sys.setrecursionlimit(depth)
+            threading.stack_size(size)
+
+
+def _find_costly_text(pattern: str, flags: int, anchored: bool) -> str:
     harmless = _steps_per_character(pattern, flags, ("", "§", ""), FILTER_SIZE, anchored)
     for attack in list_attacks(pattern, flags):
         first = _steps_per_character(pattern, flags, attack, FILTER_SIZE, anchored)

@@ -18,9 +18,6 @@ from tests.unit.pattern_work import find_costly_text
 PACKAGE = Path(hardgate.__file__).parent
 METHODS = frozenset({"match", "fullmatch", "search", "sub", "subn", "finditer", "findall", "split"})
 
-UNTRIED_ROOM = "hardgate.pipeline"
-"""Reads files of a repository, of bounded size, and no image's words: not tried here yet."""
-
 Found = dict[tuple[str, int], str]
 """Where each pattern stands, by its text and flags."""
 
@@ -55,8 +52,6 @@ def _uses() -> dict[tuple[str, str], set[str]]:
 
 def _inline_patterns() -> Iterator[tuple[str, str]]:
     for file in PACKAGE.rglob("*.py"):
-        if file.is_relative_to(PACKAGE / "pipeline"):
-            continue
         for node in ast.walk(ast.parse(file.read_text())):
             if (
                 isinstance(node, ast.Call)
@@ -75,7 +70,7 @@ def _collect() -> tuple[Found, Found]:
     anchored: Found = {}
     uses = _uses()
     for module in pkgutil.walk_packages(hardgate.__path__, "hardgate."):
-        if module.name.endswith("__main__") or module.name.startswith(UNTRIED_ROOM):
+        if module.name.endswith("__main__"):
             continue
         for name, value in vars(importlib.import_module(module.name)).items():
             stem = module.name.rpartition(".")[2] if name.startswith("_") else ""
@@ -95,7 +90,7 @@ ANYWHERE, ANCHORED = _collect()
 
 
 def _params(found: Found) -> list[Any]:
-    """All of them take minutes, so they are tried in full runs."""
+    """All of them take most of a minute, so they are tried in full runs."""
     return [
         pytest.param(*key, id=f"{where}-{number}", marks=pytest.mark.full)
         for number, (key, where) in enumerate(found.items())

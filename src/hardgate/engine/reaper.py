@@ -25,6 +25,8 @@ AutoRemove, and for a volume that somebody's container uses."""
 FOLDER_PREFIX = "hardgate-"
 OWNER_FILE = "owner.json"
 MAX_OWNER_CHARS = 4096
+EMPTY_SECONDS = 3600.0
+"""Age from which a folder without a word of its owner is a dead run's."""
 
 
 def make_private_folder(owner: Owner) -> Path:
@@ -162,3 +164,18 @@ def _remove_private_folders() -> Iterator[str]:
                 if owner and owner.process.is_gone():
                     shutil.rmtree(folder)
                     yield f"folder {folder} of run {owner.run}"
+        yield from _remove_empty_folders(Path(base))
+
+
+def _remove_empty_folders(base: Path) -> Iterator[str]:
+    """Remove what a run made that was killed before it could write whose the folder is.
+
+    Only what is empty, this user's, and older than any run needs for that.
+    """
+    for folder in base.glob(f"{FOLDER_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            found = folder.lstat()
+            old = time.time() - found.st_mtime > EMPTY_SECONDS
+            if found.st_uid == os.geteuid() and old and stat.S_ISDIR(found.st_mode):
+                folder.rmdir()  # refuses what is not empty
+                yield f"empty folder {folder}"

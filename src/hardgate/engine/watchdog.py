@@ -19,7 +19,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-MAX_REMOVAL_TRIES = 20
+MAX_REMOVAL_TRIES = 180
+"""An engine that was restarted answers again within these."""
 REMOVAL_PAUSE_SECONDS = 1.0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import docker
 
 from hardgate.engine import watchdog
+from hardgate.engine.exec import ENGINE_ERRORS, engine_error_text
 from hardgate.engine.reaper import make_private_folder, remove_run_debris
 from hardgate.host.engine_relay import Relay
 from hardgate.host.observer import Observer, TestHost
@@ -72,29 +73,41 @@ class TestEnvironment:
             self._lifeline.keep_host()
             self._kept = True
 
-    def take_down(self) -> None:
+    def take_down(self) -> str:
         """Take everything down; each part in spite of the others.
 
         Ansible takes a moment to end after its last event. That moment is not waited for before the
         containers are removed; a play that may still make something is.
+
+        Gives what kept the engine from it, empty where it is done. The watchdog goes on then: it
+        tries until the engine answers, and removes the folder.
         """
         self.over.set()
         if not self.play_ended.is_set():
             self._wait_for_play()
+        problem = "" if self._kept else self._remove_debris()
         with contextlib.ExitStack() as last:
-            last.callback(self._stop_watchdog)
-            last.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            last.callback(self._dismiss_watchdog, waits=not problem)
+            if not problem:
+                last.callback(shutil.rmtree, self.folder, ignore_errors=True)
             last.callback(self._wait_for_play)
             last.callback(self._up.close)
             if self._lifeline is not None:
                 last.callback(self._lifeline.close)
-            if not self._kept:
-                last.callback(remove_run_debris, self.client, self.owner.run)
+        return problem
 
     def _wait_for_play(self) -> None:
         if self.play is not None:
             wait((self.play,))
 
-    def _stop_watchdog(self) -> None:
+    def _remove_debris(self) -> str:
+        try:
+            remove_run_debris(self.client, self.owner.run)
+        except ENGINE_ERRORS as error:
+            return engine_error_text(error)
+        return ""
+
+    def _dismiss_watchdog(self, *, waits: bool) -> None:
         self._warden.stdin.close()  # type: ignore[union-attr]  # it was opened as a pipe
-        self._warden.wait()
+        if waits:
+            self._warden.wait()

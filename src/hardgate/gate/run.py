@@ -63,11 +63,16 @@ from hardgate.report.markdown import render_run_markdown
 from hardgate.report.run_diff import diff_runs
 from hardgate.report.sarif import list_run_findings
 from hardgate.report.summary_json import summarize_run
+from hardgate.text.plain import one_line
 
 PLAYBOOKS = {"runtime": "runtime.yml"}
 """Of the sessions that have one of their own."""
 LIFE_SECONDS = 4 * 3600
 KEEP_SECONDS = 24 * 3600
+LEFT_NOTICE = (
+    "What the run made on the engine could not be removed at its end ({problem}). It goes as soon "
+    "as the engine answers; after some minutes only by 'hardgate reap', or with the next gate"
+)
 RUN_SECONDS = 2 * 3600.0
 """Seconds after which a run ends with what was seen until then."""
 HOST_ORDER_FILE, ARRIVAL_FILE = "order.json", "arrival.json"
@@ -280,7 +285,7 @@ def _verify_frozen_image(
     with (
         ThreadPoolExecutor() as workers,
         image.hold_image(engine, request.build),
-        _open_environment(engine, owner, console) as test_environment,
+        _open_environment(engine, owner, console, state) as test_environment,
     ):
         # First of all, for Ansible takes a second to start: it waits for what is found meanwhile.
         play_future = workers.submit(_play_gate, request, engine, test_environment, console, state)
@@ -355,7 +360,9 @@ def _keep_probes(request: GateRequest, test_environment: TestEnvironment, state:
 
 
 @contextmanager
-def _open_environment(engine: Engine, owner: Owner, console: Console) -> Iterator[TestEnvironment]:
+def _open_environment(
+    engine: Engine, owner: Owner, console: Console, state: RunState
+) -> Iterator[TestEnvironment]:
     test_environment = TestEnvironment(engine.open_client(), engine.url, owner)
     test_environment.set_up()
     try:
@@ -363,7 +370,9 @@ def _open_environment(engine: Engine, owner: Owner, console: Console) -> Iterato
     finally:
         # A signal now would leave half of it there; it is heard when all is down.
         with console.step("Take everything down"), defer_signals():
-            test_environment.take_down()
+            problem = test_environment.take_down()
+        if problem:
+            state.notices.append(LEFT_NOTICE.format(problem=one_line(problem)))
 
 
 def _prepare_host_image(client: docker.APIClient, base: str, console: Console) -> str:

@@ -1,5 +1,6 @@
 """The test host: made ready on the caller's engine, reached from outside, gone with its run."""
 
+import contextlib
 import ipaddress
 import os
 import time
@@ -272,8 +273,9 @@ class Lifeline:
         self._socket.sendall(b"keep\n")
 
     def close(self) -> None:
-        """Let go."""
-        self._hijacked._response.close()
+        """Let go; an engine that is gone has done so already."""
+        with contextlib.suppress(OSError):
+            self._hijacked._response.close()
         self._socket.close()
 
 

@@ -40,7 +40,7 @@ PIP_VARIABLES = (
 )
 """What more pip sees when it installs, beside PIP_*: where its settings and credentials lie."""
 _INCLUDED_FILE = re.compile(
-    r"^[ \t]*(?:-r|-c|--requirement|--constraint)(?:[ \t]+|=|(?<=-[rc]))[ \t]*([^\s#]+)", re.M
+    r"^[ \t]*+(?:-r|-c|--requirement|--constraint)(?:[ \t]++|=[ \t]*+|(?<=-[rc]))([^\s#]++)", re.M
 )
 
 LineWriter = Callable[[str], None]

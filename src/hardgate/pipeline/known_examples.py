@@ -28,9 +28,11 @@ _STAND_IN = re.compile(
     r"|(?i:placeholder|change[-_]?me|[-_]here\b|\bexample\b|\bdummy\b|\bredacted\b)"
     r"|[<>]|\$\{|\$\(|\{\{|%\(|%s|^\$\w+$"
     r"|^\{[^{}]+\}$|^%\w+%$|^\[[^\[\]]+\]$|^\*+$"
-    r"|^[A-Z_]*(?:PASS|PWD|SECRET|TOKEN|KEY)[A-Z_]*$"  # a name in capitals
+    r"|^(?=[A-Z_]++$)[A-Z_]*?(?:PASS|PWD|SECRET|TOKEN|KEY)"  # a name in capitals
 )
-_URL = re.compile(r"\w[\w+.-]*://[^\s:/@]*:(?P<password>[^\s@]*)@(?P<host>[^\s:/?#@]*)")
+_URL = re.compile(
+    r"\w[\w+.-]{0,30}://[^\s:/@]{0,80}+:(?P<password>[^\s@]{0,80}+)@(?P<host>[^\s:/?#@]{0,255}+)"
+)
 _LOCAL_HOSTS = re.compile(
     r"127\.\d+\.\d+\.\d+|\[?::1\]?|(?:.*\.)?example\.(?:com|org|net)"
     r"|(?:.*\.)?(?:localhost|example|invalid|test)"  # RFC 2606

@@ -14,7 +14,7 @@ from hardgate.pipeline.static.dockerfile_words import SPACES, BadWordError, Rule
 
 WHITESPACE = "\t\v\f\r "
 _WHITESPACE = re.compile(r"[\t\v\f\r ]+")
-_DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*\Z", re.ASCII)
+_DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*+=\s*+(\S(?:.*\S)?)\s*+\Z", re.ASCII)
 _HERE_DOCUMENT = re.compile(r"(\d*)<<(-?)([^<]*)", re.ASCII)
 _DIRECTIVES = frozenset({"syntax", "escape", "check"})
 WITH_DOCUMENTS = frozenset({"ADD", "COPY", "RUN"})

@@ -48,7 +48,7 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 150
 HOLE = ("\ue000", "\ue001")
 """What stands between them is put in by somebody else, such as a workflow's expression."""
-_HOLE = re.compile(f"{HOLE[0]}[^{HOLE[1]}]*{HOLE[1]}")
+_HOLE = re.compile(f"{HOLE[0]}[^{HOLE[0]}{HOLE[1]}]*+{HOLE[1]}")
 _NEGATED_COMPOUND = re.compile(
     rb"(?<![^\s;&|({])!\s+(?=(?:if|for|while|until|case|\{)\s|\(\(?)", re.MULTILINE
 )

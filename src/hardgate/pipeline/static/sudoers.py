@@ -17,7 +17,10 @@ from hardgate.pipeline.static.shell_state import UNKNOWN, is_known
 
 FOLDER = "/etc/sudoers.d"
 MAIN = "/etc/sudoers"
-_LINE = re.compile(r"^\s*(?P<who>[^\s=#][^\s=]*|#\d+)\s+[^=\n]+=\s*(?P<what>.+)$", re.MULTILINE)
+_LINE = re.compile(
+    r"^[^\S\n]*+(?P<who>[^\s=#][^\s=]*+|#\d++)[^\S\n]++[^=\s][^=\n]*+=[^\S\n]*+(?P<what>.+)$",
+    re.MULTILINE,
+)
 _CHANGERS = frozenset({"sed", "perl", "ex", "awk", "gawk"})
 
 
