@@ -1,117 +1,234 @@
-"""Kill gates at random moments, and see that nothing is left a minute later.
+"""Kill gates and engines at random moments, and see that nothing is left a minute later.
 
 python -m tests.chaos [--kills N] [--seed N]
 
-Each run is a real gate on the caller's engine, in a process group of its own; it gets SIGKILL,
-SIGTERM or SIGINT after a random time. What is looked for belongs to the killed run alone, by its
-labels: containers, volumes, networks, private folders, processes and mounts.
+Each run is a real gate with a home and a temporary folder of its own. Some build the reference
+image on the caller's engine, and get SIGKILL, SIGTERM or SIGINT; the others run on a machine that
+is booted for this, whose engine may be killed and come again as well. What is looked for is that
+run's alone: containers, volumes and networks that name its process as their owner; processes whose
+environment names its folders; files in these; mounts.
 """
 
 import argparse
-import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import docker
 
+from hardgate.engine.base_image import ensure_base
 from hardgate.engine.client import find_engine
-from hardgate.ownership import RUN_LABEL
+from hardgate.engine.proxy import read_proxy_environment
+from hardgate.host.image import ensure_host_image
+from hardgate.host.test_host import boot_host_engine
+from hardgate.ownership import OWNER_LABEL, RUN_LABEL, ProcessIdentity
+from tests.integration.machine import Machine, machine
 
 LONGEST_SECONDS = 25.0
 """A green run is over by then, as a rule; one that is over is counted as ended by itself."""
 GRACE_SECONDS = 60.0
+END_SECONDS = 240.0
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+REFERENCE = "hardgate-test/reference:1"
+ENGINE_RESTART = "a restart of the engine"
+KEPT_IN_HOME = frozenset({".cache", ".ansible", ".docker", ".local"})
+"""What tools remember between runs; no run's own is looked for there but by its name."""
 
 
-def main() -> int:
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a gate runs, and what it is given."""
+
+    name: str
+    client: docker.APIClient
+    url: str
+    """For DOCKER_HOST; empty for the caller's."""
+    words: tuple[str, ...]
+    own: Machine | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Killed:
+    """A gate that was ended, and what may be left of it."""
+
+    pid: int
+    code: int
+    folder: Path
+    reported: bool
+    """Its last line says what it is worth; also where it died before it printed anything."""
+
+
+def main(argv: list[str] | None = None) -> int:
     """Kill, look, and say what was left; 1 where anything was."""
     parser = argparse.ArgumentParser(description="Kill gates at random moments.")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    values = parser.parse_args()
+    values = parser.parse_args(argv)
     chance = random.Random(values.seed)  # noqa: S311 - nothing of it is a secret
     print(f"Seed {values.seed}.", flush=True)
-    client = find_engine().open_client()
     dirty = 0
-    for number in range(1, values.kills + 1):
-        sent, seconds = chance.choice(SIGNALS), round(chance.uniform(0.5, LONGEST_SECONDS), 1)
-        run, code = kill_one_gate(sent, seconds)
-        left = await_nothing_left(client, run) if run else []
-        dirty += bool(left)
-        told = f"left {', '.join(left)}" if left else "nothing left"
-        print(
-            f"{number}: {sent.name} after {seconds} s: run {run}, exit {code}, {told}", flush=True
-        )
+    with open_places() as places:
+        for number in range(1, values.kills + 1):
+            line, clean = kill_and_look(chance, chance.choice(places))
+            dirty += not clean
+            print(f"{number}: {line}", flush=True)
     print(f"CHAOS {'RED' if dirty else 'GREEN'}: {values.kills - dirty} of {values.kills} clean")
     return int(bool(dirty))
 
 
-def kill_one_gate(sent: signal.Signals, seconds: float) -> tuple[str, int]:
-    """Start a gate, send it a signal, and give the run's id (empty before there is one)."""
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        log = Path(folder) / "log"
-        words = [sys.executable, "-m", "hardgate", "gate", "--context", "image"]
-        words += ["--egress", "beacon", "--out", f"{folder}/out"]
-        with log.open("wb") as stream:
-            process = subprocess.Popen(
-                words, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+@contextmanager
+def open_places() -> Iterator[tuple[Place, Place]]:
+    """Give the caller's engine, and a machine with one of its own."""
+    engine = find_engine()
+    client = engine.open_client()
+    base = ensure_base(engine, report_progress=print)
+    host_image = ensure_host_image(client, base, read_proxy_environment(), print)
+    build = [sys.executable, "-m", "hardgate", "build", "--context", "image"]
+    reference = subprocess.run(build, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    client.tag(reference, REFERENCE.partition(":")[0], "1", force=True)
+    folder = Path(tempfile.mkdtemp(prefix="hgc-"))
+    images = [base, host_image, REFERENCE]
+    try:
+        with machine(client, folder, host_image, name="chaos", images=images) as own:
+            yield (
+                Place(name="here", client=client, url="", words=("--context", "image")),
+                Place(
+                    name="machine",
+                    client=own.client,
+                    url=own.url,
+                    words=("--image", REFERENCE),
+                    own=own,
+                ),
             )
-            try:
-                process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                process.send_signal(sent)
-            code = process.wait(timeout=120)
-        _, found, rest = log.read_text(errors="replace").partition("; run ")
-        return rest[:8] if found else "", code
+    finally:
+        shutil.rmtree(folder)
 
 
-def await_nothing_left(client: docker.APIClient, run: str) -> list[str]:
+def kill_and_look(chance: random.Random, place: Place) -> tuple[str, bool]:
+    """End one gate somehow; say how it went, and whether nothing was left."""
+    ways: list[signal.Signals | str] = [*SIGNALS, *([ENGINE_RESTART] * 2 if place.own else [])]
+    way, seconds = chance.choice(ways), round(chance.uniform(0.5, LONGEST_SECONDS), 1)
+    folder = Path(tempfile.mkdtemp(prefix="hgc-"))
+    try:
+        killed = end_one_gate(place, way, seconds, folder)
+        left = await_nothing_left(place, killed)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    silent = way != signal.SIGKILL and not killed.reported
+    name = way if isinstance(way, str) else way.name
+    told = f"left {', '.join(left)}" if left else "nothing left"
+    told += ", WITHOUT A LAST LINE" if silent else ""
+    line = f"{place.name}, {name} after {seconds} s: exit {killed.code}, {told}"
+    return line, not left and not silent
+
+
+def end_one_gate(place: Place, way: signal.Signals | str, seconds: float, folder: Path) -> Killed:
+    """Start a gate, let it run for a while, and end it."""
+    home, temporary, log = folder / "home", folder / "tmp", folder / "log"
+    for made in (home, temporary):
+        made.mkdir()
+    words = [sys.executable, "-m", "hardgate", "gate", *place.words]
+    words += ["--egress", "beacon", "--out", str(folder / "out")]
+    environment = {**os.environ, "HOME": str(home), "TMPDIR": str(temporary)}
+    if place.url:
+        environment["DOCKER_HOST"] = place.url
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            words,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environment,
+        )
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            if isinstance(way, str) and place.own:
+                restart_engine(place.own)
+            elif not isinstance(way, str):
+                process.send_signal(way)
+        code = process.wait(timeout=END_SECONDS)
+    lines = log.read_text(errors="replace").splitlines()
+    return Killed(
+        pid=process.pid,
+        code=code,
+        folder=folder,
+        reported=all(line.startswith(("HARDGATE ", "hardgate: exit")) for line in lines[-1:]),
+    )
+
+
+def restart_engine(own: Machine) -> None:
+    """Kill a machine's own engine, the oldest there, and boot it anew."""
+    own.lookout.run_checked("sh", "-c", "kill -KILL $(pgrep -o -x dockerd)")
+    time.sleep(1)
+    boot_host_engine(own.lookout)
+
+
+def await_nothing_left(place: Place, killed: Killed) -> list[str]:
     """Wait until nothing of a run is left; give what is at the deadline."""
     deadline = time.monotonic() + GRACE_SECONDS
-    while (left := list(find_left(client, run))) and time.monotonic() < deadline:
+    while (left := list(find_left(place, killed))) and time.monotonic() < deadline:
         time.sleep(0.5)
     return left
 
 
-def find_left(client: docker.APIClient, run: str) -> Iterator[str]:
+def find_left(place: Place, killed: Killed) -> Iterator[str]:
     """Name what is left of a run."""
-    yield from find_left_on_engine(client, run)
-    yield from find_left_folders(run)
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if run.encode() in entry.read_bytes() and entry.parent.name != str(os.getpid()):
-                yield f"process {entry.parent.name}"
-        except OSError:
-            continue
-    if run in Path("/proc/self/mountinfo").read_text():
+    yield from find_left_on_engine(place.client, killed.pid)
+    yield from find_left_files(killed.folder)
+    yield from find_left_processes(killed.folder)
+    if str(killed.folder) in Path("/proc/self/mountinfo").read_text():
         yield "a mount"
 
 
-def find_left_on_engine(client: docker.APIClient, run: str) -> Iterator[str]:
-    """Name what an engine has of a run."""
-    labelled = {"label": f"{RUN_LABEL}={run}"}
+def find_left_on_engine(client: docker.APIClient, pid: int) -> Iterator[str]:
+    """Name what an engine has of a process of this machine."""
+    labelled = {"label": RUN_LABEL}
+
+    def is_its(labels: dict[str, str] | None) -> bool:
+        owner = ProcessIdentity.from_label((labels or {}).get(OWNER_LABEL, ""))
+        return owner is not None and owner.pid == pid
+
     for container in client.containers(all=True, filters=labelled):
-        yield f"container {container['Names'][0]}"
+        if is_its(container["Labels"]):
+            yield f"container {container['Names'][0]}"
     for volume in client.volumes(filters=labelled)["Volumes"] or ():
-        yield f"volume {volume['Name']}"
+        if is_its(volume["Labels"]):
+            yield f"volume {volume['Name']}"
     for network in client.networks(filters=labelled):
-        yield f"network {network['Name']}"
+        if is_its(network["Labels"]):
+            yield f"network {network['Name']}"
 
 
-def find_left_folders(run: str) -> Iterator[str]:
-    """Name the private folders of a run."""
-    for marker in Path(tempfile.gettempdir()).glob("hardgate-*/owner.json"):
+def find_left_files(folder: Path) -> Iterator[str]:
+    """Name what is left in a run's home and temporary folder."""
+    for entry in (folder / "tmp").iterdir():
+        yield f"{entry}"
+    for entry in (folder / "home").iterdir():
+        if entry.name not in KEPT_IN_HOME:
+            yield f"{entry}"
+    for entry in (folder / "home").rglob("*hardgate*.draft"):
+        yield f"{entry}"
+
+
+def find_left_processes(folder: Path) -> Iterator[str]:
+    """Name the processes whose environment or command line names a run's folders."""
+    wanted = os.fsencode(folder)
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if json.loads(marker.read_text()).get(RUN_LABEL) == run:
-                yield f"folder {marker.parent}"
-        except (OSError, ValueError):
+            words = (entry / "cmdline").read_bytes()
+            if wanted in words or wanted in (entry / "environ").read_bytes():
+                yield f"process {entry.name} ({words[:80]!r})"
+        except OSError:
             continue
 
 

@@ -9,13 +9,24 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 from urllib.parse import quote
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hardgate.cli.gate import make_gate_parser, read_gate_request
 from hardgate.cli.secret_inputs import redactor_of_command_line
+from hardgate.errors import UsageError
+from hardgate.gate.events import take_token
+from hardgate.gate.state import RunState
+from hardgate.host.observer import Observer
+from hardgate.host.workspace import Workspace
 from hardgate.model.verdict import Diagnosis, Verdict
+from hardgate.pipeline.policy import read_policy
+from hardgate.redaction import Redactor
 from hardgate.report.console import Console
 from hardgate.report.folder import BUILD_LOG, WORKSPACE_LOG, open_report_folder
 from tests.unit import runs
@@ -55,7 +66,8 @@ WRITTEN: Mapping[str, Callable[[str], str]] = {
     "zero_width": "\u200b".join,
     "two_lines": lambda secret: f"{secret[:5]}\n{secret[5:]}",
 }
-INPUTS = ("env", "env_equals", "build_arg", "env_file", "secret_file", "secret_env")
+COMMAND_LINE_INPUTS = ("env", "env_equals", "build_arg", "env_file", "secret_file", "secret_env")
+INPUTS = (*COMMAND_LINE_INPUTS, "contract", "contract_header", "workspace_token")
 
 
 def _command_line(secret: str, given_by: str, folder: Path) -> tuple[list[str], dict[str, str]]:
@@ -75,6 +87,55 @@ def _command_line(secret: str, given_by: str, folder: Path) -> tuple[list[str], 
             return ["gate", "--secret", f"id=token,src={file}"], {}
         case _:
             return ["gate", "--secret", "id=token,env=MINE"], {"MINE": secret}
+
+
+class _Host:
+    """Has a token's file on its disk."""
+
+    root = ""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def run_checked(self, *_command: str) -> str:
+        return self._token
+
+
+def _write_contract(secret: str, given_by: str, file: Path) -> Path:
+    quoted = secret.replace("'", "'\\''")
+    probe = {
+        "contract": f"export DEPLOY_TOKEN='{quoted}'; exit 0",
+        "contract_header": f"curl -H 'Authorization: Bearer {quoted}' http://127.0.0.1/",
+    }[given_by]
+    capability = {"name": "one", "description": "d", "severity": "hard", "source": "s"}
+    listed = [{**capability, "probe": probe}]
+    file.write_text(json.dumps({"version": 1, "agent_uid": 1000, "capabilities": listed}))
+    return file
+
+
+def _know(secret: str, given_by: str, folder: Path) -> Redactor:
+    """Give the redactor that a gate has when its workspace has booted, by the gate's own code."""
+    if given_by == "workspace_token":
+        console = Console(io.StringIO())
+        workspace = SimpleNamespace(volumes={"/configs": "/volumes/configs"})
+        take_token(
+            cast("Observer", _Host(secret)), cast("Workspace", workspace), console, RunState()
+        )
+        return console.redactor
+    if given_by in COMMAND_LINE_INPUTS:
+        argv, environ = _command_line(secret, given_by, folder)
+        by_printing = redactor_of_command_line(argv, environ)
+    else:
+        contract = _write_contract(secret, given_by, folder / "contract.yaml")
+        argv, environ, by_printing = ["gate", "--contract", str(contract)], {}, Redactor()
+    words = [*argv[1:], *(() if "--secret" in argv or "--build-arg" in argv else ("--image", "x"))]
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    if "--image" not in words:
+        words += ["--context", str(folder)]
+    request = read_gate_request(make_gate_parser().parse_argv(words), environ)
+    in_reports = Redactor().with_values(request.secrets)
+    assert given_by not in COMMAND_LINE_INPUTS or by_printing.values == in_reports.values
+    return in_reports
 
 
 def _planted(text: str) -> tuple[Verdict, ...]:
@@ -98,8 +159,7 @@ def _planted(text: str) -> tuple[Verdict, ...]:
 def _all_that_is_left(secret: str, text: str, given_by: str) -> str:
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
-        argv, environ = _command_line(secret, given_by, base)
-        redactor = redactor_of_command_line(argv, environ)
+        redactor = _know(secret, given_by, base)
         printed = io.StringIO()
         console = Console(printed, verbosity=1, redactor=redactor, environ={})
         folder = open_report_folder(base / "reports", "3f9c2e7a")
@@ -118,7 +178,7 @@ def _all_that_is_left(secret: str, text: str, given_by: str) -> str:
     return "\n".join([printed.getvalue(), *left])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(secret=SECRETS, form=st.sampled_from(sorted(WRITTEN)), given_by=st.sampled_from(INPUTS))
 def test_a_secret_of_any_input_is_nowhere(secret: str, form: str, given_by: str) -> None:
     text = WRITTEN[form](secret)
@@ -128,3 +188,31 @@ def test_a_secret_of_any_input_is_nowhere(secret: str, form: str, given_by: str)
     for written in (secret, html.escape(secret), text.rstrip("=")):
         assert written not in left
     assert "[redacted]" in left
+
+
+@settings(max_examples=25, deadline=None)
+@given(secret=SECRETS)
+def test_a_policy_that_cannot_be_read_is_told_without_its_values(secret: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name) / "policy.yaml"
+        file.write_text(f"deploy_token: {json.dumps(secret)}\n")
+        with pytest.raises(UsageError) as raised:
+            read_policy(file, owner=file.stat().st_uid)
+    told = io.StringIO()
+    Console(told).print_notice(f"{raised.value} {raised.value.evidence}")
+    assert secret not in told.getvalue()
+
+
+def test_a_harmless_build_argument_hides_nothing() -> None:
+    """Evidence stays readable: what is no secret is masked nowhere."""
+    text = "the agent of USERNAME=agent said: user agent, uid 1000, /home/agent"
+    plain = Redactor()
+
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "Dockerfile").write_text("FROM scratch\n")
+        words = ["--context", name, "--build-arg", "USERNAME=agent", "--env", "LANG=C.UTF-8"]
+        request = read_gate_request(make_gate_parser().parse_argv(words), {})
+
+    assert request.secrets == ()
+    assert redactor_of_command_line(["gate", *words], {}).redact_text(text) == text
+    assert plain.with_values(request.secrets).redact_text(text) == text

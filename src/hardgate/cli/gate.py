@@ -23,7 +23,11 @@ from hardgate.cli.options import (
     parse_seconds,
 )
 from hardgate.cli.parser import CommandParser
-from hardgate.cli.secret_inputs import pick_secret_values, read_build_secrets
+from hardgate.cli.secret_inputs import (
+    pick_secret_values,
+    pick_written_secrets,
+    read_build_secrets,
+)
 from hardgate.cli.watch import watch_context
 from hardgate.engine.build_request import BuildRequest
 from hardgate.errors import UsageError
@@ -208,6 +212,11 @@ def read_gate_request(
         secrets=(
             *pick_secret_values((environment | arguments).items()),
             *read_build_secrets(values.secret, environ),
+            *pick_written_secrets(
+                text
+                for one in contract.capabilities
+                for text in (one.probe, one.hint, one.description)
+            ),
         ),
         run_seconds=values.run_timeout,
         freeze_build=None if values.image else _make_build_freezer(values, snapshot),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hardgate.redaction import MIN_ENCODED_CHARS, MIN_REDACTED_CHARS, Redactor
-from hardgate.secret_patterns import is_secret_name
+from hardgate.secret_patterns import find_shapes, is_secret_name
 
 MAX_SECRET_BYTES = 512 * 1024
 """As much of a secret's file as a builder takes."""
@@ -43,6 +43,18 @@ def looks_secret(name: str, value: str) -> bool:
     if len(value) < MIN_ENCODED_CHARS or _PUBLIC_MARKS.search(name.upper()) or " " in value:
         return False
     return not all(_PLAIN_PART.fullmatch(part) for part in _SEPARATORS.split(value))
+
+
+def pick_written_secrets(texts: Iterable[str]) -> Iterator[str]:
+    """Pick the credentials that stand in a contract's own texts, where they ought not to.
+
+    What prints them may write them in another way than the contract does, so they are known by
+    value from then on.
+    """
+    for text in texts:
+        for start, end in find_shapes(text):
+            if looks_secret("", text[start:end]):
+                yield text[start:end]
 
 
 def read_build_secrets(specs: Iterable[str], environ: Mapping[str, str]) -> Iterator[str]:

@@ -44,8 +44,10 @@ from hardgate.pipeline.policy import read_policy
 from hardgate.pipeline.report import tone_of_check
 from hardgate.pipeline.session import Session, make_change_error, state_session
 from hardgate.pipeline.session_result import (
+    GUTTER,
     REPORTS_FOLDER,
     SESSIONS,
+    WHY,
     ResultError,
     SessionResult,
     parse_gate_summary,
@@ -128,7 +130,9 @@ def main(argv: Sequence[str]) -> int:
         quoted = [
             check.name
             for check in checks
-            if check.outcome is not Outcome.PASS and check.name in outputs
+            if check.outcome is not Outcome.PASS
+            and check.name in outputs
+            and not any(line.startswith(GUTTER) for line in check.evidence.splitlines())
         ]
         for check in checks:
             yield check
@@ -373,7 +377,8 @@ def _run_session(
         made = RUN_SESSION[name](argv, console, snapshot)
         if isinstance(made, SessionResult):
             return made
-        return parse_gate_summary(summarize_run(made), name, context.expected[name])
+        summary = console.redactor.redact_value(summarize_run(made))
+        return parse_gate_summary(summary, name, context.expected[name])
     except Interrupted:
         raise
     except HardgateError as error:
@@ -437,4 +442,10 @@ def _print_row(console: Console, check: Check) -> None:
     if check.outcome is not Outcome.PASS and check.remedy:
         console.print_line(f"    to do: {one_line(console.clean_text(check.remedy))}")
     for line in check.evidence.splitlines():
-        console.print_line(f"    Notice: {one_line(console.clean_text(line))}", Tone.UNSURE)
+        clean = one_line(console.clean_text(line))
+        if line.startswith(GUTTER):
+            console.print_line(f"    {clean}", Tone.FAINT)
+        elif line.startswith(WHY):
+            console.print_line(f"    {clean}")
+        else:
+            console.print_line(f"    Notice: {clean}", Tone.UNSURE)

@@ -40,7 +40,11 @@ def make_private_folder(owner: Owner) -> Path:
     folder = Path(
         tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=base if len(base) < longest else "/tmp")  # noqa: S108
     )
-    (folder / OWNER_FILE).write_text(json.dumps(owner.labels))
+    try:
+        (folder / OWNER_FILE).write_text(json.dumps(owner.labels))
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return folder
 
 

@@ -6,7 +6,7 @@ known layout, is whole, and agrees with itself: the exit code follows from what 
 
 import json
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from hardgate.pipeline.check import Check, exit_code_for_checks
 from hardgate.report.folder import LATEST_LINK
 from hardgate.report.gate_summary import ExpectedRun, SummaryError, read_gate_summary
 from hardgate.text.headline import Headline
+from hardgate.text.plain import one_line
 
 SESSIONS = ("static", "adapter", "secrets", "runtime", "t4")
 """What leaves an answer; `validate` is the sixth, and reads them."""
@@ -30,6 +31,11 @@ ARTIFACT_PREFIX = "answers-"
 SCHEMA_VERSION = 1
 MAX_RESULT_BYTES = 16 * 1024 * 1024
 MAX_HEADLINE_NAMES = 5
+MAX_CAUSES = 5
+MAX_QUOTES = 10
+WHY = "why: "
+GUTTER = "| "
+"""Before what an image wrote."""
 _JUDGED = frozenset({ExitCode.HELD, ExitCode.BROKEN})
 
 
@@ -69,6 +75,8 @@ class SessionResult:
     """`nested` or `direct`; empty where there was no host."""
     source: Source | None = None
     """The content that it is about; None where it is not known."""
+    causes: tuple[str, ...] = ()
+    """Of a gate: why, a line each; what the image wrote last stands below, behind a gutter."""
 
     @property
     def outcome(self) -> Outcome:
@@ -260,7 +268,9 @@ def parse_session_result(data: Mapping[str, Any], session: str) -> SessionResult
     if data.get("schema_version") != SCHEMA_VERSION:
         raise ResultError(f"Its schema version is {data.get('schema_version')!r}."[:200])
     try:
-        known = {name: data[name] for name in SessionResult.__dataclass_fields__}
+        known = {
+            name: data[name] for name in SessionResult.__dataclass_fields__ if name != "causes"
+        }
         checks = [Check.from_json(point) for point in data["points"]]
         source = None if data["source"] is None else Source(**data["source"])
         lists = {name: tuple(data[name]) for name in ("notices", "missed")}
@@ -281,10 +291,20 @@ def parse_session_result(data: Mapping[str, Any], session: str) -> SessionResult
     return result
 
 
+def _list_causes(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why a gate is not green; of the first cause, which costs most, with its evidence."""
+    for number, cause in enumerate(summary["causes"][:MAX_CAUSES]):
+        names = ", ".join(cause["verdicts"][:MAX_HEADLINE_NAMES])
+        yield f"{WHY}{names}: {one_line(cause['sentence'])}"
+        if number == 0:
+            yield from (f"{GUTTER}{one_line(quote)}" for quote in cause["quotes"][-MAX_QUOTES:])
+
+
 def _require_types(result: SessionResult, checks: Sequence[Check]) -> None:
     """Raise TypeError where JSON brought another type than is declared."""
     texts = [result.session, result.headline, result.commit, result.contract, result.image]
     texts += [result.started_at, result.run, result.host_kind, *result.notices, *result.missed]
+    texts += result.causes
     texts += list(asdict(result.source).values()) if result.source else []
     for check in checks:
         texts += [check.name, check.group, check.reason, check.remedy, check.evidence]
@@ -326,6 +346,7 @@ def parse_gate_summary(
             tier=(summary["tier"] or {}).get("number"),
             host_kind=(summary["host"] or {}).get("kind", ""),
             source=source,
+            causes=tuple(_list_causes(summary)),
         )
         _require_types(result, ())
     except SummaryError as error:

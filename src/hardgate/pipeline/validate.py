@@ -303,7 +303,7 @@ def _make_session_check(status: SessionStatus, context: ValidationContext) -> Ch
         remedy=""
         if result.outcome is Outcome.PASS
         else f"Read its report, or run 'nox -s {session}'.",
-        evidence="\n".join(result.notices),
+        evidence="\n".join((*result.causes, *result.notices)),
     )
 
 

@@ -51,3 +51,14 @@ def test_a_config_that_holds_what_a_probe_asserts_is_refused(
     (tmp_path / ".auth_token").write_text("prepared")
     told = refused(("--image", "not-there", "--config", str(tmp_path)), capsys)
     assert "which a probe asserts" in told
+
+
+@pytest.mark.parametrize("name", [".auth_token", "deeper/.auth_token"])
+def test_a_config_whose_link_becomes_such_a_file_in_the_image_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """L10: it dangles here, and leads to a file there."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).symlink_to("/agent-home/prepared")
+    told = refused(("--image", "not-there", "--config", str(tmp_path)), capsys)
+    assert "which a probe asserts" in told

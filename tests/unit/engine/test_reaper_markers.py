@@ -95,3 +95,23 @@ def test_a_dead_runs_own_folder_is_removed(tmp_path: Path, monkeypatch: pytest.M
 
     assert len(reap_folders(tmp_path, monkeypatch)) == 1
     assert not marker.parent.exists()
+
+
+def test_an_old_empty_folder_without_an_owner_goes_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its run was killed before it could write whose it is."""
+    old, young, full, other = (
+        tmp_path / name for name in ("hardgate-old", "hardgate-young", "hardgate-full", "theirs")
+    )
+    for folder in (old, young, full, other):
+        folder.mkdir()
+    (full / "file").write_text("x")
+    for folder in (old, full, other):
+        os.utime(folder, (1, 1))
+    removed = reap_folders(tmp_path, monkeypatch)
+    assert removed == (f"empty folder {old}",)
+    assert not old.exists()
+    assert young.exists()
+    assert full.exists()
+    assert other.exists()

@@ -127,6 +127,13 @@ def test_every_way_to_write_a_probe_gives_the_script_meant(block: str, probe: st
     assert parse(with_line(8, f"    {block}")).capabilities[0].probe == probe
 
 
+@pytest.mark.parametrize("end", ["\\u2028", "\\u2029", "\\v", "\\f", "\\x85", "\\x1c"])
+def test_what_no_shell_ends_a_line_at_makes_no_command_of_a_comment(end: str) -> None:
+    """L20: to a shell it is one comment, which always passes."""
+    with pytest.raises(ContractError, match="holds comments alone"):
+        parse(with_line(8, f'    probe: "# a comment{end}exit 1"'))
+
+
 def test_our_own_fields_are_read() -> None:
     capability = parse(
         GOOD + "    hint: Make it.\n    timeout: 2.5\n    secret: true\n    rerun: false\n"

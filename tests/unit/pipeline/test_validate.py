@@ -1,5 +1,6 @@
 """The word at the end: an answer counts if it is whole, agrees with itself, and is about this."""
 
+import io
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -9,11 +10,14 @@ from typing import Any
 
 import pytest
 
-from hardgate.errors import HardgateError, UsageError
+from hardgate.cli.validate import _print_row
+from hardgate.diagnosis.diagnose import attach_diagnoses
+from hardgate.errors import ExitCode, HardgateError, UsageError
 from hardgate.git import UNKNOWN_COMMIT, read_commit
 from hardgate.model.contract import load_contract, parse_contract
+from hardgate.model.observation import Observation
 from hardgate.model.run import Image, Source
-from hardgate.model.verdict import Outcome
+from hardgate.model.verdict import Outcome, judge_plan
 from hardgate.pipeline.check import Check, exit_code_for_checks
 from hardgate.pipeline.content import measure_source
 from hardgate.pipeline.git_change import Change
@@ -30,6 +34,7 @@ from hardgate.pipeline.validate import (
     read_job_results,
     read_results,
 )
+from hardgate.report.console import Console
 from hardgate.report.gate_summary import ExpectedRun
 from hardgate.resources import CONTRACTS
 from tests.unit.answers import DIGEST, answer_bytes, gate_run, plan_of, summary_bytes
@@ -667,3 +672,46 @@ def test_the_runners_own_pin_decides(scene: ValidationContext) -> None:
     assert "pins another" in reasons(other)["contract"]
     same = replace(edited, policy=Policy(contract_sha256=edited.contract.sha256, exists=True))
     assert reasons(same) == {}
+
+
+def test_a_workspace_that_died_at_boot_is_explained_on_the_screen(scene: ValidationContext) -> None:
+    """The cause once, and the last ten lines of the workspace's log below it."""
+    plan = plan_of("t4", scene.contract)
+    log = [f"line {number}" for number in range(12)] + ["KeyError: 'MODEL_API_KEY'"]
+    ended = {
+        "exit_status": 1,
+        "oom_killed": False,
+        "error": "",
+        "log": log,
+        "command": ["/boot.sh"],
+        "entrypoint": "#!/bin/sh",
+    }
+    facts = {"ready": False, "missing": "The workspace ended.", "ended": ended}
+    observations = [
+        Observation(name="workspace_became_ready", facts=facts),
+        *(
+            Observation(name=name, problem="The workspace had ended.")
+            for name in (
+                *(guard.name for guard in plan.guards),
+                *(capability.name for capability in plan.capabilities),
+            )
+            if name != "workspace_became_ready"
+        ),
+    ]
+    verdicts = attach_diagnoses(plan, judge_plan(plan, observations), observations)
+    source = scene.source
+    assert isinstance(source, Source)
+    run = gate_run(plan, verdicts=verdicts, exit_code=ExitCode.BROKEN, source=source)
+    leave_all(scene)
+    put(scene, "t4", "1", summary_bytes(run))
+    check = next(one for one in points(scene) if one.name == "t4")
+    printed = io.StringIO()
+    _print_row(Console(printed), check)
+    lines = printed.getvalue().splitlines()
+    assert check.outcome is Outcome.FAIL
+    assert [line.strip() for line in lines if line.startswith("    | ")] == [
+        f"| {line}" for line in log[-10:]
+    ]
+    (why,) = (line for line in lines if line.startswith("    why: "))
+    assert "workspace_became_ready" in why
+    assert "MODEL_API_KEY" in why
