@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pwd
 import re
 import shutil
 import stat
@@ -23,6 +24,8 @@ MISSING_OR_BUSY_STATUSES = frozenset({404, 409})
 """The engine's answers for what is gone, what is being removed by another reaper or by its own
 AutoRemove, and for a volume that somebody's container uses."""
 FOLDER_PREFIX = "hardgate-"
+GATE_FOLDER_PREFIX = "hardgate-gate."
+"""In a user's home, made by the role remote_gate."""
 OWNER_FILE = "owner.json"
 MAX_OWNER_CHARS = 4096
 EMPTY_SECONDS = 3600.0
@@ -61,7 +64,7 @@ def reap_debris(client: docker.APIClient) -> tuple[str, ...]:
     """
     is_debris = partial(_is_debris, client)
     removed = list(_remove_labelled(client, is_debris, _tolerate_all))
-    return (*removed, *_remove_private_folders())
+    return (*removed, *_remove_private_folders(), *remove_gate_folders(Owner.is_dead))
 
 
 def _is_debris(client: docker.APIClient, owner: Owner) -> bool:
@@ -144,13 +147,16 @@ def _try_to_remove(remove: Callable[[], object], tolerated: Callable[[APIError],
     return True
 
 
-def read_owner_file(marker: Path) -> str:
+def read_owner_file(marker: Path, *, of_any_user: bool = False) -> str:
     """Read who owns a folder; ValueError for what no run of this user can have written.
+
+    `of_any_user` is for root, who brings gates to the homes of others; nobody else may do so.
 
     Anybody may make such a folder in /tmp: a pipe there would be waited for, a link to a device
     would be read without end.
     """
-    if marker.parent.lstat().st_uid != os.geteuid():
+    may_any = of_any_user and os.geteuid() == 0
+    if marker.parent.is_symlink() or (not may_any and marker.parent.lstat().st_uid != os.geteuid()):
         raise ValueError("the folder is another user's")
     descriptor = os.open(marker, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, encoding="utf-8") as file:
@@ -169,6 +175,22 @@ def _remove_private_folders() -> Iterator[str]:
                     shutil.rmtree(folder)
                     yield f"folder {folder} of run {owner.run}"
         yield from _remove_empty_folders(Path(base))
+
+
+def remove_gate_folders(condemned: Callable[[Owner], bool]) -> Iterator[str]:
+    """Remove folders that plays brought gates to, in the homes of this machine's users.
+
+    Root sees those of all users, each user its own. Beside each lie its job's variables.
+    """
+    for home in {entry.pw_dir for entry in pwd.getpwall()}:
+        for marker in Path(home).glob(f"{GATE_FOLDER_PREFIX}*/{OWNER_FILE}"):
+            folder = marker.parent
+            with contextlib.suppress(OSError, ValueError):
+                owner = Owner.from_labels(json.loads(read_owner_file(marker, of_any_user=True)))
+                if owner and condemned(owner):
+                    shutil.rmtree(folder)
+                    Path(f"/run/{folder.name}.env").unlink(missing_ok=True)
+                    yield f"folder {folder} of run {owner.run}"
 
 
 def _remove_empty_folders(base: Path) -> Iterator[str]:

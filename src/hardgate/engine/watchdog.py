@@ -48,7 +48,16 @@ def main(folder: Path, run: str, engine_url: str) -> None:
             os.kill(pid, signal.SIGKILL)
     if engine_url:
         _remove_containers(run, engine_url)
+    _remove_gate_folders(run)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_gate_folders(run: str) -> None:
+    """Remove the folders that a play made on this very machine, in its users' homes."""
+    from hardgate.engine.reaper import remove_gate_folders  # noqa: PLC0415 - as below
+
+    with contextlib.suppress(Exception):
+        list(remove_gate_folders(lambda owner: owner.run == run))
 
 
 def _find_processes(folder: Path) -> Iterator[int]:

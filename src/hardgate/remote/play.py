@@ -40,7 +40,10 @@ def play_on_hosts(
     run_id: str,
     on_event: Callable[[PlayEvent], None],
 ) -> PlayFailure:
-    """Play; `variables` gives the playbook's own, told where the source is packed."""
+    """Play; `variables` gives the playbook's own, told where the source is packed.
+
+    The hosts are told whose the folders are that the play makes there.
+    """
     owner = Owner(
         run=run_id,
         process=ProcessIdentity.of_current_process(),
@@ -53,7 +56,10 @@ def play_on_hosts(
                 pack_source(source)
                 run_playbook(
                     playbook,
-                    {key: mark_unsafe(value) for key, value in variables(source).items()},
+                    {
+                        "remote_gate_owner": owner.labels,
+                        **{key: mark_unsafe(value) for key, value in variables(source).items()},
+                    },
                     inventory=inventory,
                     on_event=on_event,
                     directory=folder,
