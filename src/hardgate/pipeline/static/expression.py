@@ -36,7 +36,7 @@ _TOKEN = re.compile(
     r"|(?P<name>[A-Za-z_][\w-]*)"
     r"|(?P<sign>&&|\|\||==|!=|<=|>=|[!<>()\[\].,*]))"
 )
-_EXPRESSION = re.compile(r"\$\{\{((?:(?!\$\{\{|\}\}).)*+)\}\}", re.DOTALL)
+_EXPRESSION = re.compile(r"\$\{\{((?:[^$}]|\$(?!\{\{)|\}(?!\}))*)\}\}")
 
 
 class BadExpressionError(ValueError):
@@ -87,7 +87,7 @@ def functions_in(text: str) -> frozenset[str]:
 def names_in(text: str) -> frozenset[str]:
     """Give the dotted names that an expression uses, in lower case."""
     return frozenset(re.sub(r"\s", "", name).lower() for name in re.findall(
-        r"[A-Za-z_][\w-]*(?:\s*\.\s*(?:[A-Za-z_][\w-]*|\*))+", text))  # fmt: skip
+        r"(?<![\w-])[A-Za-z_][\w-]*+(?:\s*+\.\s*+(?:[A-Za-z_][\w-]*+|\*))+", text))  # fmt: skip
 
 
 def whole_expression(text: str) -> str:

@@ -151,7 +151,7 @@ def _named_sessions(words: list[str]) -> list[str] | None:
                 rest.pop(0)
         elif taking:
             named.append(word)
-    return [re.sub(r"(-[\d.]+)?(\(.*\))?$", "", name) for name in named]
+    return [re.sub(r"-[\d.]++$", "", name.partition("(")[0]) for name in named]
 
 
 def _by_hardgate(words: Sequence[str]) -> frozenset[str]:

@@ -232,8 +232,8 @@ def _lines_of_run(run: Node | None, source: Sequence[str]) -> Lines:
     if not isinstance(run, Scalar):
         return lambda _: 0
     first = source[run.line - 1] if run.line <= len(source) else ""
-    literal = re.search(r"\|[+-]?\d?[+-]?\s*(#.*)?$", first)
-    begin = run.line + (1 if literal or re.search(r">[+-]?\d?\s*(#.*)?$", first) else 0)
+    literal = re.search(r"\|[+-]?\d?[+-]?\s*+(#|$)", first)
+    begin = run.line + (1 if literal or re.search(r">[+-]?\d?\s*+(#|$)", first) else 0)
     if not literal:
         return lambda _: begin
     text = run.text
