@@ -14,7 +14,7 @@ from hardgate.cli.gate import make_gate_parser, read_gate_request
 from hardgate.cli.options import make_console
 from hardgate.cli.parser import CommandParser
 from hardgate.engine.client import find_engine
-from hardgate.errors import ExitCode, UsageError
+from hardgate.errors import ExitCode, HardgateError, UsageError
 from hardgate.gate.run import run_gate
 from hardgate.mutants.matrix import (
     MutantMatrix,
@@ -26,6 +26,7 @@ from hardgate.mutants.matrix import (
 from hardgate.mutants.mutation import (
     ImageCommand,
     Mutation,
+    find_foreign,
     load_mutations,
     mutate_tier,
     write_context,
@@ -35,7 +36,8 @@ from hardgate.temporary_folder import temporary_folder
 ABOUT = (
     "Verify an image, then each mutation of it, and say which promises noticed what. Exit codes: "
     "0 every mutation turned exactly its promises red, 1 one survived or another promise went red, "
-    "2 the command is wrong, 3 not all could be verified."
+    "2 the command is wrong, 3 not all could be verified, or no mutation turned a promise red of "
+    "which none says that it breaks it."
 )
 READY_SECONDS = 20.0
 
@@ -47,6 +49,11 @@ def main(argv: Sequence[str]) -> int:
     out = values.out or Path("reports") / "mutants"
     out.mkdir(parents=True, exist_ok=True)
     summary = _verify(values, out / "unchanged", "", None)
+    if summary.get("exit_code") == ExitCode.UNKNOWN:
+        raise HardgateError(
+            f"The image could not be verified as it is: {summary.get('headline')}",
+            f"See '{out / 'unchanged'}'.",
+        )
     if summary.get("exit_code") != ExitCode.HELD:
         raise UsageError(
             f"The image does not hold its contract as it is: {summary.get('headline')}",
@@ -54,12 +61,19 @@ def main(argv: Sequence[str]) -> int:
         )
     digest = summary["image"]["digest"]
     promises = tuple(verdict["name"] for verdict in summary["verdicts"])
+    foreign = find_foreign(promises)
     results = []
     with _hold_base(digest) as base:
         for mutation in mutations:
             print(f"{mutation.name}: {mutation.about}", flush=True)
-            results.append(_verify_mutation(values, out / mutation.name, base, mutation))
-    matrix = MutantMatrix(promises=promises, results=tuple(results), complete=not values.mutation)
+            result = _verify_mutation(values, out / mutation.name, base, mutation)
+            results.append(replace(result, foreign=foreign))
+    matrix = MutantMatrix(
+        promises=promises,
+        results=tuple(results),
+        complete=not values.mutation,
+        foreign=foreign,
+    )
     _write_matrix(matrix, out, digest, summary["contract"]["sha256"])
     return int(matrix.exit_code)
 

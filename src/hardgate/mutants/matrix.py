@@ -18,6 +18,8 @@ class MutantResult:
     """`pass`, `fail` or `error` of each promise, by name; empty where nothing was looked at."""
     problem: str = ""
     """Why it could not be verified."""
+    foreign: frozenset[str] = frozenset()
+    """Promises of a contract written elsewhere: no mutation says whether it breaks them."""
 
     @property
     def red(self) -> frozenset[str]:
@@ -32,7 +34,7 @@ class MutantResult:
     @property
     def unexpected(self) -> tuple[str, ...]:
         """Name what noticed it and is neither broken by it nor a documented dependent."""
-        return tuple(sorted(self.red - {*self.mutation.breaks, *self.mutation.also}))
+        return tuple(sorted(self.red - {*self.mutation.breaks, *self.mutation.also} - self.foreign))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,8 @@ class MutantMatrix:
     results: tuple[MutantResult, ...]
     complete: bool
     """Every mutation there is was tried."""
+    foreign: frozenset[str] = frozenset()
+    """As `MutantResult.foreign`."""
 
     @property
     def never_red(self) -> tuple[str, ...]:
@@ -71,8 +75,10 @@ class MutantMatrix:
             return ExitCode.BROKEN
         if any(result.problem for result in self.results) or not self.results:
             return ExitCode.UNKNOWN
+        if set(self.never_red) - self.foreign and self.complete:
+            return ExitCode.BROKEN
         if self.never_red:
-            return ExitCode.BROKEN if self.complete else ExitCode.UNKNOWN
+            return ExitCode.UNKNOWN
         return ExitCode.HELD
 
 
@@ -97,6 +103,7 @@ def matrix_to_json(matrix: MutantMatrix, *, image: str, contract: str) -> dict[s
         "contract_sha256": contract,
         "complete": matrix.complete,
         "never_red": list(matrix.never_red),
+        "foreign": [name for name in matrix.promises if name in matrix.foreign],
         "always_together": [list(pair) for pair in matrix.always_together],
         "mutations": [
             {

@@ -1,7 +1,7 @@
 """Mutations as data: what is broken, and what has to notice it; read from mutations.yaml."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
 from pathlib import Path
@@ -50,6 +50,12 @@ def load_mutations(only: Sequence[str] = ()) -> tuple[Mutation, ...]:
                 suggest_choice(name, names) or f"Use one of {', '.join(names)}.",
             )
     return tuple(mutation for mutation in table if not only or mutation.name in only)
+
+
+def find_foreign(promises: Iterable[str]) -> frozenset[str]:
+    """Pick the promises that no mutation names: those of a contract written elsewhere."""
+    known = {name for one in load_mutations() for name in (*one.breaks, *one.also)}
+    return frozenset(promises) - known
 
 
 def _read_mutation(entry: Mapping[str, Any]) -> Mutation:

@@ -1,6 +1,7 @@
 """Mutations as data, and what is made of their verdicts; no engine."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from hardgate.mutants.mutation import (
     ImageCommand,
     Mutation,
     MutationKind,
+    find_foreign,
     load_mutations,
     mutate_tier,
     write_context,
@@ -155,3 +157,32 @@ def test_a_mutation_that_is_not_there_is_refused_with_a_guess() -> None:
     assert [one.name for one in load_mutations(["sudo_removed"])] == ["sudo_removed"]
     with pytest.raises(UsageError, match="Did you mean 'sudo_removed'"):
         load_mutations(["sudo_remove"])
+
+
+def test_a_promise_of_another_contract_may_go_red_with_any_mutation() -> None:
+    known, theirs = mutation("home"), frozenset({"their_probe"})
+    seen = replace(result(known, "home", "their_probe"), foreign=theirs)
+    judged = MutantMatrix(
+        promises=("home", "their_probe"), results=(seen,), complete=True, foreign=theirs
+    )
+    assert seen.unexpected == ()
+    assert judged.exit_code is ExitCode.HELD
+    assert judged.always_together == (("home", "their_probe"),)
+    assert matrix_to_json(judged, image="i", contract="c")["foreign"] == ["their_probe"]
+
+
+def test_a_promise_of_another_contract_that_never_goes_red_is_unknown() -> None:
+    theirs = frozenset({"their_probe"})
+    seen = replace(result(mutation("home"), "home", passed=("their_probe",)), foreign=theirs)
+    promises = ("home", "their_probe")
+    judged = MutantMatrix(promises=promises, results=(seen,), complete=True, foreign=theirs)
+    ours = MutantMatrix(
+        promises=promises, results=(replace(seen, foreign=frozenset()),), complete=True
+    )
+    assert judged.exit_code is ExitCode.UNKNOWN
+    assert ours.exit_code is ExitCode.BROKEN
+    assert judged.never_red == ("their_probe",)
+
+
+def test_only_what_no_mutation_names_is_foreign() -> None:
+    assert find_foreign((*PROMISES, "their_probe")) == {"their_probe"}
