@@ -22,6 +22,8 @@ from pathlib import Path
 MAX_REMOVAL_TRIES = 180
 """An engine that was restarted answers again within these."""
 REMOVAL_PAUSE_SECONDS = 1.0
+REMOVAL_ROUNDS = 3
+"""What an engine that has just come again still uses is left out of a round."""
 
 
 def start_watchdog(folder: Path, run: str, engine_url: str) -> "subprocess.Popen[bytes]":
@@ -76,9 +78,12 @@ def _remove_containers(run: str, engine_url: str) -> None:
     from hardgate.engine.client import connect_engine  # noqa: PLC0415
     from hardgate.engine.reaper import remove_run_debris  # noqa: PLC0415
 
+    done = 0
     for _ in range(MAX_REMOVAL_TRIES):
         with contextlib.suppress(Exception):
             remove_run_debris(connect_engine(engine_url), run)
+            done += 1
+        if done == REMOVAL_ROUNDS:
             return
         time.sleep(REMOVAL_PAUSE_SECONDS)
 

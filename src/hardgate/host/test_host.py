@@ -168,7 +168,7 @@ def _create_container(
     settings = (
         _make_direct_settings()
         if request.kind == "direct"
-        else _make_nested_settings(client, request.share)
+        else _make_nested_settings(client, request.share, request.owner.labels)
     )
     host_config = make_privileged_config(client, lacking=lacking, auto_remove=True, **settings)
     created = client.create_container(
@@ -213,14 +213,19 @@ def _find_unknown_capabilities(client: docker.APIClient) -> frozenset[str]:
     return frozenset({"PERFMON", "BPF", "CHECKPOINT_RESTORE"} if api <= LAST_NAMELESS_API else ())
 
 
-def _make_nested_settings(client: docker.APIClient, share: str) -> dict[str, Any]:
+def _make_nested_settings(
+    client: docker.APIClient, share: str, labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """Give a nested host its disk, labelled: an engine that is killed removes the container when it
+    comes again, and forgets the volume.
+    """
     info = client.info()
     bound = min(MEMORY_MIB, int(info["MemTotal"] / 2**20 * 0.9))
     return {
         "mem_limit": f"{bound}m",
         "pids_limit": MAX_PIDS,
         "mounts": [
-            Mount("/var/lib/docker", None, type="volume"),
+            Mount("/var/lib/docker", None, type="volume", labels=dict(labels)),
             *_make_store_mounts(info),
             *([Mount(SHARED_FOLDER, share, type="bind")] if share else []),
         ],
