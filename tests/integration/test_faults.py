@@ -1,4 +1,4 @@
-"""Faults of the machine, on a machine of the tests' own: its engine is frozen, and cut off.
+"""Faults of the machine, on a machine of the tests' own: its engine is frozen, cut off, and killed.
 
 All of them share one nested engine. Never the caller's: others work there.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from hardgate.host.test_host import boot_host_engine
 from tests.integration.conftest import Ended, Running
 from tests.integration.machine import Machine, machine
 
@@ -138,4 +139,26 @@ def test_a_stream_that_ends_early_is_unknown(
     assert ended.exit_code == 3
     assert ended.verdict("slow")["outcome"] == "error"
     assert ended.junit.errors >= 1
+    wait_until_nothing_is_left(own)
+
+
+@pytest.mark.fault(
+    fault="The engine is killed in mid-probe, and comes again",
+    injected="SIGKILL to its daemon; a new one after the gate's end",
+    verdict="unknown",
+    exit_code=3,
+    left="nothing, a minute after the engine is back",
+)
+def test_an_engine_that_is_killed_is_unknown_and_nothing_is_left_when_it_is_back(
+    start_slow: Callable[[], Running], own: Machine
+) -> None:
+    running = start_slow()
+    send_to_engine(own, "KILL")
+    ended = end_of(running)
+    boot_host_engine(own.lookout)
+    assert ended.exit_code == 3
+    assert ended.output.splitlines()[-1].startswith("HARDGATE UNKNOWN")
+    assert ended.verdict("slow")["outcome"] == "error"
+    assert "Hardgate itself failed" not in ended.output
+    assert (ended.folder / "junit.xml").is_file()
     wait_until_nothing_is_left(own)
