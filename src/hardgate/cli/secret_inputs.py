@@ -53,8 +53,9 @@ def pick_written_secrets(texts: Iterable[str]) -> Iterator[str]:
     """
     for text in texts:
         for start, end in find_shapes(text):
-            if looks_secret("", text[start:end]):
-                yield text[start:end]
+            value = text[start:end].strip("'\"")  # as a shell takes it
+            if looks_secret("", value):
+                yield value
 
 
 def read_build_secrets(specs: Iterable[str], environ: Mapping[str, str]) -> Iterator[str]:
