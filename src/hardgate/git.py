@@ -5,6 +5,7 @@ file system monitor, filters, hooks, converters, a proxy) or another place for t
 repository is found by its `.git` alone, git is asked once whether it would work there at all (it
 refuses a folder of another owner), and everything else is asked of a view: a folder of our own that
 leads to the repository's objects, references and index, with settings that we wrote.
+See D44 in ARCHITECTURE.md.
 """
 
 import contextlib

@@ -1,4 +1,7 @@
-"""Who made a thing, and whether that run is still alive: told by labels, never by a name."""
+"""Who made a thing, and whether that run is still alive: told by labels, never by a name.
+
+See D19 and D20 in ARCHITECTURE.md.
+"""
 
 import os
 import time

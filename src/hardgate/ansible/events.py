@@ -4,6 +4,7 @@ What a task means to hardgate stands in its playbook or role as a tag (`TaskMark
 title. ansible-runner's events carry no tags, but each names its task's file and line
 (https://ansible.readthedocs.io/projects/runner/en/stable/intro/#artifactevents); so the tags are
 read from there.
+See D33 in ARCHITECTURE.md.
 """
 
 from collections.abc import Iterator, Mapping

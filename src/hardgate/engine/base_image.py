@@ -1,4 +1,7 @@
-"""The base image: pulled where a registry answers, else bootstrapped; or made of a given file."""
+"""The base image: pulled where a registry answers, else bootstrapped; or made of a given file.
+
+See D29 in ARCHITECTURE.md.
+"""
 
 import hashlib
 import json

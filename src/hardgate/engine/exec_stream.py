@@ -2,6 +2,7 @@
 
 The SDK hands out the raw socket below a buffered reader that has already read the answer's
 header, and perhaps the first frames after it. So what that reader holds is taken first.
+See D4 in ARCHITECTURE.md.
 """
 
 import contextlib

@@ -7,6 +7,7 @@ there is nothing left to do.
     python -m hardgate.engine.watchdog FOLDER RUN ENGINE_URL
 
 A run that has nothing on an engine of ours names none.
+See D3 and D63 in ARCHITECTURE.md.
 """
 
 import contextlib

@@ -3,6 +3,7 @@
 A pull request's comments are those of an issue. GitHub gives them in pages; Gitea and Forgejo give
 all of them at once, whatever page is asked for.
 https://docs.github.com/en/rest/issues/comments
+See D51 in ARCHITECTURE.md.
 """
 
 from collections.abc import Mapping

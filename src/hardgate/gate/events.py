@@ -1,4 +1,7 @@
-"""Hears the gate's play as it goes: events in; findings, live lines and a held host out."""
+"""Hears the gate's play as it goes: events in; findings, live lines and a held host out.
+
+See D11 in ARCHITECTURE.md.
+"""
 
 import contextlib
 from contextlib import ExitStack

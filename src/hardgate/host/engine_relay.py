@@ -3,6 +3,7 @@
 Each connection becomes `docker system dial-stdio`, run in the host by an exec of the outer
 engine. That works wherever the outer engine's API is reached: in a CI job's container, with a
 remote DOCKER_HOST, on a desktop. A spare stream is dialled ahead, so that a caller seldom waits.
+See D5 in ARCHITECTURE.md.
 """
 
 import contextlib

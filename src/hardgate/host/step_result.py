@@ -2,6 +2,7 @@
 
 A role registers the answer and passes single keys on (`{{ __workspace_created.workspace }}`), so
 the fields' names are the keys. tests/unit/host/test_step_result.py holds the roles to them.
+See D65 in ARCHITECTURE.md.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,7 @@
-"""The test host: made ready on the caller's engine, reached from outside, gone with its run."""
+"""The test host: made ready on the caller's engine, reached from outside, gone with its run.
+
+See D1 in ARCHITECTURE.md.
+"""
 
 import contextlib
 import ipaddress

@@ -2,6 +2,7 @@
 
 A workspace that claims nothing is believed: its probe misses, and the guard tells why there was
 nothing to witness. Each judge's facts are gathered by `hardgate.host.witness`.
+See D22 in ARCHITECTURE.md.
 """
 
 from collections.abc import Mapping

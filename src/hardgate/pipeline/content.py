@@ -2,6 +2,7 @@
 
 Times and owners are not in it, and of a file's mode only whether it may be executed, as in git: a
 fresh checkout of the same commit has the same digest, also outside git.
+See D46 in ARCHITECTURE.md.
 """
 
 import hashlib

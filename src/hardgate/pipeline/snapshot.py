@@ -3,6 +3,7 @@
 A session that looked at the repository itself could look at what was changed and changed back
 meanwhile, which no digest before and after shows. So the files that count (`content`) are copied,
 the digest is taken of the copies, and the copies are what is read, tested and built from.
+See D53 in ARCHITECTURE.md.
 """
 
 import os

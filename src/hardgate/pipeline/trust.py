@@ -3,6 +3,7 @@
 A job chooses its own words: on most forges a step's variables win over the forge's, and a process
 may be replaced by one with another environment. So what a job says can only lower trust; what
 raises it on a runner is the machine's policy (`policy`), which is root's.
+See D47 in ARCHITECTURE.md.
 """
 
 import json

@@ -1,4 +1,7 @@
-"""What the roles that act on other hosts answer: each answer is one value, read in one place."""
+"""What the roles that act on other hosts answer: each answer is one value, read in one place.
+
+See D65 in ARCHITECTURE.md.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -3,6 +3,7 @@
 The page's Content-Security-Policy names the hashes of its one script and its one style sheet, so
 that nothing which an image wrote can run or be fetched, even if it were not escaped.
 https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Content-Security-Policy
+See D28 in ARCHITECTURE.md.
 """
 
 import base64

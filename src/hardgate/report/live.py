@@ -2,6 +2,7 @@
 
 It is drawn by rich, which only this module and `screen` import, and they are imported only where
 there is a terminal. The texts are values of rich's `Text`: no markup is read, of whomever.
+See D52 in ARCHITECTURE.md.
 """
 
 import io

@@ -1,4 +1,7 @@
-"""Lines of a length that a pattern can be let loose on, of a text that somebody else wrote."""
+"""Lines of a length that a pattern can be let loose on, of a text that somebody else wrote.
+
+See D49 in ARCHITECTURE.md.
+"""
 
 from collections import deque
 from typing import Any

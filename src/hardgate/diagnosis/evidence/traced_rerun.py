@@ -3,6 +3,7 @@
 The traced shell is started by the engine as the first one was, by the same user and in the same
 environment. It waits until `strace` is attached, and then becomes `sh -xc PROBE` with the same
 standard streams: nothing is put into the image, and nothing of the probe is changed.
+See D10 in ARCHITECTURE.md.
 """
 
 import threading

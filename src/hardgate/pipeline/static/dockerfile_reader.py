@@ -2,6 +2,7 @@
 
 See https://github.com/moby/buildkit/blob/master/frontend/dockerfile/parser/parser.go; the
 tests hold this reader to that parser, over the corpus and over generated files.
+See D41 in ARCHITECTURE.md.
 """
 
 import json

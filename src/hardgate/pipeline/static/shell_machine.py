@@ -3,6 +3,7 @@
 Programs are not run. One kind of command can be watched: it fails wherever it is called, or holds.
 Of other programs nothing is known but what a World says; where their status decides, both ways are
 gone. So "it cannot end well" means: on no way that the text allows.
+See D39 in ARCHITECTURE.md.
 """
 
 import posixpath
