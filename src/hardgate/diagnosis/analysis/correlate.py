@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from hardgate.diagnosis.analysis.data_flow import order_pipe_parts
 from hardgate.diagnosis.analysis.error_messages import parse_error_messages
 from hardgate.diagnosis.analysis.step import NEUTRAL_BUILTINS, ProbeStep
 from hardgate.diagnosis.analysis.xtrace import (
@@ -22,17 +23,19 @@ STDERR_FD = 2
 SHELL_NAMES = frozenset({"sh", "dash", "bash", "ash", "busybox", "-c"})
 
 
-def correlate_steps(observation: Observation) -> tuple[ProbeStep, ...]:
-    """Give the probe's commands; one step of no text where nothing tells them apart."""
+def correlate_steps(observation: Observation, script: str = "") -> tuple[ProbeStep, ...]:
+    """Give the probe's commands; one step of no text where nothing tells them apart.
+
+    The probe's `script` says in which order the parts of a pipe stand.
+    """
     rerun = observation.rerun
     trace = parse_xtrace(rerun.stderr if rerun else "") or tuple(
         XtraceLine(text=command.command) for command in observation.commands
     )
     if not trace:
         return (_add_message_failures(_step_from_output(observation)),)
-    steps = _assign_programs(
-        [ProbeStep(text=line.text, output=line.output) for line in trace], observation
-    )
+    traced = [ProbeStep(text=line.text, output=line.output) for line in trace]
+    steps = _assign_programs(list(order_pipe_parts(traced, script)), observation)
     steps = [
         _add_message_failures(step) for step in _StepCorrelator(steps).assign_evidence(observation)
     ]

@@ -12,7 +12,64 @@ from hardgate.diagnosis.analysis.xtrace import parse_assignment
 _TEST = re.compile(r"(?:\[\[?|\btest)\s.*?(?=\s\]\]?(?:\s|;|\)|\"|$)|;|&&|\|\||$)", re.MULTILINE)
 _STATEMENT = re.compile(r";|&&|\|\||\n|\bthen\b|\bdo\b|\{ ")
 _SEPARATOR = re.compile(r"\|\|?|&&|;|\n")
+_BEFORE_COMMANDS = frozenset({"!", "{", "if", "elif", "while", "until", "else", "time"})
 _PIPE = re.compile(r"(?<!\|)\|(?!\|)")
+
+
+def order_pipe_parts(steps: Sequence[ProbeStep], script: str) -> tuple[ProbeStep, ...]:
+    """Put the parts of each pipe into the script's order: they are traced as they are scheduled.
+
+    Steps beside each other, each of another part of one pipe, change places; nothing else does.
+    """
+    pipes = [
+        [_first_words(part) for part in parts]
+        for statement in _STATEMENT.split(script.replace("\\\n", " ").replace("|\n", "| "))
+        if len(parts := _PIPE.split(statement)) > 1
+    ]
+    ordered = list(steps)
+    for pipe in pipes:
+        for start, end in _runs_of_parts(ordered, pipe):
+            ordered[start:end] = sorted(ordered[start:end], key=lambda step: _part_of(step, pipe))
+    return tuple(ordered)
+
+
+def _runs_of_parts(
+    steps: Sequence[ProbeStep], pipe: Sequence[tuple[str, ...]]
+) -> Iterator[tuple[int, int]]:
+    """Yield where steps beside each other are different parts of a pipe: start and end."""
+    start, parts = 0, set[int]()
+    for index, step in enumerate(steps):
+        part = _part_of(step, pipe)
+        if part < 0 or part in parts:
+            yield start, index
+            start, parts = (index + 1, set()) if part < 0 else (index, {part})
+        else:
+            parts.add(part)
+    yield start, len(steps)
+
+
+def _part_of(step: ProbeStep, pipe: Sequence[tuple[str, ...]]) -> int:
+    """Find which part of a pipe a step is, by its first words; -1 where that is not clear."""
+    words = step.argv[:2]
+    alike = [number for number, part in enumerate(pipe) if part and _may_be(part, words)]
+    return alike[0] if len(alike) == 1 else -1
+
+
+def _may_be(part: tuple[str, ...], words: Sequence[str]) -> bool:
+    """Compare words of a script with traced ones; what the shell expands may be anything."""
+    pairs = zip(part, words, strict=False)
+    return bool(words) and all(
+        written == traced or any(one in written for one in "$`*?[") for written, traced in pairs
+    )
+
+
+def _first_words(part: str) -> tuple[str, ...]:
+    """Give a command's first two words as a trace has them, as far as the script tells."""
+    words = re.findall(r"(?:\"[^\"]*\"|'[^']*'|[^\s\"'()])+", part.rpartition("$(")[2])
+    plain = [word.replace("'", "").replace('"', "") for word in words]
+    while plain and (plain[0] in _BEFORE_COMMANDS or parse_assignment(plain[0])):
+        plain.pop(0)
+    return tuple(word for word in plain[:2] if not re.match(r"\d?[<>]", word))
 
 
 def find_input_steps(

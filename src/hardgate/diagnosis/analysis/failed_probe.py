@@ -136,7 +136,7 @@ class FailedProbe:
     @cached_property
     def steps(self) -> tuple[ProbeStep, ...]:
         """The probe's commands; one step of no text where it was not looked at twice."""
-        return correlate_steps(self.observation)
+        return correlate_steps(self.observation, self.script)
 
     @cached_property
     def suspect_steps(self) -> tuple[ProbeStep, ...]:
