@@ -855,16 +855,27 @@ class Machine:
             return [change(state, status=OTHER, opaque=True)]
         self._enter()
         outer, self.file = self.file, source.name
-        ended = self.run(self._read(source.text, 0), [state], guarded=guarded)
+        around = state.variables.get("BASH_SOURCE")
+        begun = state.having("BASH_SOURCE", path)
+        ended = self.run(self._read(source.text, 0), [begun], guarded=guarded)
         self.file = outer
         self.nested -= 1
-        return [change(one, flow="") if one.flow == "return" else one for one in ended]
+        back = (_with_source(one, around) for one in ended)
+        return [change(one, flow="") if one.flow == "return" else one for one in back]
 
 
 @lru_cache(maxsize=256)
 def _read_once(text: str, line: int) -> Script:
     """Read a text once, however often it is run; all of it is on one line, where one is given."""
     return read_script(text, (lambda _: line) if line else lines_of(text))
+
+
+def _with_source(state: State, path: str | None) -> State:
+    """Say which file's lines are run, after another's; None is the script itself."""
+    variables = {name: one for name, one in state.variables.items() if name != "BASH_SOURCE"}
+    return change(
+        state, variables=variables if path is None else {**variables, "BASH_SOURCE": path}
+    )
 
 
 def set_options(state: State, options: Iterable[str]) -> State:

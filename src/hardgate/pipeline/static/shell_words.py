@@ -271,6 +271,8 @@ class Expander:
             return state.status if part.index in {"", "0"} and not state.pipe_statuses else None
         if name in {"?", "#", "@", "*", "0"} or name.isdigit():
             return _special(name, state)
+        if name == "BASH_SOURCE" and name not in state.variables and part.index in {"", "0"}:
+            return _special("0", state)  # of a file that is sourced it is set
         if name in state.variables and not part.index:
             value = state.variables[name]
             return (list_elements(value) or [""])[0] if is_array(value) else value

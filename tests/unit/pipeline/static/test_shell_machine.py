@@ -294,3 +294,16 @@ def test_a_pattern_matches_as_bash_matches_it(text: str, holds: bool) -> None:
 )
 def test_a_pattern_that_is_not_read_is_left_open(text: str) -> None:
     assert {state.status for state in final_states(text)} == {"0", "1"}
+
+
+def test_a_script_is_called_by_its_own_name_and_a_sourced_file_by_that_ones() -> None:
+    files = {"/lib.sh": SourceFile(name="lib.sh", text='show "$BASH_SOURCE" "$0"\n')}
+    machine = Machine(World(file="x.sh", read_file=lambda path, _folder: files.get(path)))
+    text = 'show "$BASH_SOURCE" "$0"\n. /lib.sh\nshow "${BASH_SOURCE[0]}" "$0"\n'
+    machine.finish(read_script(text), State(script="/entrypoint.sh"))
+    shown = [call.argv[1:] for call in machine.calls if call.name == "show"]
+    assert shown == [
+        ("/entrypoint.sh", "/entrypoint.sh"),
+        ("/lib.sh", "/entrypoint.sh"),
+        ("/entrypoint.sh", "/entrypoint.sh"),
+    ]
