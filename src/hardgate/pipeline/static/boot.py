@@ -10,15 +10,11 @@ from functools import cache
 from hardgate.pipeline.static.dockerfile import Dockerfile, looks_like_shell
 from hardgate.pipeline.static.image_users import ImageUsers, operands, option
 from hardgate.pipeline.static.install_rules import find_command
-from hardgate.pipeline.static.shell_machine import (
-    Machine,
-    SourceFile,
-    TooManyWaysError,
-    World,
-    start_folders,
-)
+from hardgate.pipeline.static.shell_machine import Machine
 from hardgate.pipeline.static.shell_state import UNKNOWN, Call, State, is_known
 from hardgate.pipeline.static.shell_tree import Script, Simple, Text, Word
+from hardgate.pipeline.static.shell_ways import start_folders
+from hardgate.pipeline.static.shell_world import SourceFile, TooManyWaysError, World
 
 STAY_ABOVE = frozenset({"su", "sudo", "runuser", "doas"})
 """They wait for what they start, as root (tried: runuser and su too, with -u and with -c)."""

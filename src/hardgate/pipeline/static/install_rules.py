@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 from hardgate.pipeline.static.dockerfile import Act, Dockerfile, Run
 from hardgate.pipeline.static.image_users import option
 from hardgate.pipeline.static.rules import Finding, rules
-from hardgate.pipeline.static.shell_machine import Machine, TooManyWaysError
+from hardgate.pipeline.static.shell_machine import Machine
 from hardgate.pipeline.static.shell_state import OTHER, UNKNOWN, Call, State, is_known
+from hardgate.pipeline.static.shell_world import TooManyWaysError
 
 _VERBS = frozenset({"install", "add", "-S", "-Sy", "-Syu", "dist-upgrade", "localinstall"})
 MANAGERS = frozenset(

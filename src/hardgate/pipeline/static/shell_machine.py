@@ -9,13 +9,12 @@ See D39 in ARCHITECTURE.md.
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from hardgate.pipeline.static.makefile import MAX_LINES, Line, Makefile, Request, read_request
+from hardgate.pipeline.static.makefile import MAX_LINES, Line, read_request
 from hardgate.pipeline.static.shell_arithmetic import calculate, update_variable
 from hardgate.pipeline.static.shell_builtins import BUILTINS, ENDS, PLAIN, shell_options
 from hardgate.pipeline.static.shell_filters import run_filter
@@ -31,7 +30,7 @@ from hardgate.pipeline.static.shell_state import (
     distinct,
     is_known,
 )
-from hardgate.pipeline.static.shell_tests import is_extended, judge_test
+from hardgate.pipeline.static.shell_tests import judge_test
 from hardgate.pipeline.static.shell_tree import (
     Background,
     Block,
@@ -48,11 +47,27 @@ from hardgate.pipeline.static.shell_tree import (
     Redirect,
     Script,
     Simple,
-    Text,
     Variable,
-    Word,
+)
+from hardgate.pipeline.static.shell_ways import (
+    add_xargs_input,
+    distinct_ways,
+    has_substitution,
+    leave_script,
+    leave_subshell,
+    make_last_by_exec,
+    matches_pattern,
+    note_handed_on,
+    note_handled_failure,
+    pass_over,
+    set_options,
+    shebang_of,
+    start_folders,
+    state_line,
+    with_source_name,
 )
 from hardgate.pipeline.static.shell_words import Expander
+from hardgate.pipeline.static.shell_world import TooManyWaysError, World
 from hardgate.pipeline.static.shell_wrappers import EXPAND_BRACES, SHELLS, unwrap
 
 MAX_STEPS = 20_000
@@ -76,42 +91,6 @@ _RELEASE = (
     *("PRETTY_NAME", "DISTRIB_ID", "DISTRIB_RELEASE", "DISTRIB_CODENAME"),
 )
 """What the files that name a distribution set."""
-
-
-class TooManyWaysError(ValueError):
-    """A script with more ways through it than can be looked at."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceFile:
-    """A script that another one runs."""
-
-    name: str
-    """For messages: its path from the repository's root."""
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """What a script finds around it."""
-
-    file: str = ""
-    watches: Callable[[Call], bool] = lambda _: False
-    fails: Callable[[Call], bool] = lambda _: True
-    """Of a watched call: whether it fails; one that holds rescues what failed before it."""
-    read_file: Callable[[str, str], SourceFile | None] = lambda _path, _folder: None
-    """Finds a script by its path and the folder that it is named from."""
-    read_makefile: Callable[[Request], tuple[str, Makefile] | None] = lambda _: None
-    """Finds the Makefile that a call of make reads."""
-    has_command: Callable[[str], bool | None] = lambda _: None
-    users: Callable[[str], str] = lambda _: UNKNOWN
-    """Gives the uid of a user's name."""
-    undecided: frozenset[str] = frozenset()
-    """Variables that whoever starts the script may set to something else."""
-    unset_is_empty: bool = False
-    """A variable that nothing sets is empty, and not unknown."""
-    ends_at_drop: bool = False
-    """What root becomes by `exec` as another user is not looked into."""
 
 
 class Machine:
@@ -252,7 +231,7 @@ class Machine:
                 what = f"{node.operator} {self.expander.show(node.right)}"
                 begun = left.losing(node.right.line, what) if left.status == FAILED else left
                 after = self.node(node.right, begun, guarded=guarded)
-                ended += [_handled(left, one, node.right.line, what) for one in after]
+                ended += [note_handled_failure(left, one, node.right.line, what) for one in after]
         return distinct(ended)
 
     @staticmethod
@@ -276,7 +255,7 @@ class Machine:
                     self._apart(part, inner, guarded=watched)
                 )  # fmt: skip
                 following += [(one, (*statuses, one.status)) for one in results]
-            ways = _distinct_ways(following)
+            ways = distinct_ways(following)
         return [end for one, statuses in ways for end in self._piped(node, one, statuses)]
 
     def _fed(self, before: Sequence[Node], state: State, outer: State) -> State:
@@ -294,7 +273,7 @@ class Machine:
         """Run a command in a shell of its own: its variables and its exit stay there."""
         inner = change(state, traps={})
         ended = self.end_shells(self.node(node, inner, guarded=guarded))
-        return distinct(_back(state, one) for one in ended)
+        return distinct(leave_subshell(state, one) for one in ended)
 
     def end_shells(self, states: Iterable[State]) -> list[State]:
         """Let shells of their own end: each runs its EXIT trap."""
@@ -335,7 +314,7 @@ class Machine:
                 ended = distinct(change(one, stdin=state.stdin) for one in ended)
             return ended
         inner = self.run(node.body, [change(begun, traps={})], guarded=guarded)
-        ended = distinct(_back(begun, one) for one in self.end_shells(inner))
+        ended = distinct(leave_subshell(begun, one) for one in self.end_shells(inner))
         return self._checked(ended, guarded=guarded)
 
     def _read_input(self, redirects: Sequence[Redirect], state: State) -> str | None:
@@ -369,7 +348,7 @@ class Machine:
             ended += self._branch(body, going, wanted=True, guarded=guarded)
             waiting = [one for one in going if self._ways(one, wanted=False)[0]]
         if node.otherwise is None:
-            passed = [_passed(one, node.line, "if … fi") for one in waiting]
+            passed = [pass_over(one, node.line, "if … fi") for one in waiting]
             return distinct([*ended, *passed])
         ended += self._branch(node.otherwise, waiting, wanted=False, guarded=guarded)
         return distinct(ended)
@@ -383,7 +362,9 @@ class Machine:
                 continue
             before = state.losing(state_line(body), "if … fi") if state.status == FAILED else state
             after = self.run(body, [before], guarded=guarded)
-            ended += [_handled(state, one, state_line(body), "if … fi") for one in after]
+            ended += [
+                note_handled_failure(state, one, state_line(body), "if … fi") for one in after
+            ]
         return ended
 
     def _loop(self, node: Loop, state: State, guarded: bool) -> list[State]:
@@ -416,7 +397,7 @@ class Machine:
             if self._ways(after, wanted=not node.until)[0]:
                 entered.append(after)
             if self._ways(after, wanted=node.until)[0]:
-                passed = _passed(after, node.line, "while … done")
+                passed = pass_over(after, node.line, "while … done")
                 ended.append(change(passed, status=status, immune=True))
         return entered
 
@@ -461,7 +442,7 @@ class Machine:
         falling: list[State] = []
         is_over = False
         for patterns, body, end in node.items:
-            matches = _matches(subject, [self.expander.text(one, state) for one in patterns])
+            matches = matches_pattern(subject, [self.expander.text(one, state) for one in patterns])
             begun = [*falling, *([] if is_over or matches is False else [state])]
             if not begun:
                 continue
@@ -508,7 +489,7 @@ class Machine:
             if state.status == FAILED and before.status != FAILED:
                 state = state.losing(node.line, f"{words[0]} …=$(…)")
             return change(state, status="0")
-        has_output = any(_has_output(one.value) for one in node.assignments)
+        has_output = any(has_substitution(one.value) for one in node.assignments)
         return state if has_output else change(state, status="0")
 
     def _command(
@@ -522,7 +503,7 @@ class Machine:
     ) -> list[State]:
         unwrapped = unwrap(words)
         if "xargs" in unwrapped.wrappers:
-            unwrapped = replace(unwrapped, argv=_with_input(unwrapped.argv, state))
+            unwrapped = replace(unwrapped, argv=add_xargs_input(unwrapped.argv, state))
         given = any(one.operator.startswith("<") for one in node.redirects)
         stdin = self._read_input(node.redirects, state) if given else None
         document = next((r.target for r in node.redirects if r.operator in {"<<", "<<<"}), None)
@@ -633,7 +614,7 @@ class Machine:
         ended = self._run_recipe(lines, begun)
         self.file = outer
         self.nested -= 1
-        return distinct(_back(state, one) for one in ended)
+        return distinct(leave_subshell(state, one) for one in ended)
 
     def _run_recipe(self, lines: Sequence[Line], state: State) -> list[State]:
         """Run each line in a shell of its own; make stops at the first that fails."""
@@ -665,7 +646,7 @@ class Machine:
         noted = self.called(call, state)
         answer = run_filter(call.argv, state.stdin)
         if any("GITHUB_OUTPUT" in path or "GITHUB_ENV" in path for path in call.writes):
-            noted = _handing_on(call, answer.text if answer else None, noted)
+            noted = note_handed_on(call, answer.text if answer else None, noted)
         if answer is not None and call.name not in PLAIN:
             return [change(noted, status=answer.status)]
         if call.name in ENDS or (state.opaque and call.name not in PLAIN):
@@ -766,13 +747,13 @@ class Machine:
             name, arguments = rest[1] if len(rest) > 1 else words[0], tuple(rest[2:])
             inner = change(as_user, arguments=arguments, script=name)
             ended = self.script(rest[0], inner, call, options=options)
-            return [_come_back(state, one) for one in ended]
+            return [leave_script(state, one) for one in ended]
         if rest and rest[0] != "-" and "-s" not in options:
             ran = self._file(call, rest[0], tuple(rest[1:]), as_user, options)
-            return ran and [_come_back(state, one) for one in ran]
+            return ran and [leave_script(state, one) for one in ran]
         if call.stdin is not None:
             ended = self.script(call.stdin, as_user, call, options=options)
-            return [_come_back(state, one) for one in ended]
+            return [leave_script(state, one) for one in ended]
         return None
 
     def _drops(self, call: Call, state: State) -> bool:
@@ -807,7 +788,7 @@ class Machine:
             inner = change(inner, expands_braces=program.rpartition("/")[2] in EXPAND_BRACES)
         ended = self.script(source.text, inner, call, options=options)
         self.file = outer
-        return [_come_back(state, one) for one in ended]
+        return [leave_script(state, one) for one in ended]
 
     def script(
         self,
@@ -830,8 +811,10 @@ class Machine:
             line = 0 if self.file != call.file else call.line
         tree = self._read(text.replace(UNKNOWN, "\ue000?\ue001"), line)
         if call.replaces and options and "-c" in options:
-            tree = _last_by_exec(tree)
-        ended = [_back(state, one, replaces=call.replaces) for one in self.finish(tree, begun)]
+            tree = make_last_by_exec(tree)
+        ended = [
+            leave_subshell(state, one, replaces=call.replaces) for one in self.finish(tree, begun)
+        ]
         self.nested -= 1
         return distinct(ended)
 
@@ -860,7 +843,7 @@ class Machine:
         ended = self.run(self._read(source.text, 0), [begun], guarded=guarded)
         self.file = outer
         self.nested -= 1
-        back = (_with_source(one, around) for one in ended)
+        back = (with_source_name(one, around) for one in ended)
         return [change(one, flow="") if one.flow == "return" else one for one in back]
 
 
@@ -868,157 +851,3 @@ class Machine:
 def _read_once(text: str, line: int) -> Script:
     """Read a text once, however often it is run; all of it is on one line, where one is given."""
     return read_script(text, (lambda _: line) if line else lines_of(text))
-
-
-def _with_source(state: State, path: str | None) -> State:
-    """Say which file's lines are run, after another's; None is the script itself."""
-    variables = {name: one for name, one in state.variables.items() if name != "BASH_SOURCE"}
-    return change(
-        state, variables=variables if path is None else {**variables, "BASH_SOURCE": path}
-    )
-
-
-def set_options(state: State, options: Iterable[str]) -> State:
-    """Set what a shell's own options set."""
-    for option in options:
-        if option in {"-e", "errexit"}:
-            state = change(state, errexit=True)
-        if option == "pipefail":
-            state = change(state, pipefail=True)
-    return state
-
-
-def shebang_of(text: str) -> list[str]:
-    """Give the words of a script's first line; empty where it names no program."""
-    first = text.split("\n", 1)[0]
-    words = first[2:].split() if first.startswith("#!") else []
-    if words and words[0].endswith("/env"):
-        words = [word for word in words[1:] if word != "-S"]
-    return words
-
-
-def state_line(script: Script) -> int:
-    """Give the line that a list of commands begins on."""
-    return script.items[0].line if script.items else 0
-
-
-def _handled(before: State, after: State, line: int, what: str) -> State:
-    """Note what became of a failure that another command was to take care of."""
-    if before.status != FAILED or after.failed is False:
-        return after
-    if after.rescues > before.rescues and after.status == "0":
-        return change(after, failed=False, loss=None)
-    if after.status in {"0", OTHER, UNKNOWN}:
-        return after.losing(line, what)
-    return after
-
-
-def _passed(state: State, line: int, what: str) -> State:
-    """Go on behind an `if` or a loop that nothing was done in."""
-    lost = state.losing(line, what) if state.status == FAILED else state
-    return change(lost, status="0")
-
-
-def _last_by_exec(script: Script) -> Script:
-    """Let a shell behind `-c` become its only command, as shells do."""
-    only = script.items[0] if len(script.items) == 1 else None
-    if not isinstance(only, Simple) or not only.words:
-        return script
-    by_exec = Word(parts=(Text(text="exec"),))
-    return Script(items=(replace(only, words=(by_exec, *only.words)),))
-
-
-def _back(outer: State, inner: State, *, replaces: bool = False) -> State:
-    """Come back from a shell of its own: only what was called and what failed comes along.
-
-    Where it has replaced this one, what became of it has become of this one.
-    """
-    return change(
-        outer,
-        status=inner.status,
-        failed=inner.failed,
-        ran=inner.ran,
-        rescues=inner.rescues,
-        loss=inner.loss,
-        may=inner.may,
-        must=inner.must,
-        opaque=outer.opaque,
-        astray=inner.astray,
-        published=inner.published,
-        files=inner.files,
-        values=inner.values,
-        replaced_by=inner.replaced_by if replaces else outer.replaced_by,
-        flow="exit" if replaces else outer.flow,
-        last=inner.last,
-        assumptions=inner.assumptions,
-        immune=False,
-    )
-
-
-def start_folders(words: Sequence[str]) -> Iterator[str]:
-    """Give the folders that `find` prints before all that is in them."""
-    narrow = {"-name", "-iname", "-mindepth", "-path", "-wholename", "-regex"}
-    files_only = "-type" in words and words[words.index("-type") + 1 :][:1] != ["d"]
-    if files_only or narrow & set(words):
-        return
-    for word in words[1:]:
-        if word.startswith(("-", "(", "!", "\\")):
-            return
-        yield word
-
-
-def _with_input(argv: tuple[str, ...], state: State) -> tuple[str, ...]:
-    """Put behind a command what `xargs` reads, or where `{}` stands."""
-    read = state.found or tuple((state.stdin or "").replace("\0", " ").split())
-    if "{}" not in argv:
-        return (*argv, *read)
-    at = argv.index("{}")
-    return (*argv[:at], *(read or ("{}",)), *argv[at + 1 :])
-
-
-def _handing_on(call: Call, text: str | None, state: State) -> State:
-    """Note what is written for later steps: `NAME=value` lines, or that it cannot be told."""
-    kind = "env" if any("GITHUB_ENV" in path for path in call.writes) else "output"
-    shown = " ".join(call.argv[1:]) if text is None and call.name == "echo" else text
-    pairs = [line.partition("=") for line in (shown or "").splitlines()]
-    names = [name for name, equals, _ in pairs if equals and re.fullmatch(r"[\w-]+", name)]
-    if shown is None or len(names) < len(pairs):
-        fails = any(FAILED in word for word in call.argv)
-        return change(state, published=state.published or fails)
-    made = {f"{kind}:{name}": value for name, _, value in pairs}
-    return change(state, values={**state.values, **made})
-
-
-def _come_back(before: State, after: State) -> State:
-    """Take back what another script was given: its words, name, functions, user and dialect."""
-    return change(
-        after,
-        arguments=before.arguments,
-        script=before.script,
-        functions=before.functions,
-        user=before.user,
-        expands_braces=before.expands_braces,
-    )
-
-
-def _distinct_ways(
-    ways: Iterable[tuple[State, tuple[str, ...]]],
-) -> list[tuple[State, tuple[str, ...]]]:
-    sorted_by: dict[tuple[str, ...], list[State]] = {}
-    for state, statuses in ways:
-        sorted_by.setdefault(statuses, []).append(state)
-    return [(one, key) for key, states in sorted_by.items() for one in distinct(states)]
-
-
-def _matches(subject: str, patterns: Sequence[str]) -> bool | None:
-    if "*" in patterns:
-        return True
-    if subject == FAILED and set(patterns) <= {"0"}:
-        return False
-    if not is_known(subject) or not all(map(is_known, patterns)) or any(map(is_extended, patterns)):
-        return None
-    return any(fnmatchcase(subject, pattern) for pattern in patterns)
-
-
-def _has_output(word: Word) -> bool:
-    return any(type(part).__name__ == "Output" for part in word.parts)

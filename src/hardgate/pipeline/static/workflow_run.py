@@ -24,17 +24,13 @@ from hardgate.pipeline.static.gate_commands import Noxfile, read_noxfile
 from hardgate.pipeline.static.makefile import NAMES, Makefile, Request, read_makefile
 from hardgate.pipeline.static.matrix import combinations_of, list_combinations
 from hardgate.pipeline.static.shell_builtins import shell_options
-from hardgate.pipeline.static.shell_machine import (
-    Machine,
-    SourceFile,
-    TooManyWaysError,
-    World,
-    set_options,
-)
+from hardgate.pipeline.static.shell_machine import Machine
 from hardgate.pipeline.static.shell_reader import HOLE, Lines, TooLargeError, read_script
 from hardgate.pipeline.static.shell_state import FAILED, OTHER, Call, State, is_known
 from hardgate.pipeline.static.shell_state import UNKNOWN as UNKNOWN_TEXT
 from hardgate.pipeline.static.shell_tree import Script
+from hardgate.pipeline.static.shell_ways import set_options
+from hardgate.pipeline.static.shell_world import SourceFile, TooManyWaysError, World
 from hardgate.pipeline.static.shell_wrappers import SHELLS
 from hardgate.pipeline.static.workflow import (
     Input,

@@ -18,9 +18,11 @@ from hardgate.pipeline.static.jq_filter import run_jq
 from hardgate.pipeline.static.makefile import read_makefile
 from hardgate.pipeline.static.shell_arithmetic import calculate
 from hardgate.pipeline.static.shell_filters import run_filter
-from hardgate.pipeline.static.shell_machine import Machine, TooManyWaysError, World, set_options
+from hardgate.pipeline.static.shell_machine import Machine
 from hardgate.pipeline.static.shell_reader import TooLargeError, read_script
 from hardgate.pipeline.static.shell_state import OTHER, State
+from hardgate.pipeline.static.shell_ways import set_options
+from hardgate.pipeline.static.shell_world import TooManyWaysError, World
 from hardgate.pipeline.static.workflow import read_action, read_workflow
 from hardgate.schema.document import Refusal
 

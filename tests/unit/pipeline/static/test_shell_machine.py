@@ -8,15 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.pipeline.static.shell_machine import (
-    Machine,
-    SourceFile,
-    TooManyWaysError,
-    World,
-    set_options,
-)
+from hardgate.pipeline.static.shell_machine import Machine
 from hardgate.pipeline.static.shell_reader import read_script
 from hardgate.pipeline.static.shell_state import OTHER, UNKNOWN, Call, State, is_known
+from hardgate.pipeline.static.shell_ways import set_options
+from hardgate.pipeline.static.shell_world import SourceFile, TooManyWaysError, World
 from hardgate.pipeline.static.shell_wrappers import unwrap
 
 WATCHED = "watched"
