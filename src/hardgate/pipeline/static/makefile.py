@@ -12,7 +12,7 @@ NAMES = ("GNUmakefile", "makefile", "Makefile")
 MAX_LINES = 200
 MAX_DEPTH = 20
 _VARIABLE = re.compile(r"(?:export\s+|override\s+)?([\w.-]+)\s*(:{0,3}=|\?=|\+=|!=)\s*(.*)")
-_RULE = re.compile(r"([^\s:=#][^:=#]*?)\s*::?(?!=)\s*([^;=]*?)\s*(?:;(.*))?$")
+_RULE = re.compile(r"([^\s:=#][^:=#]*+)::?(?!=)\s*+([^;=]*+)(?:;(.*))?$")
 _REFERENCE = re.compile(r"\$(?:\$|\(([^()$]+)\)|\{([^{}$]+)\}|(.))")
 _VALUES = frozenset("-C --directory -f --file --makefile -I -j --jobs -l -o -W".split())
 _GOES_ON = frozenset({"-i", "--ignore-errors", "-k", "--keep-going"})

@@ -84,7 +84,7 @@ _SETS_VARIABLES = re.compile(
     r"/activate$|\.cargo/env$|(^|/)(nvm\.sh|\.bashrc|\.profile|\.bash_profile|\.env|[^/]+\.env)$"
 )
 """Files that are sourced for their variables, and end and replace nothing."""
-_UPDATED = re.compile(r"([A-Za-z_]\w*)\s*(?:\+\+|--|[-+*/%]?=[^=])")
+_UPDATED = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+(?:\+\+|--|[-+*/%]?=[^=])")
 """What is set in arithmetic that is not worked out."""
 _RELEASE = (
     *("ID", "ID_LIKE", "NAME", "VERSION", "VERSION_ID", "VERSION_CODENAME", "UBUNTU_CODENAME"),

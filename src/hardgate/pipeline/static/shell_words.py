@@ -348,7 +348,7 @@ def _scripts(word: Word) -> Iterator[Script]:
             yield from (script for word in part.words for script in _scripts(word))
 
 
-_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_BRACES = re.compile(r"\{([^{},]*+,[^{}]*+)\}")
 
 
 def expand_braces(word: Word, depth: int = 0) -> Iterator[Word]:
