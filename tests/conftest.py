@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from tests.full import wants_full
+from tests.integration.acting import told_how
 
 # The same examples in each run, on a machine however slow. HYPOTHESIS_PROFILE=default tries others.
 settings.register_profile("hardgate", derandomize=True, deadline=None, database=None)
@@ -26,3 +27,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if item.get_closest_marker("full")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
+# Here, for the process that hands tests out to others reads no conftest.py further below.
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how each workflow was run, where one was: `.ci/run` reads it."""
+    for line in told_how(terminalreporter.stats.get("passed", ())):
+        terminalreporter.write_line(line)

@@ -19,7 +19,7 @@ from hardgate.engine.base_image import ensure_base
 from hardgate.engine.client import find_engine
 from hardgate.engine.proxy import read_proxy_environment
 from hardgate.host.image import ensure_host_image
-from tests.integration.acting import have_act, told_how
+from tests.integration.acting import have_act
 from tests.integration.sharing import Once, output_of, shared_folder
 
 ROOT = Path(__file__).parents[2]
@@ -93,12 +93,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         told = any(item.get_closest_marker(name) for name in ("independent", "xdist_group"))
         if item.path.is_relative_to(HERE) and not told:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how each workflow was run, where one was: `.ci/run` reads it."""
-    for line in told_how(terminalreporter.stats.get("passed", ())):
-        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -95,3 +95,10 @@ def run_action(action: Path, **inputs: str) -> None:
     (step,) = yaml.safe_load((action / "action.yml").read_text())["runs"]["steps"]
     assert set(step["env"]) == set(inputs)
     subprocess.run(["bash", "-ec", step["run"]], env={**os.environ, **inputs}, check=True)
+
+
+def test_the_process_that_hands_tests_out_says_how_workflows_were_run() -> None:
+    """It collects nothing, and so reads no conftest.py but the topmost."""
+    from tests import conftest  # noqa: PLC0415 - pytest has loaded it by its own way
+
+    assert hasattr(conftest, "pytest_terminal_summary")
