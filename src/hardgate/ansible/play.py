@@ -13,7 +13,6 @@ are set so that nothing of the user's is read and nothing is written outside of 
 import contextlib
 import json
 import os
-import shlex
 import shutil
 import signal
 import sys
@@ -347,7 +346,7 @@ def _make_local_inventory() -> dict[str, Any]:
             "hosts": {
                 "localhost": {
                     "ansible_connection": "local",
-                    "ansible_python_interpreter": shlex.quote(sys.executable),
+                    "ansible_python_interpreter": sys.executable,
                 }
             }
         }
