@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -162,30 +163,41 @@ def test_a_gates_folder_says_until_when_it_is_used(home: Path) -> None:
     assert time.time() + 7200 < deadline < time.time() + 7200 + 3700
 
 
-def make_old(folder: Path, hours: float) -> None:
-    folder.mkdir()
-    then = time.time() - hours * 3600
-    os.utime(folder, (then, then))
+@dataclass(frozen=True, kw_only=True)
+class OldFolder:
+    """A folder that a gate's play left. Its deadline: seconds from now, or what its name has there."""
+
+    deadline: int | str
+    hours_old: float
+    stays: bool
+
+    def name_now(self) -> str:
+        """The folder's name; deadlines count from the test, for a whole run of tests takes long."""
+        match self.deadline:
+            case int(seconds):
+                return f"hardgate-gate.{int(time.time()) + seconds}.abc"
+            case words:
+                return f"hardgate-gate.{words}"
 
 
-FOLDERS: Mapping[str, tuple[str, float, bool]] = {
-    "another play's, which has worked for hours": (f"{int(time.time()) + 900}.abc", 9, True),
-    "one whose time is over": (f"{int(time.time()) - 900}.abc", 0, False),
-    "an earlier version's of today": ("abcdef", 9, True),
-    "an earlier version's of days ago": ("abcdef", 50, False),
-    "one that names no number": ("12x4.abc", 9, True),
+OLD_FOLDERS: Mapping[str, OldFolder] = {
+    "another play's, which has worked for hours": OldFolder(deadline=900, hours_old=9, stays=True),
+    "one whose time is over": OldFolder(deadline=-900, hours_old=0, stays=False),
+    "an earlier version's of today": OldFolder(deadline="abcdef", hours_old=9, stays=True),
+    "an earlier version's of days ago": OldFolder(deadline="abcdef", hours_old=50, stays=False),
+    "one that names no number": OldFolder(deadline="12x4.abc", hours_old=9, stays=True),
 }
 
 
-@pytest.mark.parametrize("name", FOLDERS)
-def test_only_a_gates_folder_whose_time_is_over_is_removed(home: Path, name: str) -> None:
-    end, hours, stays = FOLDERS[name]
-    folder = home / f"hardgate-gate.{end}"
-    make_old(folder, hours)
+@pytest.mark.parametrize("kind", OLD_FOLDERS)
+def test_only_a_gates_folder_whose_time_is_over_is_removed(home: Path, kind: str) -> None:
+    old = OLD_FOLDERS[kind]
+    folder = home / old.name_now()
+    folder.mkdir()
     (folder / "file").write_text("x")
-    os.utime(folder, (time.time() - hours * 3600,) * 2)
+    os.utime(folder, (time.time() - old.hours_old * 3600,) * 2)
     make_gate_folder(home)
-    assert folder.exists() is stays
+    assert folder.exists() is old.stays
 
 
 def test_a_gates_folder_in_which_a_process_works_stays(home: Path) -> None:

@@ -11,7 +11,6 @@ import pytest
 from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.resources import ROLES
 
-NOW = int(time.time())
 ME = ProcessIdentity.of_current_process()
 GONE = ProcessIdentity(boot=ME.boot, namespace=ME.namespace, pid=4194000, started=1)
 ELSEWHERE = ProcessIdentity(boot="another", namespace=ME.namespace, pid=4194000, started=1)
@@ -33,11 +32,12 @@ def leave_no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("process", [ME, GONE, ELSEWHERE, INSIDE])
-@pytest.mark.parametrize("deadline", [NOW - 60, NOW + 600], ids=["over", "ahead"])
+@pytest.mark.parametrize("seconds_left", [-60, 600], ids=["over", "ahead"])
 @pytest.mark.parametrize("keep", [True, False])
 def test_the_hosts_reaper_condemns_what_hardgates_own_does(
-    process: ProcessIdentity, deadline: int, keep: bool
+    process: ProcessIdentity, seconds_left: int, keep: bool
 ) -> None:
+    deadline = int(time.time()) + seconds_left
     owner = Owner(run="x", process=process, deadline=deadline, keep=keep)
     reap = load(ROLES / "runner" / "files" / "reap")
     assert reap.is_debris(owner.labels) == owner.is_dead()
@@ -45,7 +45,7 @@ def test_the_hosts_reaper_condemns_what_hardgates_own_does(
 
 @pytest.mark.parametrize("missing", ["hardgate.run", "hardgate.owner", "hardgate.deadline"])
 def test_what_is_labelled_by_half_is_somebody_elses(missing: str) -> None:
-    labels = Owner(run="x", process=GONE, deadline=NOW - 60).labels
+    labels = Owner(run="x", process=GONE, deadline=int(time.time()) - 60).labels
     del labels[missing]
     assert not load(ROLES / "runner" / "files" / "reap").is_debris(labels)
     assert Owner.from_labels(labels) is None
