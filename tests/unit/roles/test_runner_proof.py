@@ -165,7 +165,7 @@ def test_a_gates_folder_says_until_when_it_is_used(home: Path) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class OldFolder:
-    """A folder that a gate's play left. Its deadline: seconds from now, or what its name has there."""
+    """A folder that a gate's play left. Its deadline: seconds from now, or other words."""
 
     deadline: int | str
     hours_old: float
