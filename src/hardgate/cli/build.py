@@ -12,9 +12,11 @@ from hardgate.cli.secret_inputs import redactor_of_command_line
 from hardgate.engine import image
 from hardgate.engine.base_image import ensure_base
 from hardgate.engine.build_request import BUILD_SECONDS, BuildRequest, make_build_request
+from hardgate.engine.build_run import WriteLine
 from hardgate.engine.build_way import find_build_way
-from hardgate.engine.client import find_engine
+from hardgate.engine.client import Engine, find_engine
 from hardgate.engine.own_base import describe_own_base, explain_own_base, set_base
+from hardgate.model.run import Image
 from hardgate.report.console import Console
 
 
@@ -23,6 +25,11 @@ def add_build_options(parser: argparse.ArgumentParser, *, base: str = "--base") 
     group = parser.add_argument_group("the image")
     group.add_argument("--context", metavar="DIR", help="build context (default: .)")
     group.add_argument("--dockerfile", metavar="FILE", help="default: Dockerfile in the context")
+    add_build_settings(group, base=base)
+
+
+def add_build_settings(group: argparse._ActionsContainer, *, base: str = "--base") -> None:
+    """Add what a build is told beside its context and Dockerfile."""
     group.add_argument(
         "--build-arg",
         action="append",
@@ -76,6 +83,23 @@ def main(argv: Sequence[str]) -> int:
     request = read_build_request(values)
     console = Console(sys.stderr, redactor=redactor_of_command_line(argv, os.environ))
     engine = find_engine()
+    with image.hold_image(engine, request):
+        built = build_on_engine(engine, request, values, console)
+    print(built.digest)
+    return 0
+
+
+def build_on_engine(
+    engine: Engine,
+    request: BuildRequest,
+    values: argparse.Namespace,
+    console: Console,
+    write: WriteLine | None = None,
+) -> Image:
+    """Build as the gate does, with hardgate's base where the Dockerfile's is not to be had.
+
+    `write` is given each line of the build's log.
+    """
     given = values.base is not None
     reason = explain_own_base(engine.open_client(), request, base_given=given)
     if reason is not None:
@@ -90,7 +114,11 @@ def main(argv: Sequence[str]) -> int:
     way = find_build_way(request.environment)
     if way.notice:
         console.print_notice(way.notice)
-    with image.hold_image(engine, request), console.step("Build the image") as step:
-        built = image.build_for_engine(engine, request, way=way, write=step.show_progress)
-    print(built.digest)
-    return 0
+    with console.step("Build the image") as step:
+
+        def log_line(line: str) -> None:
+            if write is not None:
+                write(line)
+            step.show_progress(line)
+
+        return image.build_for_engine(engine, request, way=way, write=log_line)

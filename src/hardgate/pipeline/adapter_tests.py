@@ -126,7 +126,7 @@ def _fill_test_environment(
             *("--disable-pip-version-check", "pytest", *arguments),
         ],
         cwd=context,  # '-e .' has to lead to what stays
-        env=_read_environment(PASSED_VARIABLES + PIP_VARIABLES, ("PIP_",)),
+        env=read_pip_environment(),
         timeout=INSTALL_SECONDS,
         on_line=write,
     )
@@ -169,6 +169,11 @@ def _read_requirement_files(files: Sequence[Path]) -> Iterator[tuple[str, bytes]
         waiting += [(word, file.parent / word) for word in words if "://" not in word]
 
 
+def read_pip_environment() -> dict[str, str]:
+    """Read what pip is given: the machine's own settings, and no token of a CI system."""
+    return _read_environment(PASSED_VARIABLES + PIP_VARIABLES, ("PIP_",))
+
+
 def _read_environment(names: Sequence[str], prefixes: Sequence[str] = ()) -> dict[str, str]:
     return {
         name: value
@@ -181,7 +186,7 @@ def _run_pytest(
     template: Template, place: TestPlace, report: Path, write: LineWriter
 ) -> process.CommandResult:
     context = place.work / "template" / template.context.relative_to(template.root)
-    settings = [] if _has_pytest_settings(context) else ["-c", os.devnull, "--rootdir", "."]
+    settings = [] if has_pytest_settings(context) else ["-c", os.devnull, "--rootdir", "."]
     argv: list[str | Path] = [
         *(place.python, "-m", "pytest", "-p", "no:cacheprovider", "-ra", "--color=no"),
         *(f"--junitxml={report}", f"--basetemp={place.work / 'tmp'}", *settings),
@@ -202,7 +207,7 @@ def _run_pytest(
     )
 
 
-def _has_pytest_settings(context: Path) -> bool:
+def has_pytest_settings(context: Path) -> bool:
     """Tell whether the template configures pytest: it is not to find its parents' settings."""
     return any(
         "pytest" in (context / name).read_text(errors="replace")
