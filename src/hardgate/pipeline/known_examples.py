@@ -48,6 +48,10 @@ MIN_RANDOM_LENGTH = 16
 MIN_HEX_LENGTH = 32
 MIN_DIGITS = 2
 MIN_RANDOM_ENTROPY = 3.5
+_WORD = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}")
+MAX_WORD_SHARE = 0.5
+"""Of the letters of a drawn value, in what could be words; a name in mixed case has 0.9."""
+MIN_WORDLESS_CHANGES = 0.3
 _COMMON_WORDS = re.compile(
     "password|passwd|passw|pass|pwd|secret|admin|guest|default|change|letmein|hunter|postgres|mysql"
     "|root|test|user|name|example|sample|dummy|super|strong|secure|my|the|your|some|dev|prod|local"
@@ -94,9 +98,17 @@ def is_random(value: str) -> bool:
         return len(core) >= MIN_HEX_LENGTH and digits > 0
     if "." in core or len(letters) < len(core) * 0.8:
         return False
-    cases = len(set(kinds) - {"0"})
-    least = 0.4 if cases > 1 else 0.25
-    return digits >= MIN_DIGITS and changes >= least and measure_entropy(core) >= MIN_RANDOM_ENTROPY
+    if measure_entropy(core) < MIN_RANDOM_ENTROPY:
+        return False
+    mixed = len(set(kinds) - {"0"}) > 1
+    if digits >= MIN_DIGITS and changes >= (0.4 if mixed else 0.25):
+        return True
+    return mixed and changes >= MIN_WORDLESS_CHANGES and _measure_word_share(core) <= MAX_WORD_SHARE
+
+
+def _measure_word_share(text: str) -> float:
+    """Give how much of a text stands in runs of letters that could be words."""
+    return sum(len(word) for word in _WORD.findall(text)) / len(text)
 
 
 def measure_entropy(text: str) -> float:

@@ -94,6 +94,9 @@ def test_entropy_is_in_bits_for_each_character() -> None:
         "BEARER_TOKEN_ENVIRONMENT_1",
         "sha256sum-of-the-file",
         "request.headers.authorization2",
+        "XMLHttpRequestEventTarget",
+        "DatabasePasswordProvider",
+        "OAuthClientSecretFromEnv",
     ],
 )
 def test_a_name_is_not_random(value: str) -> None:
@@ -105,6 +108,16 @@ def test_most_drawn_values_are_random() -> None:
     for letters, least in ((string.ascii_letters + string.digits, 0.9), ("0123456789abcdef", 0.98)):
         drawn = ["".join(draw.choices(letters, k=32)) for _ in range(2000)]
         assert sum(map(is_random, drawn)) >= least * len(drawn)
+
+
+@pytest.mark.parametrize(("length", "least"), [(16, 0.87), (18, 0.9), (20, 0.93), (24, 0.95)])
+def test_short_drawn_passwords_are_random_though_they_have_few_digits(
+    length: int, least: float
+) -> None:
+    draw = random.Random(6)  # noqa: S311 - any letters will do
+    letters = string.ascii_letters + string.digits
+    drawn = ["".join(draw.choices(letters, k=length)) for _ in range(2000)]
+    assert sum(map(is_random, drawn)) >= least * len(drawn)
 
 
 @pytest.mark.parametrize(
