@@ -79,10 +79,15 @@ def _home(file: Dockerfile, users: ImageUsers) -> Iterator[Finding]:
         what = f"line {file.unread[0]}" if file.unread else f"'{file.base.reference}'"
         yield rule.untold(file.name, file.line, f"{what} may make '{HOME}'")
     elif not home.owner:
-        yield rule.broken(file.name, home.line or file.line, seen=f"Nothing makes '{HOME}'")
+        yield rule.broken(
+            file.name,
+            home.line or file.line,
+            seen=f"Nothing makes '{HOME}'",
+            agent=users.agent_name,
+        )
     else:
         seen = f"'{HOME}' is made, and not given to the agent"
-        yield rule.broken(file.name, home.line, seen=seen)
+        yield rule.broken(file.name, home.line, seen=seen, agent=users.agent_name)
 
 
 def _after(  # noqa: PLR0911 - a table of instructions

@@ -14,13 +14,12 @@ from hardgate.pipeline.static.dockerfile import Act, Dockerfile
 from hardgate.pipeline.static.image_users import ImageUsers, operands, option
 from hardgate.pipeline.static.rules import Finding, rules
 from hardgate.pipeline.static.shell_state import UNKNOWN, is_known
+from hardgate.pipeline.static.sudoers_text import may_become_root
 
 FOLDER = "/etc/sudoers.d"
 MAIN = "/etc/sudoers"
-_LINE = re.compile(
-    r"^[^\S\n]*+(?P<who>[^\s=#][^\s=]*+|#\d++)[^\S\n]++[^=\s][^=\n]*+=[^\S\n]*+(?P<what>.+)$",
-    re.MULTILINE,
-)
+ESCALATION = "nsenter"
+"""What the contract's agent runs by sudo to reach the host."""
 _CHANGERS = frozenset({"sed", "perl", "ex", "awk", "gawk"})
 
 
@@ -54,7 +53,7 @@ def _grant(file: Dockerfile, users: ImageUsers, found: Mapping[str, _Sudoers]) -
         if file.unread:
             yield rule.untold(file.name, file.unread[0], "what is run there may write one")
         elif file.base.is_known or users.made:
-            yield rule.broken(file.name, file.line, seen=seen)
+            yield rule.broken(file.name, file.line, seen=seen, agent=users.agent_name)
         else:
             yield rule.untold(file.name, file.line, f"'{file.base.reference}' may bring one")
         return
@@ -62,18 +61,20 @@ def _grant(file: Dockerfile, users: ImageUsers, found: Mapping[str, _Sudoers]) -
     granting = [one for path, one in found.items() if path not in wrong]
     answers = [_grants(one.text, users) for one in granting]
     if True not in answers:
-        yield from _why_not(file, found, wrong, answers)
+        yield from _why_not(file, users, found, wrong, answers)
     elif wrong:
         path, why = next(iter(wrong.items()))
-        yield rule.advice(file.name, found[path].line, seen=f"'{path}' {why}")
+        seen = f"'{path}' {why}"
+        yield rule.advice(file.name, found[path].line, seen=seen, agent=users.agent_name)
     for one in granting:
         if one.mode and not re.fullmatch(r"0?44?0|0?400|[ug]*=r,?.*|a=,ug=r", one.mode):
             seen = f"'{one.path}' has mode {one.mode}, and sudo's own is 0440"
-            yield rule.advice(file.name, one.line, seen=seen)
+            yield rule.advice(file.name, one.line, seen=seen, agent=users.agent_name)
 
 
 def _why_not(
     file: Dockerfile,
+    users: ImageUsers,
     found: Mapping[str, _Sudoers],
     wrong: Mapping[str, str],
     answers: list[bool | None],
@@ -82,12 +83,13 @@ def _why_not(
     first = next(iter(found.values()))
     if wrong:
         path, why = next(iter(wrong.items()))
-        yield rule.broken(file.name, found[path].line, seen=f"'{path}' {why}")
+        seen = f"'{path}' {why}"
+        yield rule.broken(file.name, found[path].line, seen=seen, agent=users.agent_name)
     elif None in answers:
         yield rule.untold(file.name, first.line, f"what '{first.path}' holds is not written here")
     else:
         seen = f"No line of '{first.path}' lets the agent do all without a password"
-        yield rule.broken(file.name, first.line, seen=seen)
+        yield rule.broken(file.name, first.line, seen=seen, agent=users.agent_name)
 
 
 def _refused(one: _Sudoers) -> str:
@@ -112,20 +114,11 @@ def _world_may_write(mode: str) -> bool:
 
 
 def _grants(text: str | None, users: ImageUsers) -> bool | None:
-    """Tell whether sudo's lines let the agent do all without a password."""
+    """Tell whether sudo's lines let the agent run what it reaches the host by, and ask nothing."""
     if text is None:
         return None
-    joined = text.replace("\\\n", " ")
-    no_password = re.search(r"^\s*Defaults[^\n]*!authenticate", joined, re.MULTILINE)
-    for line in _LINE.finditer(joined):
-        who, what = line["who"], line["what"]
-        if who.startswith("Defaults") or not (no_password or "NOPASSWD" in what):
-            continue
-        if not is_known(who) or (re.fullmatch(r"[A-Z][A-Z0-9_]+", who) and who != "ALL"):
-            return None
-        if _is_agent(who, users):
-            return True
-    return None if UNKNOWN in joined else False
+    answer = may_become_root(text, lambda who: _is_agent(who, users), command=ESCALATION)
+    return None if answer is False and UNKNOWN in text else answer
 
 
 def _is_agent(who: str, users: ImageUsers) -> bool:
