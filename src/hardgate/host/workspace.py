@@ -262,7 +262,7 @@ def wait_until_ready(
     begun = time.monotonic()
     inspect = client.inspect_container(workspace.id)
     health = (inspect["Config"].get("Healthcheck") or {}).get("Test") or []
-    find_problem: Callable[[], str | tuple[str, str]]
+    find_problem: Callable[[], _Obstacle | None]
     if health[:1] in (["CMD"], ["CMD-SHELL"]):
         find_problem = partial(
             _find_health_problem, client, workspace, _health_command(inspect, health)
@@ -270,27 +270,44 @@ def wait_until_ready(
     elif token_promised and CONFIGS_FOLDER in workspace.volumes:
         find_problem = partial(_find_token_problem, observer, workspace)
     else:
-        find_problem = str
-    missing, health_output, pause = "not looked at", "", READY_POLL_SECONDS
-    while missing and time.monotonic() - begun < seconds:
+        find_problem = _find_nothing
+    obstacle: _Obstacle | None = _Obstacle(text="not looked at")
+    pause = READY_POLL_SECONDS
+    while obstacle and time.monotonic() - begun < seconds:
         state = inspect_state(client, workspace.id)
         if state is None or not state["running"]:
-            missing = "The workspace ended before it was ready."
+            obstacle = _Obstacle(text="The workspace ended before it was ready.")
             break
-        problem = find_problem()
-        missing, health_output = problem if isinstance(problem, tuple) else (problem, "")
-        if missing:
+        obstacle = find_problem()
+        if obstacle:
             time.sleep(pause)
             pause = min(pause * READY_POLL_GROWTH, MAX_READY_POLL_SECONDS)
     waited = round(time.monotonic() - begun, 3)
     late = f" It was given {seconds:g} s." if waited >= seconds else ""
     return {
-        "ready": not missing,
+        "ready": not obstacle,
         "seconds": waited,
-        "missing": missing and missing + late,
-        "health": bound_lines(health_output),
-        "ended": describe_end(client, workspace.id) if missing else None,
+        "missing": obstacle.text + late if obstacle else "",
+        "health": bound_lines(obstacle.health_output) if obstacle else "",
+        "unused_port": obstacle.unused_port if obstacle else None,
+        "ended": describe_end(client, workspace.id) if obstacle else None,
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Obstacle:
+    """What a workspace lacks to be ready."""
+
+    text: str
+    """A sentence."""
+    health_output: str = ""
+    """What its HEALTHCHECK wrote."""
+    unused_port: int | None = None
+    """The port that it promises, where nothing listens on it."""
+
+
+def _find_nothing() -> _Obstacle | None:
+    return None
 
 
 def _health_command(inspect: Mapping[str, Any], test: list[str]) -> list[str]:
@@ -301,18 +318,20 @@ def _health_command(inspect: Mapping[str, Any], test: list[str]) -> list[str]:
 
 def _find_health_problem(
     client: docker.APIClient, workspace: Workspace, command: list[str]
-) -> tuple[str, str]:
-    """Run the HEALTHCHECK: a sentence where it does not pass, and what it wrote."""
+) -> _Obstacle | None:
+    """Run the HEALTHCHECK, and tell where it does not pass."""
     state = client.inspect_container(workspace.id)["State"].get("Health") or {}
     if state.get("Status") == "healthy":
-        return "", ""
+        return None
     execution = execute_in_container(
         client, workspace.id, command, timeout=10, end_process=lambda _: None
     )
     if execution.exit_status == 0:
-        return "", ""
-    problem = f"Its HEALTHCHECK does not pass{_describe_output(execution)}."
-    return problem, (execution.stderr + execution.stdout)[-MAX_LOG_BYTES // 16 :]
+        return None
+    return _Obstacle(
+        text=f"Its HEALTHCHECK does not pass{_describe_output(execution)}.",
+        health_output=(execution.stderr + execution.stdout)[-MAX_LOG_BYTES // 16 :],
+    )
 
 
 def _describe_output(execution: Execution) -> str:
@@ -320,12 +339,12 @@ def _describe_output(execution: Execution) -> str:
     return f" ({lines[-1].strip()})" if lines else f" (exit status {execution.exit_status})"
 
 
-def _find_token_problem(observer: Observer, workspace: Workspace) -> str:
+def _find_token_problem(observer: Observer, workspace: Workspace) -> _Obstacle | None:
     """Look for the token and its port from the host's side; the image has no HEALTHCHECK."""
     configs = PurePosixPath(workspace.volumes[CONFIGS_FOLDER])
     if not observer.read_file(str(configs / TOKEN_FILE)):
-        return (
-            f"There is no token in '{CONFIGS_FOLDER}/{TOKEN_FILE}' (and the image has "
+        return _Obstacle(
+            text=f"There is no token in '{CONFIGS_FOLDER}/{TOKEN_FILE}' (and the image has "
             f"no HEALTHCHECK)."
         )
     port = read_workspace_port(observer, workspace)
@@ -333,7 +352,9 @@ def _find_token_problem(observer: Observer, workspace: Workspace) -> str:
     listening = observer.run_on_host(
         "nsenter", "--net", "--target", str(pid), "ss", "-Hltn", f"sport = :{port}"
     )
-    return "" if listening.stdout.strip() else f"Nothing listens on its port {port}."
+    if listening.stdout.strip():
+        return None
+    return _Obstacle(text=f"Nothing listens on its port {port}.", unused_port=port)
 
 
 def read_workspace_port(observer: Observer, workspace: Workspace) -> int:

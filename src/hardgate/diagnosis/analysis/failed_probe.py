@@ -81,8 +81,10 @@ class FailedProbe:
 
     @property
     def listening_sockets(self) -> tuple[process_facts.ListeningSocket, ...]:
-        """Who listens where."""
-        return process_facts.parse_listening_sockets(self.surroundings)
+        """Who listens where, as it was seen beside this probe, else beside another."""
+        others = (observation.surroundings for observation in self.other_observations.values())
+        found = map(process_facts.parse_listening_sockets, (self.surroundings, *others))
+        return next(filter(None, found), ())
 
     @cached_property
     def processes(self) -> tuple[process_facts.WorkspaceProcess, ...]:

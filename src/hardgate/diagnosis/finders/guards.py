@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from hardgate.diagnosis.analysis.clue import Match
 from hardgate.diagnosis.analysis.failed_probe import FailedProbe
 from hardgate.diagnosis.analysis.rules import load_rules
 from hardgate.diagnosis.analysis.step import ProbeStep
 from hardgate.diagnosis.finders.ownership import match_foreign_workload
+from hardgate.diagnosis.finders.service import match_other_port
 from hardgate.text.plain import one_line
 
 HEALTH_LINES = 10
@@ -24,16 +26,8 @@ def match_guard_facts(probe: FailedProbe) -> Iterator[Match]:
     facts = probe.observation.facts
     if facts.get("processes") and probe.foreign_workload:
         yield from match_foreign_workload(probe, probe.foreign_workload, ())
-    if facts.get("ready") is False and facts.get("health"):
-        yield _match_failed_health(str(facts["health"]), str(facts.get("missing", "")))
-    elif facts.get("ready") is False:
-        evidence = str(facts.get("missing", ""))
-        yield Match(
-            cause="runtime_not_up",
-            quotes=(f"the wait for the workspace: {evidence}",),
-            fields={"missing": evidence},
-            subject="runtime",
-        )
+    if facts.get("ready") is False:
+        yield _match_unready(probe, facts)
     claim = facts.get("claim")
     claimed = claim.get("said") if isinstance(claim, Mapping) else ""
     for written in map(str, (facts.get("answer"), facts.get("said"), claimed)):
@@ -45,6 +39,21 @@ def match_guard_facts(probe: FailedProbe) -> Iterator[Match]:
         yield Match(
             cause="pid_namespace_own", quotes=(evidence,), fields={"workspace": own, "host": host}
         )
+
+
+def _match_unready(probe: FailedProbe, facts: Mapping[str, Any]) -> Match:
+    """Tell why a workspace did not become ready, by what the wait for it saw."""
+    missing = str(facts.get("missing", ""))
+    if facts.get("health"):
+        return _match_failed_health(str(facts["health"]), missing)
+    line = f"the wait for the workspace: {missing}"
+    if facts.get("unused_port"):
+        found = match_other_port(probe, f"127.0.0.1:{facts['unused_port']}", line)
+        if found:
+            return found
+    return Match(
+        cause="runtime_not_up", quotes=(line,), fields={"missing": missing}, subject="runtime"
+    )
 
 
 def _match_failed_health(output: str, missing: str) -> Match:

@@ -103,20 +103,33 @@ def _match_unused_address(probe: FailedProbe, address: str, line: str) -> Iterat
         yield Match(cause="connection_refused", quotes=(line,), fields=fields, subject=address)
         return
     same = [socket for socket in probe.listening_sockets if socket.port == port]
-    theirs = [one for one in probe.listening_sockets if one.port != port and one.in_workspace]
-    quotes = (line, *(one.as_evidence() for one in same or theirs))
+    quotes = (line, *(one.as_evidence() for one in same))
     if same:
         fields["listening"] = " and ".join(dict.fromkeys(one.address for one in same))
         yield Match(cause="address_wrong", quotes=quotes, fields=fields, subject=address)
-    elif theirs:
-        fields["listening"] = " and ".join(f"{one.address} ('{one.program}')" for one in theirs)
-        yield Match(cause="port_wrong", quotes=quotes, fields=fields, subject=address)
+    elif elsewhere := match_other_port(probe, address, line):
+        yield elsewhere
     elif missing := token.find_readiness_problem(probe):
         quotes = (line, f"the wait for the workspace: {missing}")
         fields |= {"missing": missing, "address": f" Nothing listens on {address}."}
         yield Match(cause="runtime_not_up", quotes=quotes, fields=fields, subject="runtime")
     else:
         yield Match(cause="nothing_listens", quotes=quotes, fields=fields, subject=address)
+
+
+def match_other_port(probe: FailedProbe, address: str, line: str) -> Match | None:
+    """Say that the workspace listens on another port than that of `address`; `line` shows it."""
+    port = address.rpartition(":")[2]
+    theirs = [one for one in probe.listening_sockets if one.port != port and one.in_workspace]
+    if not theirs or any(one.port == port for one in probe.listening_sockets):
+        return None
+    listening = " and ".join(f"{one.address} ('{one.program}')" for one in theirs)
+    return Match(
+        cause="port_wrong",
+        quotes=(line, *(one.as_evidence() for one in theirs)),
+        fields={"address": address, "listening": listening},
+        subject=address,
+    )
 
 
 def _is_egress_target(probe: FailedProbe, host: str, port: str) -> bool:

@@ -70,3 +70,42 @@ def test_no_shell_is_one_cause_of_guards_and_probes() -> None:
     held, words = judge_shell(shell.facts, TIER, CONTRACT)
     assert held is False
     assert "no 'sh'" in words
+
+
+def unused_port(*sockets: dict[str, object]) -> Reason:
+    """Explain a wait in which nothing listened on port 8080, and a probe saw `sockets` later."""
+    facts = {"ready": False, "missing": "Nothing listens on its port 8080.", "unused_port": 8080}
+    guard = Observation(name="workspace_became_ready", facts=facts)
+    probe = Observation(name="list_peers_http_200", surroundings={"listening": list(sockets)})
+    others = {one.name: one for one in (guard, probe)}
+    reason = find_reason(FailedProbe(observation=guard, other_observations=others))
+    assert reason is not None
+    return reason
+
+
+def listening(port: int, *, in_workspace: bool = True) -> dict[str, object]:
+    return {
+        "address": "0.0.0.0",  # noqa: S104 - where a program listens
+        "port": port,
+        "program": "python3",
+        "in_workspace": in_workspace,
+    }
+
+
+def test_a_wait_for_a_port_and_a_probe_of_it_have_the_same_cause() -> None:
+    reason = unused_port(listening(9090))
+
+    assert (reason.cause, reason.subject) == ("port_wrong", "127.0.0.1:8080")
+    assert "0.0.0.0:9090 ('python3')" in reason.sentence
+    assert "/configs/.platform_port" in reason.remedy
+
+
+@pytest.mark.parametrize(
+    "sockets",
+    [(), (listening(22, in_workspace=False),), (listening(8080), listening(9090))],
+    ids=["nobody listens", "somebody else does", "it listens there by now"],
+)
+def test_a_wait_for_a_port_that_no_other_explains_stands_for_itself(
+    sockets: tuple[dict[str, object], ...],
+) -> None:
+    assert unused_port(*sockets).cause == "runtime_not_up"
