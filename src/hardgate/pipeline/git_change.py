@@ -58,9 +58,11 @@ def find_change(repository: Repository, asked: str, environ: Mapping[str, str]) 
     if target := _find_target(environ, event):
         return _since_any(repository, target.names, f"'{target.title}'")
     before = _find_before(environ, event)
-    if before and (commit := repository.find_commit(before)):
+    if not before:
+        return _since_main(repository, environ)
+    if commit := repository.find_commit(before):
         return _since_push(repository, commit, environ)
-    return _since_main(repository, environ)
+    return _since_lost(repository, before, environ)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +139,17 @@ def _since_push(repository: Repository, before: str, environ: Mapping[str, str])
         base=_find_merge_base(repository, before),
         excluded=(before, *others),
     )
+
+
+def _since_lost(repository: Repository, before: str, environ: Mapping[str, str]) -> Change:
+    """Look at all commits where main was pushed from a commit that is not here, as by force.
+
+    Its first parent may be a commit of the same push.
+    """
+    main = _find_main(repository)
+    if main is None or not _is_part_of(repository, "HEAD", main[1]):
+        return _since_main(repository, environ)
+    return _all_commits(repository, f"'{before[:12]}', which the push names, is not here")
 
 
 def _since_main(repository: Repository, environ: Mapping[str, str]) -> Change:

@@ -163,6 +163,22 @@ def test_of_a_push_without_before_the_main_branch_counts(
     assert changed(folder, environ=push_event(tmp_path, before)) == {"one: b", "two: c"}
 
 
+def test_of_a_push_of_main_from_a_commit_that_is_not_here_all_commits_are_looked_at(
+    folder: Path, tmp_path: Path
+) -> None:
+    commit(folder, {"b": "hidden\n"}, "add")
+    commit(folder, {"b": None}, "remove")
+    lost = push_event(tmp_path, "1" * 40)
+    assert changed(clone(folder), environ=lost) == {"first: a", "add: b"}
+
+
+def test_in_a_cut_clone_such_a_push_is_refused(folder: Path, tmp_path: Path) -> None:
+    commit(folder, {"b": "hidden\n"}, "add")
+    commit(folder, {"b": None}, "remove")
+    with pytest.raises(GitRefusedError, match="was cut when it was cloned"):
+        changed(clone(folder, "--depth", "2"), environ=push_event(tmp_path, "1" * 40))
+
+
 def test_a_push_of_a_topic_leaves_out_what_it_merged_from_main(
     folder: Path, tmp_path: Path
 ) -> None:
