@@ -69,6 +69,25 @@ class CommandResult:
         return f"exited {self.status}"
 
 
+def start_remover(folder: Path) -> "subprocess.Popen[bytes]":
+    """Start a process that removes `folder` once this one is gone, or dismisses it."""
+    script = 'read -r _; exec rm -rf --one-file-system -- "$1"'
+    return subprocess.Popen(
+        ["/bin/sh", "-c", script, "sh", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+    )
+
+
+def dismiss_remover(remover: "subprocess.Popen[bytes]") -> None:
+    """Let a remover end; it removes what is left of its folder."""
+    remover.stdin.close()  # type: ignore[union-attr]  # it was opened as a pipe
+    remover.wait()
+
+
 def run_interactive(argv: Sequence[str | Path]) -> int:
     """Run `argv` on this process's own terminal or pipes; give its exit status, 128+N for a signal.
 

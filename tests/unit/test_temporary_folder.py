@@ -2,21 +2,49 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import pytest
+
 from hardgate.engine.reaper import FOLDER_PREFIX, OWNER_FILE
+from hardgate.interruption import Interrupted, raise_on_signals
 from hardgate.ownership import Owner
 from hardgate.temporary_folder import temporary_folder
 
-PROGRAM = (
-    "import os, signal; from hardgate.temporary_folder import temporary_folder\n"
-    "with temporary_folder() as folder:\n"
-    "    (folder / 'secret').write_text('x'); print(folder, flush=True)\n"
-    "    os.kill(os.getpid(), signal.SIGKILL)\n"
-)
+PROGRAM = """
+import os, signal, sys
+from hardgate import temporary_folder
+begin = temporary_folder.start_remover
+def begin_and_end(folder):
+    remover = begin(folder)
+    if sys.argv[1:] == ["alone"]:
+        remover.kill()
+        remover.wait()
+    return remover
+temporary_folder.start_remover = begin_and_end
+with temporary_folder.temporary_folder() as folder:
+    (folder / "secret").write_text("x")
+    print(folder, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def run_until_killed(folder: Path, *words: str) -> Path:
+    """Run the program, and give the folder that it had."""
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *words],
+        env={**os.environ, "TMPDIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGKILL
+    return Path(ended.stdout.strip()).parent
 
 
 def test_it_is_private_and_goes_at_the_end() -> None:
@@ -29,18 +57,34 @@ def test_it_is_private_and_goes_at_the_end() -> None:
     assert not folder.parent.exists()
 
 
-def test_a_killed_process_leaves_one_that_is_reaped(tmp_path: Path) -> None:
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == -signal.SIGKILL
+def test_it_goes_with_a_killed_process(tmp_path: Path) -> None:
+    folder = run_until_killed(tmp_path)
+    deadline = time.monotonic() + 30
+    while folder.exists():
+        assert time.monotonic() < deadline, "it is still there"
+        time.sleep(0.05)
+
+
+def test_where_its_remover_was_killed_as_well_it_is_reaped(tmp_path: Path) -> None:
+    folder = run_until_killed(tmp_path, "alone")
     (marker,) = tmp_path.glob(f"{FOLDER_PREFIX}*/{OWNER_FILE}")
-    assert Path(ended.stdout.strip()).parent == marker.parent
+    assert marker.parent == folder
     owner = Owner.from_labels(json.loads(marker.read_text()))
     assert owner is not None
     assert owner.is_dead()
+
+
+def test_a_signal_while_it_is_removed_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    remove = shutil.rmtree
+
+    def remove_slowly(folder: Path, *, ignore_errors: bool) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        remove(folder, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr("shutil.rmtree", remove_slowly)
+    with pytest.raises(Interrupted), raise_on_signals(), temporary_folder() as folder:
+        (folder / "file").write_text("x")
+    assert not any(tmp_path.iterdir())
