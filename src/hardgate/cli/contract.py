@@ -99,7 +99,7 @@ def _check_file(file: str, values: argparse.Namespace) -> int:
     if values.json:
         _print_json(weaknesses_to_json(contract, weaknesses))
     else:
-        _print_lines(format_weaknesses(contract, weaknesses))
+        _print_lines([f"{strip_credentials(file)}:", *format_weaknesses(contract, weaknesses)])
     return int(check_exit_code(weaknesses))
 
 

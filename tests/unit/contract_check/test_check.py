@@ -185,6 +185,17 @@ def test_the_sum_says_what_it_is_worth() -> None:
     assert last == "HARDGATE CONTRACT RED: 0 of 1 probes have no known weakness (exit 1)"
 
 
+def test_of_several_files_each_has_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / "one.yaml", tmp_path / "two.yaml"]
+    for file in files:
+        file.write_text((CONTRACTS / "t4.yaml").read_text())
+    assert command.main(["check", *map(str, files)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.endswith(":")] == [f"{file}:" for file in files]
+
+
 def test_the_command_prints_and_exits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "c.yaml"
     file.write_text((CONTRACTS / "t4.yaml").read_text())
