@@ -99,7 +99,7 @@ def redactor_of_command_line(argv: Sequence[str], environ: Mapping[str, str]) ->
 
 def _iter_options(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
     known = ("--build-arg", "--env", "--env-file", "--secret")
-    for word, following in zip(argv, (*argv[1:], ""), strict=True):
+    for word, following in zip(argv, (*argv[1:], ""), strict=False):
         option, equals, value = word.partition("=")
         if option in known:
             yield option, value if equals else following

@@ -99,3 +99,7 @@ def test_a_build_argument_of_a_common_word_hides_nothing() -> None:
     text = "the agent runs as agent in /agent-home"
 
     assert redactor.redact_text(text) == text
+
+
+def test_a_command_without_words_has_no_secret() -> None:
+    assert redactor_of_command_line([], {}).redact_text("a word") == "a word"
