@@ -1,12 +1,16 @@
 """What the processes of one test run share: things that are made once, and the machine."""
 
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
+
+ROOT = Path(__file__).parents[2]
 
 
 def shared_folder(own: Path) -> Path:
@@ -18,6 +22,38 @@ def output_of(words: Sequence[str], *, told: str = "") -> str:
     """Run a command that has to go well, and give what it said."""
     ended = subprocess.run(words, input=told, check=True, stdout=subprocess.PIPE, text=True)
     return ended.stdout
+
+
+def run_in(
+    folder: Path, *words: str, seconds: float, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command in a folder, this interpreter's programs first in PATH, and print what it said.
+
+    Its errors are part of that. `variables` are set beside this process's own.
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ended = subprocess.run(
+        words,
+        cwd=folder,
+        env={**os.environ, "PATH": path, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=seconds,
+    )
+    print(ended.stdout)
+    return ended
+
+
+def copy_checkout(folder: Path) -> None:
+    """Copy this checkout's files as they are now, without what git ignores."""
+    words = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+    for name in (Path(os.fsdecode(name)) for name in listed.split(b"\0") if name):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
 
 
 @dataclass(frozen=True, kw_only=True)

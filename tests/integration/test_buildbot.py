@@ -27,6 +27,7 @@ from junitparser import JUnitXml
 
 from hardgate.ownership import RUN_LABEL
 from tests.integration.conftest import ROOT
+from tests.integration.sharing import copy_checkout
 from tests.integration.test_leaving import wait_until_gone
 from tests.integration.test_templates import git
 
@@ -121,17 +122,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a repository of one commit: this checkout's files, as they are now."""
     folder = tmp_path_factory.mktemp("repository")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    copy_checkout(folder)
     git(folder, "init", "-q", "-b", "main")
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "-m", "as it is now")

@@ -1,6 +1,7 @@
 """Real plays by ansible-playbook; they need no engine."""
 
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -232,7 +233,7 @@ def assert_gone(pid: int) -> None:
 def inventory(tmp_path: Path) -> Path:
     """Name two hosts that are this machine, and one that nobody reaches."""
     file = tmp_path / "hosts.ini"
-    local = f"ansible_connection=local ansible_python_interpreter={sys.executable}"
+    local = f"ansible_connection=local ansible_python_interpreter={shlex.quote(sys.executable)}"
     file.write_text(
         f"[near]\none {local} word=first\ntwo {local} word=second\n"
         "[far]\naway ansible_host=127.0.0.1 ansible_port=9 word=third\n"

@@ -1,16 +1,16 @@
 """Somebody else's template, by two commands alone: 'hardgate init', and 'nox -s validate'."""
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.integration.sharing import run_in
 
 pytestmark = pytest.mark.independent
 
@@ -60,19 +60,7 @@ def git(folder: Path, *words: str) -> None:
 
 def run(folder: Path, *words: str, environment: dict[str, str] | None = None) -> Said:
     """Run a command in a template, as its author would."""
-    programs = Path(sys.executable).parent
-    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    ended = subprocess.run(
-        words,
-        cwd=folder,
-        env={**os.environ, "PATH": path, **(environment or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-    )
-    print(ended.stdout)
+    ended = run_in(folder, *words, seconds=SECONDS, **(environment or {}))
     return Said(exit_code=ended.returncode, output=ended.stdout, folder=folder)
 
 

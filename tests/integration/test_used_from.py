@@ -1,7 +1,5 @@
 """What others use of hardgate, by their own programs: act runs the action, pre-commit the hooks."""
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.acting import RecordProperty, note_how
+from tests.integration.sharing import copy_checkout, run_in
 
-ROOT = Path(__file__).parents[2]
 SECONDS = 900
 pytestmark = [pytest.mark.independent, pytest.mark.slow, pytest.mark.full]
 
@@ -58,43 +56,10 @@ jobs:
 """
 
 
-def clone_checkout(folder: Path) -> Path:
-    """Clone this checkout with what is changed in it, as a repository of its own."""
-    files = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    ).stdout.split(b"\0")
-    for name in (Path(os.fsdecode(name)) for name in files if name):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    commit_all(folder)
-    return folder
-
-
 def commit_all(folder: Path) -> None:
     author = ("-c", "user.name=t", "-c", "user.email=t@example.org")
     for words in (["init", "-q"], ["add", "-A"], [*author, "commit", "-q", "-m", "first"]):
         subprocess.run(["git", *words], cwd=folder, check=True)
-
-
-def run_in(folder: Path, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command in a folder, with this interpreter's programs first."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    ended = subprocess.run(
-        words,
-        cwd=folder,
-        env={**os.environ, "PATH": path, **environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-    )
-    print(ended.stdout)
-    return ended
 
 
 def make_template(folder: Path) -> Path:
@@ -108,8 +73,7 @@ def test_the_action_gives_verdict_and_report_of_a_gate_and_of_sessions(
     act: str, tmp_path: Path, record_property: RecordProperty
 ) -> None:
     repository = tmp_path / "repository"
-    clone_checkout(repository / "hardgate")
-    shutil.rmtree(repository / "hardgate" / ".git")
+    copy_checkout(repository / "hardgate")
     make_template(repository / "a template")
     (repository / ".github" / "workflows").mkdir(parents=True)
     (repository / ".github" / "workflows" / "used.yml").write_text(WORKFLOW)
@@ -121,6 +85,7 @@ def test_the_action_gives_verdict_and_report_of_a_gate_and_of_sessions(
         repository,
         *(act, "push", "-P", "ubuntu-latest=-self-hosted", "--no-cache-server"),
         *("--action-cache-path", str(tmp_path / "act")),
+        seconds=SECONDS,
     )
     assert ended.returncode == 0
     assert "TOLD good=green success bad=red failure word=red" in ended.stdout
@@ -141,17 +106,19 @@ capabilities:
 
 
 def test_the_hooks_find_a_weak_probe_and_a_template_that_stays_root(tmp_path: Path) -> None:
-    hooks = clone_checkout(tmp_path / "hooks")
+    hooks = tmp_path / "hooks"
+    copy_checkout(hooks)
+    commit_all(hooks)
     template = make_template(tmp_path / "template")
     contract = template / "contracts" / "own.yaml"
     contract.parent.mkdir()
     contract.write_text(CONTRACT.format(probe="test -w /agent-home || true"))
     commit_all(template)
-    environ = {"PRE_COMMIT_HOME": str(tmp_path / "home")}
+    home = str(tmp_path / "home")
 
     def run_hook(name: str) -> "subprocess.CompletedProcess[str]":
         words = ("-m", "pre_commit", "try-repo", str(hooks), name, "--all-files", "--verbose")
-        return run_in(template, sys.executable, *words, **environ)
+        return run_in(template, sys.executable, *words, seconds=SECONDS, PRE_COMMIT_HOME=home)
 
     ended = run_hook("hardgate-contract-check")
     assert ended.returncode == 1

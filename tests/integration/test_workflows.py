@@ -1,8 +1,6 @@
 """The CI files, run for real: GitHub's here, Gitea's on a runner (test_runner_workflow.py)."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from tests.integration.acting import (
     uses,
     write_artifact_actions,
 )
+from tests.integration.sharing import run_in
 from tests.integration.test_templates import files, git, template, write_gate_files
 
 __all__ = ["files", "template"]
@@ -22,7 +21,6 @@ __all__ = ["files", "template"]
 pytestmark = [pytest.mark.independent, pytest.mark.slow, pytest.mark.full]
 
 SECONDS = 1500
-PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 def test_the_workflow_is_green_on_a_good_template(
@@ -38,7 +36,7 @@ def test_the_workflow_is_green_on_a_good_template(
         assert ended.stdout.count("Job succeeded") == 5
     else:
         for line in lines_of(workflow):
-            ended = run_in(template, *SHELL, line)
+            ended = run_in(template, *SHELL, line, seconds=SECONDS)
             assert ended.returncode == 0
     assert "HARDGATE VALIDATE GREEN" in ended.stdout
     note_how(record_property, "github", act)
@@ -57,20 +55,5 @@ def by_act(
         *("--local-repository", f"{uses(workflow, 'upload-artifact')}={up}"),
         *("--local-repository", f"{uses(workflow, 'download-artifact')}={down}"),
         *("--action-cache-path", str(other / "act"), "--no-cache-server"),
+        seconds=SECONDS,
     )
-
-
-def run_in(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command in a folder, as a job does."""
-    ended = subprocess.run(
-        words,
-        cwd=folder,
-        env={**os.environ, "PATH": PATH},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-    )
-    print(ended.stdout)
-    return ended

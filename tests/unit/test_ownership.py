@@ -1,6 +1,7 @@
 """Whose a thing is, and when it is debris: seen on this machine's own processes."""
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -36,7 +37,7 @@ def ask_where_proc_is_hidden(identity: ProcessIdentity, hidepid: int, script: st
     command = f"""
         mount -t proc -o hidepid={hidepid} proc /proc || exit 90
         exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups \
-            {sys.executable} -B -c "$1" "$2" "$3"
+            {shlex.quote(sys.executable)} -B -c "$1" "$2" "$3"
     """
     words = ["unshare", "--mount", "sh", "-c", command, "sh", script, str(identity), str(SRC)]
     ran = subprocess.run(words, capture_output=True, text=True, check=False)

@@ -7,7 +7,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from hardgate.cli.build import add_build_settings, build_on_engine, read_build_request
+from hardgate.cli.build import (
+    BUILD_SETTINGS,
+    add_build_settings,
+    build_on_engine,
+    read_build_request,
+    refuse_build_options,
+)
 from hardgate.cli.options import (
     add_template_options,
     load_requested_contract,
@@ -92,7 +98,7 @@ def _make_adapter_parser() -> CommandParser:
 
 
 def _refuse_contradictions(values: argparse.Namespace) -> None:
-    building = ("build_arg", "secret", "target", "build_platform", "base", "refresh_base")
+    building = (*BUILD_SETTINGS, "base", "refresh_base")
     if not values.in_image and (values.image or any(getattr(values, name) for name in building)):
         raise UsageError("Only tests in the image need one.", "Add '--in-image'.")
     if values.in_image and values.requirement:
@@ -100,8 +106,7 @@ def _refuse_contradictions(values: argparse.Namespace) -> None:
             "In the image the tests have what the image has.",
             "Leave '--requirement' out, or '--in-image'.",
         )
-    if values.image and any(getattr(values, name) for name in building):
-        raise UsageError("'--image' builds nothing.", "Leave the options of the build out.")
+    refuse_build_options(values, building)
 
 
 def _test_on_this_machine(

@@ -16,8 +16,18 @@ from hardgate.engine.build_run import WriteLine
 from hardgate.engine.build_way import find_build_way
 from hardgate.engine.client import Engine, find_engine
 from hardgate.engine.own_base import describe_own_base, explain_own_base, set_base
+from hardgate.errors import UsageError
 from hardgate.model.run import Image
 from hardgate.report.console import Console
+
+BUILD_SETTINGS = ("build_arg", "secret", "target", "build_platform")
+"""Options that only a build takes, beside its context and Dockerfile."""
+
+
+def refuse_build_options(values: argparse.Namespace, names: Sequence[str]) -> None:
+    """Raise where an image is named and one of these options asks for a build."""
+    if values.image and any(getattr(values, name) for name in names):
+        raise UsageError("'--image' builds nothing.", "Leave the options of the build out.")
 
 
 def add_build_options(parser: argparse.ArgumentParser, *, base: str = "--base") -> None:

@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
-from hardgate.cli.build import add_build_options, read_build_request
+from hardgate.cli.build import (
+    BUILD_SETTINGS,
+    add_build_options,
+    read_build_request,
+    refuse_build_options,
+)
 from hardgate.cli.comment import add_comment_option, make_summary_publisher
 from hardgate.cli.options import (
     add_contract_options,
@@ -180,9 +185,7 @@ def read_gate_request(
 
     `snapshot` is the template's, where the caller has one already.
     """
-    build_options = ("context", "dockerfile", "build_arg", "secret", "target", "build_platform")
-    if values.image and any(getattr(values, name) for name in build_options):
-        raise UsageError("'--image' builds nothing.", "Leave the options of the build out.")
+    refuse_build_options(values, ("context", "dockerfile", *BUILD_SETTINGS))
     policy = read_policy()
     refuse_direct(values.host, determine_trust(runner=policy.exists), policy)
     contract = load_requested_contract(values)

@@ -19,6 +19,7 @@ from hardgate.engine.client import Engine
 from hardgate.engine.exec import ENGINE_ERRORS, engine_error_text, execute_in_container
 from hardgate.engine.reaper import make_private_folder, reap_debris, remove_run_debris
 from hardgate.errors import HardgateError
+from hardgate.interruption import defer_signals
 from hardgate.model.observation import Execution
 from hardgate.ownership import Owner, ProcessIdentity
 
@@ -94,9 +95,11 @@ def open_sealed_container(engine: Engine, image: str, user: str) -> Iterator[Sea
         reap_debris(client)
         yield SealedContainer(client=client, id=_start(client, image, user, owner))
     finally:
-        _take_down(client, owner, folder)
-        warden.stdin.close()  # type: ignore[union-attr]  # it was opened as a pipe
-        warden.wait()
+        with defer_signals():
+            removed = _take_down(client, owner, folder)
+            warden.stdin.close()  # type: ignore[union-attr]  # it was opened as a pipe
+            if removed:
+                warden.wait()
 
 
 def _start(client: docker.APIClient, image: str, user: str, owner: Owner) -> str:
@@ -127,8 +130,11 @@ def _start(client: docker.APIClient, image: str, user: str, owner: Owner) -> str
     return str(created["Id"])
 
 
-def _take_down(client: docker.APIClient, owner: Owner, folder: Path) -> None:
-    """Remove container and folder; where the engine does not answer, the watchdog goes on."""
-    with suppress(*ENGINE_ERRORS):
+def _take_down(client: docker.APIClient, owner: Owner, folder: Path) -> bool:
+    """Remove container and folder; False where the engine does not answer: the watchdog goes on."""
+    try:
         remove_run_debris(client, owner.run)
-        shutil.rmtree(folder, ignore_errors=True)
+    except ENGINE_ERRORS:
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    return True

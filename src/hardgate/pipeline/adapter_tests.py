@@ -8,7 +8,7 @@ import venv
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from hardgate import process
 from hardgate.engine.lock import hold_folder_lock
@@ -23,6 +23,7 @@ from hardgate.text.plain import keep_tail
 
 INSTALL_SECONDS = 900
 RUN_SECONDS = 1800
+JUNIT_FILE = "junit.xml"
 REQUIREMENTS_FILES = (
     "requirements.txt",
     "requirements-dev.txt",
@@ -70,7 +71,7 @@ def run_adapter_tests(
         work.parent.chmod(0o755)  # another user passes through it, and pytest lists it
         place = prepare_place(template, environment_folder, work)
         yield _report_isolation(place)
-        report = work / "junit.xml"
+        report = work / JUNIT_FILE
         finished = _run_pytest(template, place, report, write)
         cases = read_pytest_cases(report)
     yield from judge_pytest_run(finished, cases)
@@ -186,12 +187,7 @@ def _run_pytest(
     template: Template, place: TestPlace, report: Path, write: LineWriter
 ) -> process.CommandResult:
     context = place.work / "template" / template.context.relative_to(template.root)
-    settings = [] if has_pytest_settings(context) else ["-c", os.devnull, "--rootdir", "."]
-    argv: list[str | Path] = [
-        *(place.python, "-m", "pytest", "-p", "no:cacheprovider", "-ra", "--color=no"),
-        *(f"--junitxml={report}", f"--basetemp={place.work / 'tmp'}", *settings),
-        *(["tests"] if settings and (context / "tests").is_dir() else []),
-    ]
+    argv = [str(place.python), "-m", "pytest", *list_pytest_options(context, report.parent)]
     own = {
         "HOME": str(place.work),
         "PYTHONNOUSERSITE": "1",
@@ -207,7 +203,17 @@ def _run_pytest(
     )
 
 
-def has_pytest_settings(context: Path) -> bool:
+def list_pytest_options(context: Path, work: PurePath) -> list[str]:
+    """List what pytest is told for a template's context; its report and files go into `work`."""
+    options = ["-p", "no:cacheprovider", "-ra", "--color=no"]
+    options += [f"--junitxml={work / JUNIT_FILE}", f"--basetemp={work / 'tmp'}"]
+    if _has_pytest_settings(context):
+        return options
+    tests = ["tests"] if (context / "tests").is_dir() else []
+    return [*options, "-c", os.devnull, "--rootdir", ".", *tests]
+
+
+def _has_pytest_settings(context: Path) -> bool:
     """Tell whether the template configures pytest: it is not to find its parents' settings."""
     return any(
         "pytest" in (context / name).read_text(errors="replace")

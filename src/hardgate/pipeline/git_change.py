@@ -58,11 +58,9 @@ def find_change(repository: Repository, asked: str, environ: Mapping[str, str]) 
     if target := _find_target(environ, event):
         return _since_any(repository, target.names, f"'{target.title}'")
     before = _find_before(environ, event)
-    if not before:
-        return _since_main(repository, environ)
-    if commit := repository.find_commit(before):
+    if before and (commit := repository.find_commit(before)):
         return _since_push(repository, commit, environ)
-    return _since_lost(repository, before, environ)
+    return _since_main(repository, environ, lost=before)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,18 +139,8 @@ def _since_push(repository: Repository, before: str, environ: Mapping[str, str])
     )
 
 
-def _since_lost(repository: Repository, before: str, environ: Mapping[str, str]) -> Change:
-    """Look at all commits where main was pushed from a commit that is not here, as by force.
-
-    Its first parent may be a commit of the same push.
-    """
-    main = _find_main(repository)
-    if main is None or not _is_part_of(repository, "HEAD", main[1]):
-        return _since_main(repository, environ)
-    return _all_commits(repository, f"'{before[:12]}', which the push names, is not here")
-
-
-def _since_main(repository: Repository, environ: Mapping[str, str]) -> Change:
+def _since_main(repository: Repository, environ: Mapping[str, str], *, lost: str = "") -> Change:
+    """Look at what main has not; `lost` is a push's commit before it, where it is not here."""
     main = _find_main(repository)
     if main is None:
         return _all_commits(repository, "no main branch is known here")
@@ -162,6 +150,8 @@ def _since_main(repository: Repository, environ: Mapping[str, str]) -> Change:
         return _since(repository, commit, title)
     if name.startswith(_LOCAL) and _is_checked_out(repository, name) and not environ.get("CI"):
         return _all_commits(repository, f"{title} is the main branch itself, and has no remote")
+    if lost:  # the first parent may be of the same push
+        return _all_commits(repository, f"'{lost[:12]}', which the push names, is not here")
     return _since_first_parent(repository, f"this is part of {title}")
 
 

@@ -22,10 +22,11 @@ from hardgate.model.observation import Execution
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.adapter_tests import (
     INSTALL_SECONDS,
+    JUNIT_FILE,
     RUN_SECONDS,
     LineWriter,
-    has_pytest_settings,
     judge_pytest_run,
+    list_pytest_options,
     read_pip_environment,
     read_pytest_cases,
 )
@@ -85,8 +86,8 @@ def run_image_tests(
             )
             for line in (execution.stdout + execution.stderr).splitlines():
                 write(line)
-            report = work / "junit.xml"
-            report.write_bytes(_read_report(container, execution) or b"")
+            report = work / JUNIT_FILE
+            report.write_bytes(_read_report(container, execution))
             cases = read_pytest_cases(report)
     yield Check(
         name="isolation",
@@ -174,13 +175,14 @@ def pack_tests(root: Path, library: Path | None, uid: int, target: Path) -> None
 def make_pytest_script(template: Template) -> str:
     """Write the shell lines that run the tests from the template's context."""
     context = PLACE / "template" / template.context.relative_to(template.root)
+    options = list_pytest_options(template.context, PLACE / "work")
     search = (str(context), str(context / "src"), "${PYTHONPATH:-}", str(PLACE / "pytest"))
     return "\n".join(
         (
             _FIND_PYTHON,
             f"cd {shlex.quote(str(context))} || exit 126",
             f'export PYTHONPATH="{_quote_in_double_quotes(search)}"',
-            f'exec "$python" -m pytest {shlex.join(_list_pytest_words(template))}',
+            f'exec "$python" -m pytest {shlex.join(options)}',
         )
     )
 
@@ -194,22 +196,11 @@ def _quote_in_double_quotes(places: Sequence[str]) -> str:
     return ":".join(quoted)
 
 
-def _list_pytest_words(template: Template) -> list[str]:
-    configured = has_pytest_settings(template.context)
-    tests = (template.context / "tests").is_dir()
-    return [
-        *("-p", "no:cacheprovider", "-ra", "--color=no"),
-        *(f"--junitxml={PLACE / 'work' / 'junit.xml'}", f"--basetemp={PLACE / 'work' / 'tmp'}"),
-        *(() if configured else ("-c", "/dev/null", "--rootdir", ".")),
-        *(("tests",) if tests and not configured else ()),
-    ]
-
-
-def _read_report(container: SealedContainer, execution: Execution) -> bytes | None:
-    """Read pytest's JUnit; nothing where the container went with tests that did not end."""
+def _read_report(container: SealedContainer, execution: Execution) -> bytes:
+    """Read pytest's JUnit; empty where there is none, or the container went with late tests."""
     if execution.timed_out:
-        return None
-    return container.read_file(str(PLACE / "work" / "junit.xml"))
+        return b""
+    return container.read_file(str(PLACE / "work" / JUNIT_FILE)) or b""
 
 
 def _as_command_result(execution: Execution) -> process.CommandResult:

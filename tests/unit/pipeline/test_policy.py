@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -124,7 +125,7 @@ def test_a_cleared_environment_does_not_hide_the_forge_above() -> None:
         "from hardgate.pipeline.trust import determine_trust; "
         "print(determine_trust(runner=False).trusted)"
     )
-    inner = f"env -u CI -u GITHUB_ACTIONS {sys.executable} -c '{code}'; true"
+    inner = f"env -u CI -u GITHUB_ACTIONS {shlex.quote(sys.executable)} -c '{code}'; true"
     ended = subprocess.run(
         ["/bin/sh", "-c", inner],
         env={**os.environ, **ACTIONS},

@@ -43,9 +43,12 @@ def serve_answers(path: Path, *answers: bytes, silence: float = 0.0) -> Iterator
 
 def wait(path: Path, engine: str, seconds: float) -> "subprocess.CompletedProcess[str]":
     """Wait as the host does, as the parent of a process that stands for the engine."""
-    script = f'{engine} & exec "$0" {PROGRAM} {path} "$!" {seconds}'
+    script = f'{engine} & exec "$0" "$1" "$2" "$!" {seconds}'
     return subprocess.run(
-        ["sh", "-c", script, sys.executable], capture_output=True, text=True, check=False
+        ["sh", "-c", script, sys.executable, str(PROGRAM), str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

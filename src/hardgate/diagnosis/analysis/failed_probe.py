@@ -79,12 +79,12 @@ class FailedProbe:
         """The agent's home, as the image's passwd has it; empty where that is not known."""
         return str(self.get_facts("passwd").get("home") or "")
 
-    @property
+    @cached_property
     def listening_sockets(self) -> tuple[process_facts.ListeningSocket, ...]:
-        """Who listens where, as it was seen beside this probe, else beside another."""
+        """Who listens where: seen beside this probe, else beside the first one where it was."""
         others = (observation.surroundings for observation in self.other_observations.values())
-        found = map(process_facts.parse_listening_sockets, (self.surroundings, *others))
-        return next(filter(None, found), ())
+        looks = (seen for seen in (self.surroundings, *others) if "listening" in seen)
+        return process_facts.parse_listening_sockets(next(looks, {}))
 
     @cached_property
     def processes(self) -> tuple[process_facts.WorkspaceProcess, ...]:

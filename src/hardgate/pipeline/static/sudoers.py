@@ -7,7 +7,7 @@ Any other mode does.
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hardgate.pipeline.static.dockerfile import Act, Dockerfile
@@ -169,9 +169,26 @@ def _written(act: Act, file: Dockerfile) -> Iterator[tuple[str, str | None]]:
             held = file.files.find(path) if path != MAIN else None
             yield path, _text_of(act) if held is None else held.read()
     if act.name in _CHANGERS and MAIN in act.words:
-        yield MAIN, "\n".join(act.words) if "NOPASSWD" in " ".join(act.words) else ""
+        yield MAIN, _text_of_change(act.words)
     if act.name == "visudo" and {"-f", "--file"} & set(act.words) and "EDITOR" in act.words:
         yield MAIN, None
+
+
+def _text_of_change(words: Sequence[str]) -> str:
+    """Give what an editor adds; what it makes of the distribution's own lines is not known."""
+    if not any("NOPASSWD" in word for word in words):
+        return ""
+    text = "\n".join(words)
+    return f"{text}\n{UNKNOWN}" if any(map(_is_substitution, words)) else text
+
+
+def _is_substitution(word: str) -> bool:
+    """Tell whether an editor's word puts a line without a password in another one's place."""
+    expression = word.partition("s")[2]
+    mark = expression[:1]
+    if not mark or mark.isalnum():
+        return False
+    return "NOPASSWD" in expression[1:].partition(mark)[2]
 
 
 def _copied(act: Act) -> Iterator[str]:
@@ -187,7 +204,8 @@ def _copied(act: Act) -> Iterator[str]:
 
 def _text_of(act: Act) -> str | None:
     """Give what an act writes by itself; an unknown source is None."""
-    text = "\n".join([*act.words[1:], (act.call.stdin if act.call else None) or ""])
+    words = [" ".join(act.words[1:])] if act.name == "echo" else act.words[1:]
+    text = "\n".join([*words, (act.call.stdin if act.call else None) or ""])
     if act.name in {"echo", "printf", "cat"}:
         return text.replace("\\n", "\n")
     return None

@@ -18,7 +18,6 @@ _NEXT_HOST = re.compile(r":(?=[ \t]*+[\w.,!]++[ \t]*+=)")
 _TAG = re.compile(r"((?:NO)?[A-Z_]++)[ \t]*+:[ \t]*+")
 _SETTING = re.compile(r"[A-Z_]++=\S++[ \t]++")
 _RUNAS = re.compile(r"\(([^()]*+)\)[ \t]*+")
-_ITEM_END = re.compile(r",(?![^()]*+\))")
 
 IsUser = Callable[[str], bool]
 """Tells whether a word of a user list (`name`, `#uid`, `%group`) means the user in question."""
@@ -79,12 +78,27 @@ def _split_list(text: str) -> Sequence[str]:
     return tuple(word.strip().strip('"') for word in text.split(",") if word.strip())
 
 
+def _split_outside_parentheses(text: str) -> Iterator[str]:
+    """Split a list at its commas, but not at those of a list in parentheses."""
+    kept: list[str] = []
+    is_open = False
+    for part in text.split(","):
+        kept.append(part)
+        if "(" in part or ")" in part:
+            is_open = part.rfind("(") > part.rfind(")")
+        if not is_open:
+            yield ",".join(kept)
+            kept = []
+    if kept:
+        yield ",".join(kept)
+
+
 def _read_permissions(lines: Sequence[str]) -> Iterator[Permission]:
     for line in lines:
         if line.startswith("Defaults") or _ALIAS.match(line):
             continue
         first, *more = _NEXT_HOST.split(line)
-        who, _, rest = re.sub(r"[ \t]*,[ \t]*", ",", first).partition("=")
+        who, _, rest = ",".join(map(str.strip, first.split(","))).partition("=")
         words = who.split()
         if len(words) != 2:  # noqa: PLR2004 - users, and hosts
             continue
@@ -97,7 +111,7 @@ def _read_items(users: Sequence[str], hosts: Sequence[str], text: str) -> Iterat
     """Read the commands of one host list: users in parentheses and tags hold for what follows."""
     runas: Sequence[str] = ("root",)
     asks = True
-    for item in _ITEM_END.split(text):
+    for item in _split_outside_parentheses(text):
         rest = item.strip()
         if match := _RUNAS.match(rest):
             users_part = match[1].partition(":")[0]

@@ -109,3 +109,12 @@ def test_a_wait_for_a_port_that_no_other_explains_stands_for_itself(
     sockets: tuple[dict[str, object], ...],
 ) -> None:
     assert unused_port(*sockets).cause == "runtime_not_up"
+
+
+def test_a_probe_that_saw_nobody_listen_takes_nobody_elses_look() -> None:
+    earlier = Observation(name="other", surroundings={"listening": [listening(9090)]})
+    own = Observation(name="own", surroundings={"listening": []})
+    probe = FailedProbe(observation=own, other_observations={"other": earlier})
+    assert probe.listening_sockets == ()
+    unlooked = FailedProbe(observation=Observation(name="g"), other_observations={"o": earlier})
+    assert [socket.port for socket in unlooked.listening_sockets] == ["9090"]
