@@ -1,21 +1,44 @@
 """What GitHub's API and Gitea's have in common: runs, jobs and artifacts in one shape."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from hardgate.forge.api import (
-    DISPATCH_EVENT,
     MAX_PAGES,
+    RemoteArtifact,
     RemoteJob,
     RemoteRun,
     WorkflowState,
     read_json_field,
 )
 from hardgate.forge.http import ApiClient, ForgeError
+from hardgate.forge.repository import ForgeRepository
 
 _RUNNING_STATUSES = frozenset({"in_progress"})
 _WAITING_STATUSES = frozenset({"queued", "waiting", "requested", "pending"})
 _CONCLUSION_STATES = {"success": WorkflowState.SUCCESS, "failure": WorkflowState.FAILURE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionsRepository(ForgeRepository):
+    """A repository of GitHub or Gitea."""
+
+    @staticmethod
+    def parse_run(data: Any) -> RemoteRun:
+        """Read a run from the forge's JSON; raises ForgeError where a field is missing."""
+        return parse_run(data)
+
+    def list_jobs(self, run: RemoteRun) -> tuple[RemoteJob, ...]:
+        """List a run's jobs."""
+        listing = read_pages(self.client, f"{self.actions_path}/runs/{run.id}/jobs", "jobs")
+        return tuple(map(parse_job, listing))
+
+    def list_artifacts(self, run: RemoteRun) -> tuple[RemoteArtifact, ...]:
+        """List what a run uploaded and the forge still holds."""
+        path = f"{self.actions_path}/runs/{run.id}/artifacts"
+        listing = read_pages(self.client, path, "artifacts")
+        return tuple(self.parse_artifact(entry) for entry in listing if not entry.get("expired"))
 
 
 def parse_state(data: Mapping[str, Any]) -> tuple[WorkflowState, str]:
@@ -48,28 +71,11 @@ def parse_run(data: Any) -> RemoteRun:
     )
 
 
-def list_dispatched_runs(client: ApiClient, base: str, commit: str) -> tuple[RemoteRun, ...]:
-    """List the dispatched runs of a commit."""
-    query = {"event": DISPATCH_EVENT, "head_sha": commit}
-    page = client.get_json(f"{base}/actions/runs", query)
-    runs = map(parse_run, read_json_field(page, "workflow_runs", list, "runs"))
-    # An older forge leaves filters out that it does not know.
-    return tuple(run for run in runs if (run.event, run.commit) == (DISPATCH_EVENT, commit))
-
-
-def list_jobs(client: ApiClient, base: str, run: RemoteRun) -> tuple[RemoteJob, ...]:
-    """List a run's jobs."""
-    parsed = []
-    for data in read_pages(client, f"{base}/actions/runs/{run.id}/jobs", "jobs"):
-        state, status_text = parse_state(data)
-        parsed.append(
-            RemoteJob(
-                name=read_json_field(data, "name", str, "a job"),
-                state=state,
-                status_text=status_text,
-            )
-        )
-    return tuple(parsed)
+def parse_job(data: Any) -> RemoteJob:
+    """Read a job."""
+    state, status_text = parse_state(data)
+    name = read_json_field(data, "name", str, "a job")
+    return RemoteJob(name=name, state=state, status_text=status_text)
 
 
 def read_pages(client: ApiClient, path: str, key: str) -> Iterator[Any]:

@@ -6,11 +6,8 @@ Its runs have one word for status and conclusion, and other names for a commit a
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
-from hardgate.forge import repository
 from hardgate.forge.api import (
-    DISPATCH_EVENT,
     MAX_PAGES,
     RemoteArtifact,
     RemoteJob,
@@ -18,8 +15,8 @@ from hardgate.forge.api import (
     WorkflowState,
     read_json_field,
 )
-from hardgate.forge.comments_api import CommentedRepository
 from hardgate.forge.http import ApiClient, ForgeError, RefusedError
+from hardgate.forge.repository import ForgeRepository
 from hardgate.forge.repository_url import RepositoryAddress
 
 _STATUS_STATES = {
@@ -33,42 +30,23 @@ _NOT_FOUND = 404
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forgejo(CommentedRepository):
-    """A repository there."""
+class Forgejo(ForgeRepository):
+    """A repository of Forgejo."""
 
-    kind: str = "Forgejo"
-    bot_login: str = "forgejo-actions"
-    artifact_note: str = ""
+    kind = "Forgejo"
+    bot_login = "forgejo-actions"
+    dispatch_fields = {"return_run_info": True}  # noqa: RUF012 - a ClassVar of the base
+    dispatch_id_key = "id"
 
     @classmethod
     def open_repository(cls, address: RepositoryAddress, token: str) -> "Forgejo":
         """Open the API."""
         return cls(address=address, client=ApiClient(f"{address.base}/api/v1", f"token {token}"))
 
-    def read_default_branch(self) -> str:
-        """Name it."""
-        return repository.read_default_branch(self.client, self.address.api_path)
-
-    def read_branch_commit(self, branch: str) -> str:
-        """Give the commit that a branch is at."""
-        return repository.read_branch_commit(self.client, self.address.api_path, branch)
-
-    def list_dispatched_runs(self, commit: str) -> tuple[RemoteRun, ...]:
-        """List the dispatched runs of a commit."""
-        query = {"event": DISPATCH_EVENT, "head_sha": commit}
-        page = self.client.get_json(f"{self.address.api_path}/actions/runs", query)
-        runs = map(_parse_run, read_json_field(page, "workflow_runs", list, "runs"))
-        return tuple(run for run in runs if (run.event, run.commit) == (DISPATCH_EVENT, commit))
-
-    def dispatch_workflow(self, workflow: str, branch: str) -> int | None:
-        """Ask for a run; give its id where the forge tells it."""
-        path = f"{self.address.api_path}/actions/workflows/{quote(workflow, safe='')}/dispatches"
-        reply = self.client.post_json(path, {"ref": branch, "return_run_info": True})
-        return None if reply is None else int(read_json_field(reply, "id", int, "the new run"))
-
-    def read_run(self, number: int) -> RemoteRun:
-        """Look at a run."""
-        return _parse_run(self.client.get_json(f"{self.address.api_path}/actions/runs/{number}"))
+    @staticmethod
+    def parse_run(data: Any) -> RemoteRun:
+        """Read a run from the forge's JSON; raises ForgeError where a field is missing."""
+        return _parse_run(data)
 
     def list_jobs(self, run: RemoteRun) -> tuple[RemoteJob, ...]:
         """List its jobs: all at once, by this forge's API."""
@@ -83,20 +61,9 @@ class Forgejo(CommentedRepository):
         )
 
     def list_artifacts(self, run: RemoteRun) -> tuple[RemoteArtifact, ...]:
-        """List what it left."""
-        base = f"{self.client.api}{self.address.api_path}/actions/artifacts"
-        return tuple(
-            RemoteArtifact(
-                name=read_json_field(entry, "name", str, "an artifact"),
-                url=f"{base}/{read_json_field(entry, 'id', int, 'an artifact')}/zip",
-            )
-            for entry in self._read_artifact_pages(run)
-            if not entry.get("expired")
-        )
-
-    def download_artifact(self, artifact: RemoteArtifact, limit: int) -> bytes:
-        """Fetch a zip."""
-        return self.client.download_bytes(artifact.url, limit, token=artifact.token)
+        """List what a run uploaded and the forge still holds."""
+        pages = self._read_artifact_pages(run)
+        return tuple(self.parse_artifact(entry) for entry in pages if not entry.get("expired"))
 
     def _read_artifact_pages(self, run: RemoteRun) -> Iterator[Mapping[str, Any]]:
         """Yield them page by page, until one is empty: the forge says elsewhere how many."""
@@ -111,7 +78,7 @@ class Forgejo(CommentedRepository):
     def _read_run_part(
         self, run: RemoteRun, what: str, query: Mapping[str, str] | None = None
     ) -> Any:
-        path = f"{self.address.api_path}/actions/runs/{run.id}/{what}"
+        path = f"{self.actions_path}/runs/{run.id}/{what}"
         try:
             return self.client.get_json(path, query)
         except RefusedError as error:
