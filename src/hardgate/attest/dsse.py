@@ -5,6 +5,8 @@ from pathlib import Path
 
 from hardgate.attest.statement import PAYLOAD_TYPE, Statement, StatementError, read_statement
 from hardgate.errors import HardgateError, UsageError
+from hardgate.regular_file import read_regular_file
+from hardgate.text.strict_json import parse_strict_json
 
 try:
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -22,6 +24,8 @@ except ImportError as missing:  # installed without the extra
     ) from missing
 
 MAX_ATTESTATION_BYTES = 1024 * 1024
+MAX_KEY_BYTES = 64 * 1024
+KEY_KINDS = "Ed25519, ECDSA on P-256, P-384 or P-521, or RSA"
 _KEY_ERRORS = (ValueError, TypeError, UnsupportedAlgorithm, LibraryError)
 
 
@@ -30,27 +34,34 @@ class SignatureError(HardgateError):
 
 
 def read_signer(key: bytes) -> CryptoSigner:
-    """Read a private key (PEM, not encrypted: Ed25519, ECDSA or RSA)."""
+    """Read a private key (PEM, not encrypted, of one of `KEY_KINDS`)."""
     try:
         return CryptoSigner(load_pem_private_key(key, None))
     except _KEY_ERRORS as error:
         raise UsageError(
             "The key to sign with cannot be read.",
-            "Give a private key as PEM without a passphrase: 'openssl genpkey -algorithm ed25519'.",
+            f"Give a private key ({KEY_KINDS}) as PEM without a passphrase: "
+            "'openssl genpkey -algorithm ed25519'.",
         ) from error
 
 
 def read_public_key(file: Path) -> SSlibKey:
     """Read a public key (PEM)."""
     try:
-        return SSlibKey.from_crypto(load_pem_public_key(file.read_bytes()))
-    except OSError as error:
-        raise UsageError(f"Key '{file}' cannot be read: {error.strerror}.") from error
+        return SSlibKey.from_crypto(load_pem_public_key(read_key_file(file)))
     except _KEY_ERRORS as error:
         raise UsageError(
-            f"Key '{file}' is not a public key.",
-            "Give it as PEM: 'openssl pkey -in KEY -pubout'.",
+            f"Key '{file}' is not a public key that is known here.",
+            f"Give one of {KEY_KINDS} as PEM: 'openssl pkey -in KEY -pubout'.",
         ) from error
+
+
+def read_key_file(file: Path) -> bytes:
+    """Read a key's file; where secrets are mounted it is a link. Raises UsageError."""
+    try:
+        return read_regular_file(file, MAX_KEY_BYTES, follow_link=True)
+    except OSError as error:
+        raise UsageError(f"Key '{file}' cannot be read: {error.strerror or error}.") from error
 
 
 def sign_statement(statement: bytes, signer: CryptoSigner) -> bytes:
@@ -65,15 +76,10 @@ def open_envelope(data: bytes, key: SSlibKey) -> Statement:
     if len(data) > MAX_ATTESTATION_BYTES:
         raise StatementError(f"The attestation is larger than {MAX_ATTESTATION_BYTES} bytes.")
     try:
-        envelope = Envelope.from_dict(json.loads(data))
-    except (
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        LibraryError,
-    ) as error:
+        envelope = Envelope.from_dict(parse_strict_json(data))
+        if not isinstance(envelope.payload_type, str):
+            raise TypeError("payloadType is no text")
+    except (ValueError, LookupError, TypeError, AttributeError, LibraryError) as error:
         raise StatementError(
             f"The attestation is no DSSE envelope ({type(error).__name__}).",
             "Give the 'attestation.json' that 'hardgate validate --sign-key' wrote.",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hardgate.errors import ExitCode, HardgateError
+from hardgate.text.strict_json import parse_strict_json
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
@@ -45,6 +46,8 @@ class Statement:
     passed: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     """Names of what did not hold, and of what could not be told."""
+    warned: tuple[str, ...] = ()
+    """Names of what did not hold, or was not looked at, and was allowed to."""
     url: str = ""
     """Where the job that wrote this is told of."""
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -71,7 +74,7 @@ def encode_statement(statement: Statement) -> bytes:
         "configuration": [configuration],
         "url": statement.url,
         "passedTests": list(statement.passed),
-        "warnedTests": [],
+        "warnedTests": list(statement.warned),
         "failedTests": list(statement.failed),
         "hardgateSession": statement.session,
     }
@@ -87,12 +90,12 @@ def encode_statement(statement: Statement) -> bytes:
 def read_statement(data: bytes) -> Statement:
     """Read a statement of hardgate's; raises StatementError for whatever is none."""
     try:
-        statement = json.loads(data)
+        statement = parse_strict_json(data)
         kinds = (statement["_type"], statement["predicateType"])
         if kinds != (STATEMENT_TYPE, PREDICATE_TYPE):
             raise StatementError(f"The statement is of another kind: {' with '.join(kinds)}."[:300])
         return _parse_statement(statement)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise StatementError(
             f"The statement cannot be read ({type(error).__name__}: {error})."[:300]
         ) from error
@@ -103,10 +106,16 @@ def _parse_statement(statement: Mapping[str, Any]) -> Statement:
     (configuration,) = predicate["configuration"]
     annotations = dict(configuration["annotations"])
     code = ExitCode(int(annotations.pop(EXIT_CODE_KEY)))
-    passed, failed = (_read_names(predicate[key]) for key in ("passedTests", "failedTests"))
+    passed, warned, failed = (
+        _read_names(predicate[key]) for key in ("passedTests", "warnedTests", "failedTests")
+    )
     held = code is ExitCode.HELD
     if predicate["result"] != ("PASSED" if held else "FAILED") or (held and failed):
         raise StatementError("The statement contradicts itself: its result is not its exit code's.")
+    if held and not passed:
+        raise StatementError("The statement contradicts itself: it passed, and names no test.")
+    if set(passed) & {*warned, *failed}:
+        raise StatementError("The statement contradicts itself: a test passed, and did not.")
     subjects: dict[str, str] = {}
     for subject in statement["subject"]:
         if subject["name"] in subjects:
@@ -122,6 +131,7 @@ def _parse_statement(statement: Mapping[str, Any]) -> Statement:
         contract_name=str(configuration["name"]),
         passed=passed,
         failed=failed,
+        warned=warned,
         url=str(predicate["url"]),
         annotations={str(name): str(text) for name, text in annotations.items()},
     )

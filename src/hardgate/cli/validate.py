@@ -31,7 +31,7 @@ from hardgate.cli.runtime import (
 )
 from hardgate.cli.secrets import run_secrets_session
 from hardgate.cli.static import run_static_session
-from hardgate.errors import ExitCode, HardgateError, UsageError, explain_crash
+from hardgate.errors import ExitCode, HardgateError, explain_crash
 from hardgate.git import UNKNOWN_COMMIT, GitRefusedError, open_repository, read_commit
 from hardgate.interruption import Interrupted
 from hardgate.model.contract import Contract
@@ -153,14 +153,11 @@ def _make_signer(
 ) -> Callable[[SessionResult, Sequence[Check]], bytes] | None:
     """Give what signs the last word; None where there is no key."""
     key = environ.get(SIGN_KEY_VARIABLE, "").encode()
-    if values.sign_key is not None:
-        try:
-            key = values.sign_key.read_bytes()
-        except OSError as error:
-            raise UsageError(f"'{values.sign_key}' cannot be read: {error.strerror}.") from error
-    if not key.strip():
+    if values.sign_key is None and not key.strip():
         return None
     dsse = import_module("hardgate.attest.dsse")  # of the extra, and slow to load
+    if values.sign_key is not None:
+        key = dsse.read_key_file(values.sign_key)
     signer = dsse.read_signer(key)
 
     def sign(result: SessionResult, checks: Sequence[Check]) -> bytes:
@@ -178,7 +175,8 @@ def state_last_word(
 ) -> Statement:
     """State what the answers came to, which were read here, and made elsewhere."""
     answers = {name: one for name, one in results.items() if isinstance(one, SessionResult)}
-    images = {one.image for one in answers.values() if one.image}
+    counting = (one for one in collect_session_statuses(context, results) if not one.rejection)
+    images = {one.result.image for one in counting if one.result and one.result.image}
     read = (f"{name} {one.run or 'unknown'}" for name, one in answers.items())
     server, repository, run = (
         os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")

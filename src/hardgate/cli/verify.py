@@ -3,13 +3,21 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hardgate.attest.dsse import SignatureError, open_envelope, read_public_key
+from hardgate.attest.dsse import (
+    MAX_ATTESTATION_BYTES,
+    SignatureError,
+    open_envelope,
+    read_public_key,
+)
 from hardgate.attest.statement import Statement, StatementError
 from hardgate.cli.parser import CommandParser
 from hardgate.engine.client import find_engine
 from hardgate.engine.image import find_image_digest
 from hardgate.errors import ExitCode, HardgateError, UsageError
-from hardgate.schema.source import read_pin
+from hardgate.pipeline.session_result import SESSIONS
+from hardgate.pipeline.validate import CONTRACT_GROUP
+from hardgate.regular_file import read_regular_file
+from hardgate.schema.source import SHA256_DIGITS, read_pin
 from hardgate.text.headline import Headline
 from hardgate.text.plain import one_line
 
@@ -21,7 +29,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--key", type=Path, required=True, metavar="FILE", help="the signer's public key (PEM)"
     )
-    parser.add_argument("--image", metavar="REF", help="a digest, or what the engine here has")
+    parser.add_argument(
+        "--image", type=read_image_name, metavar="REF", help="a digest, or what the engine here has"
+    )
     parser.add_argument("--contract-sha256", type=read_pin, metavar="HEX", help="the contract's")
     values = parser.parse_argv(argv)
     key = read_public_key(values.key)
@@ -50,6 +60,8 @@ def describe_statement(statement: Statement) -> Iterator[str]:
     yield f"content   {f'sha256:{statement.content}' if statement.content else 'not known'}"
     yield f"contract  {statement.contract_name} sha256:{statement.contract or 'none'}"
     yield f"held      {', '.join(statement.passed) or 'nothing'}"
+    if statement.warned:
+        yield f"allowed   {', '.join(statement.warned)}"
     if statement.failed:
         yield f"not held  {', '.join(statement.failed)}"
     for name, text in sorted(statement.annotations.items()):
@@ -62,6 +74,10 @@ def find_problems(statement: Statement, digest: str, contract: str) -> Iterator[
     """Yield why a statement proves something else than is asked for."""
     if statement.session != "validate":
         yield f"It states what '{statement.session}' found, and is not the last word."
+    elif statement.exit_code is ExitCode.HELD:
+        whole = (CONTRACT_GROUP, *SESSIONS)
+        if left_out := [name for name in whole if name not in statement.passed]:
+            yield f"It does not prove {', '.join(left_out)}."
     if digest and digest.removeprefix("sha256:") != statement.image:
         yield f"It is about another image than '{digest}'."
     if contract and contract.lower() != statement.contract:
@@ -70,9 +86,22 @@ def find_problems(statement: Statement, digest: str, contract: str) -> Iterator[
 
 def _read_attestation(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_regular_file(file, MAX_ATTESTATION_BYTES, follow_link=True)
     except OSError as error:
-        raise UsageError(f"'{file}' cannot be read: {error.strerror}.") from error
+        raise UsageError(f"'{file}' cannot be read: {error.strerror or error}.") from error
+
+
+def read_image_name(text: str) -> str:
+    """Read what `--image` is given; an empty one is a variable that nobody set, and no wish."""
+    name = text.strip()
+    algorithm, colon, digits = name.partition(":")
+    if not name:
+        raise UsageError("The image to look for is empty.", "Name it, or leave '--image' out.")
+    if not colon or algorithm.lower() != "sha256":
+        return name
+    if len(digits) != SHA256_DIGITS or set(digits.lower()) - set("0123456789abcdef"):
+        raise UsageError(f"'{text}' is no digest.", f"Give 'sha256:' and {SHA256_DIGITS} digits.")
+    return name.lower()
 
 
 def _find_digest(reference: str) -> str:

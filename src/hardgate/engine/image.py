@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 
 import docker
@@ -154,11 +155,21 @@ def build_for_engine(
 
 
 def find_image_digest(client: docker.APIClient, reference: str) -> str | None:
-    """Give the id of an image that the engine has; None where it has none."""
+    """Give the id of an image that the engine has; None where it has none.
+
+    Raises UsageError where no image can be called so.
+    """
     try:
         return str(client.inspect_image(reference)["Id"])
     except ImageNotFound:
         return None
+    except APIError as error:
+        if error.status_code != HTTPStatus.BAD_REQUEST:
+            raise
+        raise UsageError(
+            f"'{reference}' is no name that an image can have: {error.explanation}.",
+            "Write it as 'NAME:TAG', with small letters, or as 'sha256:' and its digits.",
+        ) from error
 
 
 def remove_replaced_image(client: docker.APIClient, before: str | None, now: str) -> None:

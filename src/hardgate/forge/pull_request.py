@@ -1,14 +1,13 @@
 """Which pull request a CI job runs for, from the variables that the forges' runners set."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hardgate.forge.http import ForgeError
 from hardgate.forge.repository_url import RepositoryAddress
+from hardgate.pipeline.forge_event import read_forge_event
 
 _PULL_REF = re.compile(r"refs/pull/([1-9][0-9]{0,17})/(?:merge|head)")
 _RUN_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
@@ -49,11 +48,7 @@ def read_pull_request(environ: Mapping[str, str]) -> PullRequest:
 
 
 def _read_event(environ: Mapping[str, str]) -> Mapping[str, Any]:
-    try:
-        event = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_bytes())
-    except (KeyError, OSError, ValueError, RecursionError):
-        return {}
-    return event if isinstance(event, Mapping) else {}
+    return read_forge_event(environ) or {}
 
 
 def _read_number(event: Mapping[str, Any], environ: Mapping[str, str]) -> int:

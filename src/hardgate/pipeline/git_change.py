@@ -1,6 +1,5 @@
 """What a change is: the commits since its base, and the files that each of them changes."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hardgate.git import GitRefusedError, Repository, remedy_for_cut_clone
+from hardgate.pipeline.forge_event import read_forge_event
 
 MAIN_BRANCHES = (
     *("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master"),
@@ -73,11 +73,7 @@ class _Target:
 
 def _read_event(environ: Mapping[str, str]) -> Mapping[str, Any]:
     """Read the forge's file about what started the job; empty where there is none."""
-    try:
-        event = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_bytes())
-    except (KeyError, OSError, ValueError):
-        return {}
-    return event if isinstance(event, dict) else {}
+    return read_forge_event(environ) or {}
 
 
 def _look_up(event: object, *keys: str) -> str:

@@ -253,6 +253,11 @@ def state_session(result: SessionResult, checks: Sequence[Check]) -> Statement:
         contract=result.contract,
         passed=tuple(check.name for check in checks if check.outcome is Outcome.PASS),
         failed=result.missed,
+        warned=tuple(
+            check.name
+            for check in checks
+            if check.outcome is not Outcome.PASS and check.name not in result.missed
+        ),
         annotations={"commit": result.commit or "none", "run": result.run},
     )
 

@@ -4,8 +4,8 @@ A file may have been written by anybody who could write there. It counts where i
 known layout, is whole, and agrees with itself: the exit code follows from what was looked at.
 """
 
+import errno
 import json
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,10 +15,12 @@ from hardgate.errors import ExitCode, HardgateError
 from hardgate.model.run import Source
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check, exit_code_for_checks
+from hardgate.regular_file import read_regular_file
 from hardgate.report.folder import LATEST_LINK
 from hardgate.report.gate_summary import ExpectedRun, SummaryError, read_gate_summary
 from hardgate.text.headline import Headline
 from hardgate.text.plain import one_line
+from hardgate.text.strict_json import parse_strict_json
 
 SESSIONS = ("static", "adapter", "secrets", "runtime", "t4")
 """What leaves an answer; `validate` is the sixth, and reads them."""
@@ -169,6 +171,9 @@ def read_session_results(
 
 def _read_newest(reports: Path, session: str, expected: ExpectedRun | None) -> SessionResult | None:
     own, artifact = reports / session, reports / f"{ARTIFACT_PREFIX}{session}"
+    for place in (own, artifact):
+        if place.is_symlink():
+            raise ResultError(f"'{place}' is a link, and no folder of a session's own.")
     if artifact.exists() and any(_list_runs(own, session)):
         raise ResultError(
             f"Both '{own}' and '{artifact}' hold answers.", "Keep the one that is meant."
@@ -198,20 +203,26 @@ def read_artifact_folder(
 
 def _find_latest_run(folder: Path, session: str) -> Path | None:
     """Give the folder of the newest run, whatever is in it; None where there never was one."""
-    latest = folder / LATEST_LINK
-    name = ""
-    if latest.is_symlink():
-        name = str(latest.readlink())
-    elif latest.is_file():
-        name = latest.read_text(errors="replace").strip()
-    if name and (Path(name).name != name or name in {".", ".."}):
-        raise ResultError(f"'{latest}' leads out of its folder.")
-    if name:
+    name = _read_latest_name(folder / LATEST_LINK)
+    if name is not None:
         return folder / name
     runs = list(_list_runs(folder, session))
     if len(runs) > 1:
         raise ResultError(f"'{folder}' holds {len(runs)} runs, and none is marked as the newest.")
     return runs[0] if runs else None
+
+
+def _read_latest_name(latest: Path) -> str | None:
+    """Give the name of the run that is marked as the newest; None where nothing marks one."""
+    if latest.is_symlink():
+        name = str(latest.readlink())
+    elif latest.is_file():
+        name = _read_bytes(latest).decode(errors="replace").strip()
+    else:
+        return None
+    if not name.isprintable() or Path(name).name != name or name in {"", ".", ".."}:
+        raise ResultError(f"'{latest}' names no run in its folder.")
+    return name
 
 
 def _list_runs(folder: Path, session: str) -> Sequence[Path]:
@@ -240,9 +251,9 @@ def read_run_folder(folder: Path, session: str, expected: ExpectedRun | None) ->
 def _parse_json(file: Path) -> Mapping[str, Any]:
     content = _read_bytes(file)
     try:
-        data = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise ResultError(f"'{file}' is no JSON.") from error
+        data = parse_strict_json(content)
+    except ValueError as error:
+        raise ResultError(f"'{file}' is no JSON that counts: {error}."[:300]) from error
     if not isinstance(data, dict):
         raise ResultError(f"'{file}' is no JSON object.")
     return data
@@ -250,17 +261,17 @@ def _parse_json(file: Path) -> Mapping[str, Any]:
 
 def _read_bytes(file: Path) -> bytes:
     """Read a regular file; neither a link nor a pipe, which could be anybody's."""
+    if file.parent.is_symlink():
+        raise ResultError(f"'{file.parent}' is a link, and no folder of a run's own.")
     try:
-        mode, size = file.lstat().st_mode, file.lstat().st_size
-        if not stat.S_ISREG(mode) or size > MAX_RESULT_BYTES:
-            raise ResultError(f"'{file}' is no regular file of at most {MAX_RESULT_BYTES} bytes.")
-        return file.read_bytes()
+        return read_regular_file(file, MAX_RESULT_BYTES)
     except FileNotFoundError as error:
         raise ResultError(
             f"The newest run left no '{file.name}' in '{file.parent}': it was broken off."
         ) from error
     except OSError as error:
-        raise ResultError(f"'{file}' cannot be read: {error.strerror}.") from error
+        why = "it is a link" if error.errno == errno.ELOOP else error.strerror or error
+        raise ResultError(f"'{file}' cannot be read: {why}.") from error
 
 
 def parse_session_result(data: Mapping[str, Any], session: str) -> SessionResult:

@@ -6,13 +6,14 @@ raises it on a runner is the machine's policy (`policy`), which is root's.
 See D47 in ARCHITECTURE.md.
 """
 
-import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from hardgate.pipeline.forge_event import EVENT_VARIABLE, read_forge_event
 
 CI_VARIABLES = (
     *("GITHUB_ACTIONS", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "GITLAB_CI", "CI"),
@@ -21,6 +22,11 @@ CI_VARIABLES = (
     *("BITBUCKET_BUILD_NUMBER", "GO_PIPELINE_NAME", "CIRRUS_CI", "WOODPECKER", "CI_PIPELINE_ID"),
 )
 _EVENT_VARIABLES = frozenset({"GITHUB_EVENT_NAME", "GITLAB_CI"})
+_ACTIONS_VARIABLES = frozenset(
+    {"GITHUB_ACTIONS", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "GITHUB_EVENT_NAME"}
+)
+_GITLAB_VARIABLES = frozenset({"GITLAB_CI", "CI_PIPELINE_ID"})
+_OTHER_VARIABLES = frozenset(CI_VARIABLES) - _ACTIONS_VARIABLES - _GITLAB_VARIABLES - {"CI"}
 TRUSTED_EVENTS = frozenset({"push", "schedule", "workflow_dispatch", "create", "delete", "release"})
 """Events of those who may write to the repository."""
 PULL_REQUEST_EVENTS = frozenset({"pull_request", "pull_request_target", "pull_request_review"})
@@ -67,8 +73,9 @@ def judge_environments(
             reason="a person at a terminal, and no CI system speaks here",
             is_person=True,
         )
-    # A machine's own 'CI=true' says nothing; those that name an event do.
-    with_event = [one for one in speaking if _EVENT_VARIABLES & one.keys()] or speaking
+    # A machine's own 'CI=true' says nothing; those that name an event, or another CI system, do.
+    telling = _EVENT_VARIABLES | _OTHER_VARIABLES
+    with_event = [one for one in speaking if telling & one.keys()] or speaking
     judged = [judge_trust(environment) for environment in with_event]
     return next((trust for trust in judged if not trust.trusted), judged[-1])
 
@@ -89,11 +96,18 @@ def _read_parent_environments() -> Iterator[dict[str, str]]:
 
 def is_ci_environment(environ: Mapping[str, str]) -> bool:
     """Tell whether a CI system speaks here."""
-    return any(environ.get(mark, "").lower() not in {"", "false", "0"} for mark in CI_VARIABLES)
+    return any(_is_set(environ, mark) for mark in CI_VARIABLES)
+
+
+def _is_set(environ: Mapping[str, str], mark: str) -> bool:
+    return environ.get(mark, "").lower() not in {"", "false", "0"}
 
 
 def judge_trust(environ: Mapping[str, str]) -> Trust:
-    """Judge by what a forge says in an environment."""
+    """Judge by what a forge says in an environment: by none, where two speak."""
+    families = (_ACTIONS_VARIABLES, _GITLAB_VARIABLES, _OTHER_VARIABLES)
+    if sum(any(_is_set(environ, mark) for mark in family) for family in families) > 1:
+        return _make_untrusted("several CI systems speak here, and one of them is not the forge")
     if environ.get("GITLAB_CI"):
         return _judge_gitlab_pipeline(environ)
     if environ.get("GITHUB_EVENT_NAME"):
@@ -116,11 +130,10 @@ def _judge_actions_event(environ: Mapping[str, str]) -> Trust:
         )
     if name not in PULL_REQUEST_EVENTS:
         return _make_untrusted(f"the event '{name}' does not say whose change it is")
-    try:
-        pull = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text())["pull_request"]
-        head, base = _read_repository_id(pull["head"]), _read_repository_id(pull["base"])
-    except (OSError, ValueError, LookupError, TypeError):
+    pull = (read_forge_event(environ) or {}).get("pull_request")
+    if not isinstance(pull, dict):
         return _make_untrusted("the pull request's event cannot be read")
+    head, base = (_read_repository_id(pull.get(side)) for side in ("head", "base"))
     if not head or not base:
         return _make_untrusted("the pull request's event does not name both repositories")
     if head != base:
@@ -134,25 +147,23 @@ def _find_contradiction(name: str, environ: Mapping[str, str]) -> str:
         return f"the event is '{name}', and a pull request's branches are named"
     if environ.get("GITHUB_REF", "").startswith(("refs/pull/", "refs/merge-requests/")):
         return f"the event is '{name}', and the reference is a pull request's"
-    path = environ.get("GITHUB_EVENT_PATH")
-    if not path:
+    if not environ.get(EVENT_VARIABLE):
         return ""
-    try:
-        event = json.loads(Path(path).read_bytes())
-    except (OSError, ValueError):
+    event = read_forge_event(environ)
+    if event is None:
         return f"the event is '{name}', and its file cannot be read"
-    if not isinstance(event, dict) or "pull_request" in event:
+    if "pull_request" in event:
         return f"the event is '{name}', and its file is not that of one"
     return ""
 
 
-def _read_repository_id(side: Mapping[str, Any]) -> tuple[int, str] | None:
+def _read_repository_id(side: Any) -> tuple[int, str] | None:
     """Give id and name; None where the fork is gone, or the event says nothing."""
-    repository = side.get("repo")
+    repository = side.get("repo") if isinstance(side, dict) else None
     if not isinstance(repository, dict):
         return None
     number, name = repository.get("id"), repository.get("full_name")
-    if not isinstance(number, int) or not isinstance(name, str) or not name:
+    if type(number) is not int or not isinstance(name, str) or not name:
         return None
     return number, name
 

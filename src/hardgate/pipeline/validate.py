@@ -5,7 +5,6 @@ content: the times that stand in an answer are for the reader alone.
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -30,6 +29,7 @@ from hardgate.pipeline.trust import Trust
 from hardgate.report.gate_summary import ExpectedRun
 from hardgate.resources import CONTRACTS
 from hardgate.text.headline import read_headline_story
+from hardgate.text.strict_json import parse_strict_json
 
 CONTRACT_GROUP = "contract"
 JOBS_VARIABLE = "HARDGATE_JOBS"
@@ -260,7 +260,7 @@ def read_job_results(environ: Mapping[str, str]) -> Mapping[str, str] | None:
     if not text:
         return None
     try:
-        jobs = json.loads(text)
+        jobs = parse_strict_json(text)
         return {str(name): str(job["result"]) for name, job in jobs.items()}
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UsageError(

@@ -4,15 +4,16 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import requests
 from docker.errors import APIError, ImageNotFound
 
 from hardgate.engine.build_request import HOLD_REPOSITORY, BuildRequest, make_hold_tag
 from hardgate.engine.build_way import BuildClient, BuildWay
-from hardgate.engine.image import build_image, release_image
-from hardgate.errors import BuildError
+from hardgate.engine.image import build_image, find_image_digest, release_image
+from hardgate.errors import BuildError, UsageError
 
 CLASSIC = BuildWay(client=BuildClient.CLASSIC, reason="the test has no other")
 SHARED = "hardgate/workspace:0123456789abcdef"
@@ -139,3 +140,19 @@ def test_buildx_names_the_digest_in_a_file_of_the_builds_own(tmp_path: Path) -> 
     way = BuildWay(client=BuildClient.BUILDX, program=str(script))
     built = build_image(engine, request, way=way, write=lambda _: None)  # type: ignore[arg-type]
     assert built.digest == "sha256:mine"
+
+
+@pytest.mark.parametrize(("status", "raised"), [(400, UsageError), (500, APIError)])
+def test_a_name_that_no_image_can_have_is_a_wrong_command(
+    status: int, raised: type[Exception]
+) -> None:
+    """The engine answers 'invalid reference format'; any other trouble of its own is none."""
+
+    class Refusing:
+        def inspect_image(self, _: str) -> dict[str, Any]:
+            answer = requests.Response()
+            answer.status_code = status
+            raise APIError("no", response=answer, explanation="invalid reference format")
+
+    with pytest.raises(raised, match="invalid reference format"):
+        find_image_digest(cast("Any", Refusing()), "FOO:bar")

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from hardgate.pipeline.policy import Policy, has_grant, read_policy, refuse_dire
 from hardgate.pipeline.trust import Trust, judge_environments, judge_trust
 
 ACTIONS = {"GITHUB_ACTIONS": "true", "CI": "true"}
+PUSH, FORKED = (
+    ACTIONS | {"GITHUB_EVENT_NAME": "push"},
+    ACTIONS | {"GITHUB_EVENT_NAME": "pull_request"},
+)
 GITLAB = {"GITLAB_CI": "true", "CI_PROJECT_ID": "1", "CI_MERGE_REQUEST_PROJECT_ID": "1"}
 OWN, FORK = {"id": 1, "full_name": "own/it"}, {"id": 2, "full_name": "else/it"}
 UNTRUSTED = Trust(trusted=False, reason="a fork")
@@ -58,6 +63,11 @@ UNTRUSTED = Trust(trusted=False, reason="a fork")
         ),
         (GITLAB | {"CI_PIPELINE_SOURCE": "external_pull_request_event"}, False),
         ({"GITLAB_CI": "true"}, False),
+        (FORKED | {"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push"}, False),
+        (PUSH | {"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push"}, False),
+        (PUSH | {"JENKINS_URL": "https://jenkins.example"}, False),
+        (PUSH | {"TF_BUILD": "false", "GITLAB_CI": ""}, True),
+        (PUSH | {"GITEA_ACTIONS": "true", "FORGEJO_ACTIONS": "true"}, True),
     ],
 )
 def test_what_the_forge_does_not_say_is_untrusted(environ: dict[str, str], trusted: bool) -> None:
@@ -72,6 +82,18 @@ def test_what_the_forge_does_not_say_is_untrusted(environ: dict[str, str], trust
         ({"pull_request": {"head": {"repo": None}, "base": {"repo": OWN}}}, False),
         ({"pull_request": {"head": {"repo": {}}, "base": {"repo": {}}}}, False),
         ({"pull_request": None}, False),
+        ({"pull_request": "x"}, False),
+        ({"pull_request": {"head": "x", "base": ["x"]}}, False),
+        ({"pull_request": {"head": {"repo": OWN}}}, False),
+        (
+            {
+                "pull_request": {
+                    "head": {"repo": {"id": True, "full_name": "own/it"}},
+                    "base": {"repo": OWN},
+                }
+            },
+            False,
+        ),
         ({}, False),
         ([], False),
     ],
@@ -86,6 +108,30 @@ def test_a_pull_request_is_as_trusted_as_its_head(
     assert judge_trust(environ).trusted is trusted
 
 
+UNREADABLE: dict[str, Callable[[Path], object]] = {
+    "no JSON": lambda file: file.write_text("{"),
+    "deep": lambda file: file.write_text("[" * 10**5),
+    "a key twice": lambda file: file.write_text('{"pull_request": {}, "pull_request": null}'),
+    "a pipe": os.mkfifo,
+    "a folder": lambda file: file.mkdir(),
+    "without end": lambda file: file.symlink_to("/dev/zero"),
+    "no text": lambda file: file.write_bytes(b'{"a": "\xff"}'),
+}
+
+
+@pytest.mark.parametrize("name", ["push", "pull_request"])
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_an_event_that_cannot_be_read_is_untrusted_and_no_crash(
+    tmp_path: Path, kind: str, name: str
+) -> None:
+    file = tmp_path / "event.json"
+    UNREADABLE[kind](file)
+    environ = ACTIONS | {"GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": str(file)}
+    judged = judge_trust(environ)
+    assert not judged.trusted
+    assert "cannot be read" in judged.reason
+
+
 def test_an_event_that_contradicts_its_own_file_is_untrusted(tmp_path: Path) -> None:
     """H2: one variable in a change's own workflow makes a pull request a push."""
     file = tmp_path / "event.json"
@@ -96,10 +142,6 @@ def test_an_event_that_contradicts_its_own_file_is_untrusted(tmp_path: Path) -> 
     assert judge_trust(environ).trusted
 
 
-PUSH, FORKED = (
-    ACTIONS | {"GITHUB_EVENT_NAME": "push"},
-    ACTIONS | {"GITHUB_EVENT_NAME": "pull_request"},
-)
 SPEAKERS: dict[str, tuple[list[dict[str, str]], bool, bool, bool]] = {
     "a person at a terminal": ([{}], False, True, True),
     "M15 nobody at a terminal": ([{}], False, False, False),
@@ -109,6 +151,18 @@ SPEAKERS: dict[str, tuple[list[dict[str, str]], bool, bool, bool]] = {
     "a machine's own CI=true below a forge": ([PUSH, {"CI": "true"}], False, False, True),
     "H2 the step says push, and its shell a fork": ([PUSH, FORKED], False, False, False),
     "H2 the step says a fork, and its shell push": ([FORKED, PUSH], False, False, False),
+    "H2 the step says push, below a CI system that says nothing": (
+        [PUSH, {"JENKINS_URL": "x"}],
+        False,
+        False,
+        False,
+    ),
+    "H2 the step says that it is at another forge": (
+        [{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push"}, FORKED],
+        False,
+        False,
+        False,
+    ),
 }
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from hardgate.cli.validate import _print_row
+from hardgate.attest.statement import Statement, encode_statement, read_statement
+from hardgate.cli.validate import _print_row, state_last_word
+from hardgate.cli.verify import find_problems
 from hardgate.diagnosis.diagnose import attach_diagnoses
 from hardgate.errors import ExitCode, HardgateError, UsageError
 from hardgate.git import UNKNOWN_COMMIT, read_commit
@@ -22,7 +24,12 @@ from hardgate.pipeline.check import Check, exit_code_for_checks
 from hardgate.pipeline.content import measure_source
 from hardgate.pipeline.git_change import Change
 from hardgate.pipeline.policy import Policy
-from hardgate.pipeline.session_result import IMAGE_SESSIONS, SESSIONS
+from hardgate.pipeline.session_result import (
+    IMAGE_SESSIONS,
+    MAX_RESULT_BYTES,
+    SESSIONS,
+    make_session_result,
+)
 from hardgate.pipeline.template import Template
 from hardgate.pipeline.trust import Trust
 from hardgate.pipeline.validate import (
@@ -184,6 +191,45 @@ def link_to(scene: ValidationContext) -> None:
     file.symlink_to(scene.root / "ignored")
 
 
+def link_the_run(scene: ValidationContext) -> None:
+    """A run's folder elsewhere can be changed by whoever may write there."""
+    run = file_of(scene, "static").parent
+    run.rename(scene.root.parent / "elsewhere")
+    run.symlink_to(scene.root.parent / "elsewhere")
+
+
+def link_the_folder(scene: ValidationContext) -> None:
+    folder = scene.reports / "static"
+    folder.rename(scene.root.parent / "elsewhere")
+    folder.symlink_to(scene.root.parent / "elsewhere")
+
+
+def make_large(scene: ValidationContext) -> None:
+    file = file_of(scene, "static")
+    file.write_bytes(file.read_bytes() + b" " * MAX_RESULT_BYTES)
+
+
+def repeat_a_key(session: str) -> Defect:
+    """Give exit 1 before the exit 0 that is there: most readers take the last."""
+
+    def repeat(scene: ValidationContext) -> None:
+        text = file_of(scene, session).read_text()
+        file_of(scene, session).write_text(text.replace("{", '{"exit_code": 1, ', 1))
+
+    return repeat
+
+
+def mark_latest(name: str) -> Defect:
+    """Mark a run as the newest by a file, as where there are no links."""
+
+    def mark(scene: ValidationContext) -> None:
+        latest = scene.reports / "static" / "latest"
+        latest.unlink()
+        latest.write_text(name)
+
+    return mark
+
+
 def make_pipe(scene: ValidationContext) -> None:
     file_of(scene, "static").unlink()
     os.mkfifo(file_of(scene, "static"))
@@ -211,7 +257,26 @@ DEFECTS: Mapping[str, tuple[str, str, Defect]] = {
         lambda s: (file_of(s, "t4").rename(s.reports / "kept"), None),
     ),
     "H7 two runs, none of them marked": ("static", "2 runs", run_twice_without_a_mark),
-    "H7 a link": ("static", "no regular file", link_to),
+    "H7 a link": ("static", "it is a link", link_to),
+    "H7 a run that is a link": ("static", "is a link", link_the_run),
+    "H7 a session's folder that is a link": ("static", "is a link", link_the_folder),
+    "H7 too large": ("static", "larger than", make_large),
+    "H7 a key twice": ("static", "'exit_code' stands twice", repeat_a_key("static")),
+    "H7 a gate's key twice": ("t4", "'exit_code' stands twice", repeat_a_key("t4")),
+    "H7 a number that is none": (
+        "static",
+        "NaN is no number",
+        changed("static", seconds=float("nan")),
+    ),
+    "H7 a text that is none": (
+        "static",
+        "no JSON that counts",
+        changed("static", notices=["\ud800"]),
+    ),
+    "H7 latest leads out": ("static", "names no run", mark_latest("../t4/1")),
+    "H7 latest is empty": ("static", "names no run", mark_latest("")),
+    "H7 latest has a zero in it": ("static", "names no run", mark_latest("1\0")),
+    "H7 latest without end": ("static", "larger than", mark_latest("1" * 20 * 2**20)),
     "H7 a pipe": ("static", "no regular file", make_pipe),
     "H7 another session's": ("secrets", "of 'static'", changed("secrets", session="static")),
     "H7 another schema": ("static", "schema version", changed("static", schema_version=9)),
@@ -508,7 +573,8 @@ def test_job_results_are_read_from_the_forges_own_word() -> None:
     needs = '{"t4": {"result": "failure", "outputs": {}}}'
     assert read_job_results({"HARDGATE_JOBS": needs}) == {"t4": "failure"}
     assert read_job_results({}) is None
-    for garbled in ("{", "[]", '{"t4": 1}', '{"t4": {}}'):
+    failed_first = '{"t4": {"result": "failure"}, "t4": {"result": "success"}}'
+    for garbled in ("{", "[]", '{"t4": 1}', '{"t4": {}}', "[" * 10**5, failed_first):
         with pytest.raises(UsageError, match="cannot be read"):
             read_job_results({"HARDGATE_JOBS": garbled})
 
@@ -554,6 +620,42 @@ def test_a_fork_may_miss_what_the_runners_owner_allows_and_nothing_else(
     assert code(replace(scene, trust=FORK)) == 1
     assert code(replace(scene, policy=ALLOWED)) == 1
     assert code(replace(scene, trust=FORK, policy=ALLOWED)) == expected
+
+
+def state(scene: ValidationContext) -> Statement:
+    """State the last word over what lies here, as `validate --sign-key` signs it."""
+    results = read_results(scene)
+    checks = list(judge_sessions(scene, results))
+    made = make_session_result(
+        "validate",
+        checks,
+        commit=scene.commit,
+        contract=scene.contract.sha256,
+        started_at="",
+        seconds=0,
+    )
+    return read_statement(encode_statement(state_last_word(made, checks, scene, results)))
+
+
+def test_what_is_stated_of_an_image_rests_on_answers_that_count(scene: ValidationContext) -> None:
+    digest = DIGEST.removeprefix("sha256:")
+    assert (state(scene).image, state(scene).warned) == (digest, ())
+    assert list(find_problems(state(scene), DIGEST, "")) == []
+    leave(scene, "t4", outcome=Outcome.FAIL)
+    assert (state(scene).image, state(scene).failed) == (digest, ("t4",)), "of it, that it is red"
+
+
+def test_an_image_of_a_stale_answer_is_not_stated_though_a_fork_may_miss_it(
+    scene: ValidationContext,
+) -> None:
+    """A fork's change may lack a t4: then neither its image nor its t4 was proved."""
+    drop(scene, "runtime")
+    leave(scene, "t4", source=OTHER, digest="sha256:" + "2" * 64)
+    both = Policy(untrusted_may_miss=("runtime", "t4"), exists=True)
+    excused = state(replace(scene, trust=FORK, policy=both))
+    assert (excused.exit_code, excused.image) == (ExitCode.HELD, "")
+    assert excused.warned == ("runtime", "t4")
+    assert list(find_problems(excused, "", "")) == ["It does not prove runtime, t4."]
 
 
 def inside(scene: ValidationContext, **changes: Any) -> ValidationContext:

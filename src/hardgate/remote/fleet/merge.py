@@ -4,10 +4,7 @@ What a run's `fleet.json` concluded is not believed. It says which gates there w
 processes ended; verdicts come from the `summary.json` of each gate, against the contracts of today.
 """
 
-import json
-import os
 import re
-import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hardgate.errors import HardgateError, UsageError
+from hardgate.regular_file import read_regular_file
 from hardgate.remote.fleet.folder import JSON_FILE
 from hardgate.remote.fleet.report_json import FLEET_SCHEMA_VERSION
 from hardgate.remote.fleet.request import FleetImage
@@ -24,6 +22,7 @@ from hardgate.report.folder import make_folder_name
 from hardgate.report.gate_summary import ExpectedRun, SummaryError, read_gate_summary
 from hardgate.report.read_summary import SUMMARY_FILE
 from hardgate.text.printable import make_printable
+from hardgate.text.strict_json import parse_strict_json
 
 T = TypeVar("T")
 MAX_JSON_BYTES = 64 * 2**20
@@ -76,8 +75,8 @@ def read_fleet_part(folder: Path) -> FleetPart:
     """Read a run's folder; raises UsageError where it says nothing that can be relied on."""
     file = folder / JSON_FILE
     try:
-        document = json.loads(read_regular_file(file))
-    except (OSError, ValueError, RecursionError) as error:
+        document = parse_strict_json(read_regular_file(file, MAX_JSON_BYTES))
+    except (OSError, ValueError) as error:
         raise UsageError(f"'{file}' cannot be read: {error}.", UNREAD_REMEDY) from error
     try:
         return _parse_fleet_part(folder, document)
@@ -168,14 +167,14 @@ def _make_status(
     folder = locate_gate_reports(part, host, image.reference)
     expected = ExpectedRun(reference=image.reference, plan=image.plan, host_kind=part.host_kind)
     try:
-        summary = json.loads(read_regular_file(folder / SUMMARY_FILE))
+        summary = parse_strict_json(read_regular_file(folder / SUMMARY_FILE, MAX_JSON_BYTES))
         parsed = read_gate_summary(summary, gate.exit_status, expected)
         if parsed.run != gate.run:
             raise SummaryError(
                 f"Its summary is of run {make_printable(parsed.run)}, and fleet run {part.id} "
                 f"heard of run {make_printable(gate.run)}."
             )
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         problem = f"The summary of its gate cannot be read: {error}."
         return ImageStatus(
             image=image, host=host, summary_error=HardgateError(problem, UNREAD_REMEDY)
@@ -184,18 +183,6 @@ def _make_status(
         return ImageStatus(image=image, host=host, summary_error=error)
     reports = folder.relative_to(part.folder).as_posix()
     return ImageStatus(image=image, host=host, gate_summary=parsed, reports=reports)
-
-
-def read_regular_file(path: Path) -> bytes:
-    """Read a file of a run's folder, bounded; raises OSError for a link, a pipe or a device."""
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(handle, "rb") as file:  # noqa: PTH123 - of a handle
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError("it is no regular file")
-        data = file.read(MAX_JSON_BYTES + 1)
-    if len(data) > MAX_JSON_BYTES:
-        raise OSError(f"it is larger than {MAX_JSON_BYTES} bytes")
-    return data
 
 
 class _GarbledError(Exception):

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.model.contract import Contract
+from hardgate.regular_file import read_regular_file
 from hardgate.remote.fleet.folder import open_fleet_folder, write_fleet_reports
 from hardgate.remote.fleet.headline import fleet_opening
 from hardgate.remote.fleet.merge import (
+    MAX_JSON_BYTES,
     FleetPart,
     MergedStatuses,
     find_part_problem,
     merge_statuses,
-    read_regular_file,
 )
 from hardgate.remote.fleet.report_markdown import make_fleet_markdown
 from hardgate.remote.fleet.request import FleetImage
@@ -98,4 +99,4 @@ def _copy_gate_reports(merged: MergedStatuses, folder: Path) -> None:
         for name in GATE_REPORTS:
             (target / name).unlink(missing_ok=True)
             with contextlib.suppress(OSError, HardgateError):  # the fleet's own reports have all
-                replace_file(target / name, read_regular_file(source / name))
+                replace_file(target / name, read_regular_file(source / name, MAX_JSON_BYTES))
