@@ -10,10 +10,11 @@ import docker
 import pytest
 
 from hardgate.engine import base_image
-from hardgate.engine.base_image import ensure_base
+from hardgate.engine.base_image import BASE_STEP, ensure_base
 from hardgate.engine.client import Engine, find_engine
 from hardgate.engine.image import find_image_digest
 from hardgate.errors import UsageError
+from hardgate.report.console import Console
 from tests.integration.names import unique
 
 pytestmark = pytest.mark.independent
@@ -53,14 +54,19 @@ def import_image(client: docker.APIClient, content: str, name: str) -> str:
 
 def test_a_root_file_system_is_taken_once_for_its_content(engine: Engine, tmp_path: Path) -> None:
     said: list[str] = []
+    console = Console(io.StringIO())
     file = tmp_path / "a base.tar.xz"
     file.write_bytes(lzma.compress(root("one")))
-    first = ensure_base(engine, file=file, report_progress=said.append)
+    first = ensure_base(engine, file=file, report_progress=said.append, open_step=console.step)
+    assert list(console.steps) == [BASE_STEP]
     assert "a root file system" in said[0]
     said.clear()
     copy = tmp_path / "copy"
     copy.write_bytes(file.read_bytes())
-    assert ensure_base(engine, file=copy, report_progress=said.append) == first
+    again = Console(io.StringIO())
+    tag = ensure_base(engine, file=copy, report_progress=said.append, open_step=again.step)
+    assert tag == first
+    assert list(again.steps) == []
     assert not [line for line in said if line.startswith("Taking")]
     assert engine.open_client().inspect_image(first)["Config"]["Labels"]["hardgate.base"] == "file"
 

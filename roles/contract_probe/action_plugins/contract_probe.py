@@ -5,6 +5,7 @@ ok result; a guard that could not look says so in its observation.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from docker.errors import APIError, DockerException
@@ -21,7 +22,7 @@ from hardgate.host.observer import Observer, TestHost
 from hardgate.host.probe import Probe, ProbeContext
 from hardgate.host.step_result import StepResult
 from hardgate.host.workspace import Workspace, is_same_and_running
-from hardgate.model.observation import Observation
+from hardgate.model.observation import LookKind, LookRecorder, Observation
 
 
 def make_observation(values: TaskArguments) -> Observation:
@@ -47,7 +48,15 @@ def make_observation(values: TaskArguments) -> Observation:
         mark=f"guard-{workspace.id}",
         environment=values.get("environment") or {},
     )
-    name = values["guard"]
+    recorder = LookRecorder()
+    with recorder.record_look(LookKind.CONTEXT):
+        observation = observe_guard(values["guard"], guard_context)
+    return replace(observation, looks=tuple(recorder.looks))
+
+
+def observe_guard(name: str, guard_context: GuardContext) -> Observation:
+    """Gather a guard's facts; say what kept it from that."""
+    client, workspace = guard_context.client, guard_context.workspace
     try:
         if name in LIVE_GUARDS and not is_same_and_running(client, workspace):
             return Observation(name=name, problem=ALREADY_ENDED)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from io import BufferedIOBase
 from pathlib import Path
@@ -49,6 +50,10 @@ PULL_SECONDS = 600
 """How long it may take in all."""
 
 ReportProgress = Callable[[str], None]
+OpenStep = Callable[[str], AbstractContextManager[object]]
+"""Opens a step by its name; it is under way until it is closed."""
+BASE_STEP = "Make the base image"
+"""A step only where a base is fetched, bootstrapped or read from a file, not where it is there."""
 
 
 def ensure_base(
@@ -57,6 +62,7 @@ def ensure_base(
     file: Path | None = None,
     refresh: bool = False,
     report_progress: ReportProgress,
+    open_step: OpenStep = nullcontext,
 ) -> str:
     """Give a base's tag on the caller's engine: of `file`, else a cached one, else a new one.
 
@@ -65,9 +71,15 @@ def ensure_base(
     authorities = read_machine_authorities()
     with hold_folder_lock(ROLES / "base_image"):
         if file is not None:
-            return _ensure_file_base(engine.open_client(), file, authorities, report_progress)
+            return _ensure_file_base(
+                engine.open_client(), file, authorities, report_progress, open_step
+            )
         return _ensure_debian_base(
-            engine, authorities, refresh=refresh, report_progress=report_progress
+            engine,
+            authorities,
+            refresh=refresh,
+            report_progress=report_progress,
+            open_step=open_step,
         )
 
 
@@ -92,12 +104,27 @@ def _ensure_debian_base(
     *,
     refresh: bool,
     report_progress: ReportProgress,
+    open_step: OpenStep,
 ) -> str:
     client = engine.open_client()
     tag = f"{BASE_REPOSITORY}:{DEBIAN_SUITE}{_make_tag_suffix(authorities)}"
     cached_digest = find_image_digest(client, tag)
     if cached_digest and not refresh:
         return tag
+    with open_step(BASE_STEP):
+        _make_debian_base(engine, client, tag, authorities, report_progress)
+    remove_replaced_image(client, cached_digest, str(find_image_digest(client, tag)))
+    return tag
+
+
+def _make_debian_base(
+    engine: Engine,
+    client: docker.APIClient,
+    tag: str,
+    authorities: Mapping[str, bytes],
+    report_progress: ReportProgress,
+) -> None:
+    """Pull the public base, take the engine's, or bootstrap one."""
     public = ":".join(PUBLIC_BASE)
     previous_digest = find_image_digest(client, public)
     refusal = _pull_public_base(engine.open_client())
@@ -119,8 +146,6 @@ def _ensure_debian_base(
         report_progress(
             f"The base trusts this machine's own authorities too ({len(authorities)} of them)."
         )
-    remove_replaced_image(client, cached_digest, str(find_image_digest(client, tag)))
-    return tag
 
 
 def _make_tag_suffix(authorities: Mapping[str, bytes]) -> str:
@@ -270,6 +295,7 @@ def _ensure_file_base(
     file: Path,
     authorities: Mapping[str, bytes],
     report_progress: ReportProgress,
+    open_step: OpenStep,
 ) -> str:
     """Import a root file system, or load a saved image, once for its content."""
     if not file.is_file():
@@ -284,19 +310,25 @@ def _ensure_file_base(
     if find_image_digest(client, tag):
         return tag
     if find_image_digest(client, plain) is None:
-        kind = detect_base_file_kind(file)
-        report_progress(f"Taking the base '{file}', {kind.value}.")
-        try:
-            (_import_root_file if kind is BaseFileKind.ROOT else _load_saved_image)(
-                client, file, plain
-            )
-        except APIError as error:
-            raise UsageError(
-                f"The engine does not take '{file}' for {kind.value}.",
-                "Make it anew.",
-                evidence=str(error.explanation or error),
-            ) from error
+        with open_step(BASE_STEP):
+            _take_base_file(client, file, plain, report_progress)
     return _add_authorities(client, plain, tag, authorities, report_progress)
+
+
+def _take_base_file(
+    client: docker.APIClient, file: Path, tag: str, report_progress: ReportProgress
+) -> None:
+    """Import a root file system, or load a saved image, under a tag."""
+    kind = detect_base_file_kind(file)
+    report_progress(f"Taking the base '{file}', {kind.value}.")
+    try:
+        (_import_root_file if kind is BaseFileKind.ROOT else _load_saved_image)(client, file, tag)
+    except APIError as error:
+        raise UsageError(
+            f"The engine does not take '{file}' for {kind.value}.",
+            "Make it anew.",
+            evidence=str(error.explanation or error),
+        ) from error
 
 
 def _add_authorities(

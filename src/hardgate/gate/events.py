@@ -115,6 +115,7 @@ class GateEventHandler:
         # Redacted before anything is concluded from it: a conclusion may quote half a secret.
         redacted = self._console.redactor.redact_value(asdict(seen))
         observation = bound_observation(Observation.from_json(redacted))
+        observation = observation.count_looks_from(self._findings.began)
         self._findings.observations.append(observation)
         plan, observations = self._plan.narrow_to(observation.name), self._findings.observations
         for verdict in attach_diagnoses(plan, judge_plan(plan, observations), observations):

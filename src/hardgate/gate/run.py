@@ -143,7 +143,7 @@ def run_gate(request: GateRequest, console: Console) -> Run:
     console.print_opening(request.plan, host=f"{request.host} host", run_id=owner.run)
     for warning in request.plan.contract.warnings:
         console.print_notice(warning)
-    state = RunState()
+    state = RunState(began=begun)
     stream = None
     if "jsonl" in request.formats:
         stream = _open_event_stream(
@@ -334,6 +334,7 @@ def _prepare_host(
         file=request.base,
         refresh=request.refresh_base,
         report_progress=console.print_text,
+        open_step=console.step,
     )
     host_image = _prepare_host_image(client, base, console)
     _publish(test_environment, HOST_ORDER_FILE, {"image": host_image})

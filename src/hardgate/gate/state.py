@@ -1,5 +1,6 @@
 """What is known of a run so far: the one thing in it that changes."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +16,8 @@ from hardgate.model.verdict import Verdict
 class RunState:
     """Filled in as the run goes on, by the gate and by the listener to its play."""
 
+    began: float = field(default_factory=time.monotonic)
+    """When the run began."""
     image: Image | None = None
     host: Host | None = None
     workspace: Workspace | None = None

@@ -1,7 +1,10 @@
 """What was seen, by a probe or a guard: values only, no conclusions."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from hardgate.text.bounded import bound_value
@@ -87,6 +90,49 @@ class HttpExchange:
     """The status line; empty where none came."""
 
 
+class LookKind(StrEnum):
+    """What was done to learn of one promise."""
+
+    RUN = "run"
+    """The probe's run, which alone is judged."""
+    RERUN = "second run"
+    """The run of a silent failure under trace; there may be one more, untraced."""
+    CONTEXT = "facts from outside"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """One look at a promise, and when it was taken."""
+
+    kind: LookKind
+    began: float
+    """On the machine's monotonic clock, which all its processes share; in a run's reports,
+    seconds after the run's start."""
+    seconds: float
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Look":
+        """Read what `dataclasses.asdict` wrote."""
+        return cls(**{**data, "kind": LookKind(data["kind"])})
+
+
+class LookRecorder:
+    """Takes the times of the looks at one promise, in their order."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.looks: list[Look] = []
+
+    @contextmanager
+    def record_look(self, kind: LookKind) -> Iterator[None]:
+        """Record what is done meanwhile as one look, however it ends."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.looks.append(Look(kind=kind, began=began, seconds=time.monotonic() - began))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Observation:
     """What was seen of one planned capability or guard."""
@@ -111,6 +157,8 @@ class Observation:
     """What a guard saw: JSON values, each guard's own keys (see `hardgate.model.guard`)."""
     problem: str = ""
     """Why nobody could look, as a sentence; empty where somebody could."""
+    looks: tuple[Look, ...] = ()
+    """When it was looked at; none where nobody took the times."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Observation":
@@ -128,8 +176,14 @@ class Observation:
             surroundings=data.get("surroundings", {}),
             facts=data.get("facts", {}),
             problem=data.get("problem", ""),
+            looks=tuple(map(Look.from_json, data.get("looks", ()))),
             **runs,
         )
+
+    def count_looks_from(self, began: float) -> "Observation":
+        """Count the looks' times from a run's start, which is of the same clock."""
+        looks = (replace(look, began=max(look.began - began, 0.0)) for look in self.looks)
+        return replace(self, looks=tuple(looks))
 
 
 def bound_observation(observation: Observation) -> Observation:

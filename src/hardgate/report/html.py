@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hardgate.model.observation import LookKind
 from hardgate.model.tier import MIB_BYTES, NANO_PER_CPU
 from hardgate.report.summary_text import describe_probe_end, pick_best_reason, pick_remedy
 from hardgate.text.plain import format_duration, strip_control_codes
@@ -25,6 +26,11 @@ PAGE_FOLDER = Path(__file__).with_name("page")
 TONES = {"green": "green", "red": "red"}
 MIN_BAR_PERCENT = 0.4
 """A step that took no time is still seen in the timeline."""
+LOOK_SHADES = {
+    LookKind.RUN.value: "run",
+    LookKind.RERUN.value: "rerun",
+    LookKind.CONTEXT.value: "context",
+}
 
 Summary = Mapping[str, Any]
 Rows = list[tuple[str, str]]
@@ -44,6 +50,7 @@ def render_run_html(summary: Summary) -> str:
         },
         unknown=group_unknown_verdicts(run),
         timeline=list(layout_timeline(run)),
+        looks=layout_looks(run),
         provenance=list_provenance(run),
         settings=list_inspected_settings(run),
     )
@@ -110,6 +117,34 @@ def layout_timeline(run: Summary) -> Iterator[dict[str, Any]]:
         width = max(100 * step["seconds"] / whole, MIN_BAR_PERCENT)
         left = min(max(100 * step["began"] / whole, 0), 100 - width)
         yield {**step, "left": round(left, 2), "width": round(width, 2)}
+
+
+def layout_looks(run: Summary) -> dict[str, Any]:
+    """Lay out when each promise was looked at: a row each, between the first and the last look."""
+    looked = [verdict for verdict in run["verdicts"] if verdict.get("looks")]
+    ends = [look["began"] + look["seconds"] for one in looked for look in one["looks"]]
+    began = min((look["began"] for one in looked for look in one["looks"]), default=0.0)
+    whole = max(max(ends, default=0.0) - began, 0.001)
+    rows = [
+        {
+            "verdict": verdict,
+            "seconds": sum(look["seconds"] for look in verdict["looks"]),
+            "bars": [_layout_look(look, began, whole) for look in verdict["looks"]],
+        }
+        for verdict in sorted(looked, key=lambda one: float(one["looks"][0]["began"]))
+    ]
+    return {"rows": rows, "began": began, "ended": began + whole}
+
+
+def _layout_look(look: Summary, began: float, whole: float) -> dict[str, Any]:
+    width = max(100 * look["seconds"] / whole, MIN_BAR_PERCENT)
+    left = min(max(100 * (look["began"] - began) / whole, 0), 100 - width)
+    return {
+        **look,
+        "left": round(left, 2),
+        "width": round(width, 2),
+        "shade": LOOK_SHADES[look["kind"]],
+    }
 
 
 def list_provenance(run: Summary) -> Rows:

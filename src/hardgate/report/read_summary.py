@@ -167,6 +167,7 @@ def _restore_observation(verdict: Mapping[str, Any]) -> Observation:
             "name": verdict["name"],
             "execution": execution if verdict["seconds"] is not None else None,
             "facts": verdict["facts"],
+            "looks": verdict.get("looks", ()),
             **{key: diagnosis[key] for key in keys if key in diagnosis},
         }
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 from hardgate import __version__
 from hardgate.diagnosis.root_cause import RootCause, group_root_causes
+from hardgate.model.observation import Look
 from hardgate.model.run import Host, Image, Run, StepSpan
 from hardgate.model.tier import Tier
 from hardgate.model.verdict import Reason, Verdict
@@ -86,6 +87,15 @@ def _image_json(image: Image | None) -> dict[str, str] | None:
     }
 
 
+def summarize_look(look: Look) -> dict[str, Any]:
+    """Tell one look at a promise."""
+    return {
+        "kind": look.kind.value,
+        "began": round(look.began, 3),
+        "seconds": round(look.seconds, 3),
+    }
+
+
 def _tier_json(tier: Tier | None) -> dict[str, Any] | None:
     if tier is None:
         return None
@@ -137,6 +147,7 @@ def summarize_verdict(verdict: Verdict, run: Run) -> dict[str, Any]:
         "stderr": execution.stderr if execution else "",
         "truncated": bool(execution and execution.truncated),
         "facts": dict(verdict.observation.facts),
+        "looks": [summarize_look(look) for look in verdict.observation.looks],
         "diagnosis": _diagnosis_json(verdict),
     }
 

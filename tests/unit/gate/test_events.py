@@ -1,17 +1,24 @@
 """What a play's events come to: the token is known, or it is said that it is not (L7)."""
 
+import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from io import StringIO
 from typing import Any, cast
 
 import pytest
 
+from hardgate.ansible.events import Task, TaskOk
 from hardgate.errors import HostError
-from hardgate.gate.events import take_token
+from hardgate.gate import environment
+from hardgate.gate.events import GateEventHandler, take_token
 from hardgate.gate.state import RunState
 from hardgate.host.observer import Observer
+from hardgate.host.step_result import StepResult
 from hardgate.host.workspace import UNREADABLE_NOTICE, Workspace
+from hardgate.model.observation import Execution, LookKind, LookRecorder, Observation
 from hardgate.report.console import Console
+from tests.unit import runs
 
 
 class Host:
@@ -66,3 +73,26 @@ def test_a_workspace_without_a_token_is_none_that_cannot_be_read() -> None:
     state = RunState()
     take(lambda: "", state)
     assert (state.notices, state.knows_token) == ([], True)
+
+
+def test_the_times_of_looks_are_counted_from_the_runs_start() -> None:
+    state, recorder = RunState(began=100.0), LookRecorder()
+    with recorder.record_look(LookKind.RUN):
+        pass
+    taken = recorder.looks[0].began
+    observation = Observation(
+        name=runs.NAMES[0], execution=Execution(exit_status=0), looks=tuple(recorder.looks)
+    )
+    answer = json.loads(json.dumps(StepResult(observation=observation).to_json()))
+    handler = GateEventHandler(
+        runs.PLAN,
+        cast("environment.TestEnvironment", None),
+        Console(StringIO()),
+        state,
+        ExitStack(),
+    )
+    handler.handle_play_event(
+        TaskOk(host="localhost", task=Task(title="", action=""), result=answer)
+    )
+    [kept] = state.observations
+    assert [(look.kind, look.began) for look in kept.looks] == [(LookKind.RUN, taken - 100.0)]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from hardgate.model.observation import Look, LookKind
 from hardgate.model.run import StepSpan
 from hardgate.model.verdict import Diagnosis
 from hardgate.redaction import Redactor
@@ -175,3 +176,38 @@ def test_terminal_codes_of_an_image_are_not_on_the_page() -> None:
     assert "\x1b" not in text
     assert "\x00" not in text
     assert json.dumps("red").strip('"') in text
+
+
+def test_the_timeline_has_each_look_in_its_place() -> None:
+    looks = (
+        Look(kind=LookKind.RUN, began=10.0, seconds=1.0),
+        Look(kind=LookKind.RERUN, began=11.0, seconds=3.0),
+        Look(kind=LookKind.CONTEXT, began=14.0, seconds=1.0),
+    )
+    missed = runs.failed("agent_uid_1000", "no")
+    later = runs.passed("agent_home_writable")
+    late = (Look(kind=LookKind.RUN, began=18.0, seconds=2.0),)
+    verdicts = (
+        replace(later, observation=replace(later.observation, looks=late)),
+        replace(missed, observation=replace(missed.observation, looks=looks)),
+    )
+    span = StepSpan(name="Run", began=0.0, seconds=20.0, held=True)
+    page = Page(render(verdicts=verdicts, timeline=(span,), seconds=20.0))
+    bars = [
+        (attrs["class"], attrs["x"], attrs["width"])
+        for tag, attrs in page.tags
+        if tag == "rect" and "class" in attrs
+    ]
+    assert bars == [
+        ("run", "0.0%", "10.0%"),
+        ("rerun", "10.0%", "30.0%"),
+        ("context", "40.0%", "10.0%"),
+        ("run", "80.0%", "20.0%"),
+    ]
+    spoken = [attrs.get("aria-label") for tag, attrs in page.tags if tag == "svg"]
+    assert "run 1.00 s, second run 3.00 s, facts from outside 1.00 s" in spoken
+
+
+def test_a_run_whose_looks_nobody_timed_has_steps_alone() -> None:
+    span = StepSpan(name="Run", began=0.0, seconds=20.0, held=True)
+    assert "Each look at a promise" not in Page(render("green", timeline=(span,))).text

@@ -7,7 +7,13 @@ from hardgate.diagnosis.evidence.context import collect_surroundings
 from hardgate.diagnosis.evidence.traced_rerun import WORKSPACE_ENDED, TracedRerun, rerun_traced
 from hardgate.host.probe import Probe, ProbeContext, run_probe
 from hardgate.host.workspace import is_same_and_running
-from hardgate.model.observation import Execution, Observation, bound_observation
+from hardgate.model.observation import (
+    Execution,
+    LookKind,
+    LookRecorder,
+    Observation,
+    bound_observation,
+)
 
 ALREADY_ENDED = "The workspace had ended, or ended meanwhile."
 """One sentence for all that nobody could look at, so that reports tell it once."""
@@ -20,7 +26,14 @@ TIMED_OUT_RERUN_SECONDS = 10.0
 
 def observe_probe(probe: Probe, context: ProbeContext) -> Observation:
     """Run a probe; run a silent failure once more, traced; look around each failure."""
-    execution = run_probe(probe, context)
+    recorder = LookRecorder()
+    observation = _observe_probe(probe, context, recorder)
+    return replace(observation, looks=tuple(recorder.looks))
+
+
+def _observe_probe(probe: Probe, context: ProbeContext, recorder: LookRecorder) -> Observation:
+    with recorder.record_look(LookKind.RUN):
+        execution = run_probe(probe, context)
     if execution.exit_status == 0:
         return Observation(name=probe.name, execution=execution)
     if not _is_workspace_alive(context, execution):
@@ -31,9 +44,11 @@ def observe_probe(probe: Probe, context: ProbeContext) -> Observation:
     if probe.rerun and (execution.is_silent or _timed_out_silently(execution)):
         seconds = TIMED_OUT_RERUN_SECONDS if execution.timed_out else probe.timeout
         watched = replace(probe, timeout=min(probe.timeout, seconds))
-        observation = _add_rerun(observation, _rerun_safely(watched, context, execution))
+        observation = _add_rerun(observation, _rerun_safely(watched, context, execution, recorder))
     bounded = bound_observation(observation)
-    return replace(observation, surroundings=collect_surroundings(probe, context, bounded))
+    with recorder.record_look(LookKind.CONTEXT):
+        surroundings = collect_surroundings(probe, context, bounded)
+    return replace(observation, surroundings=surroundings)
 
 
 def _timed_out_silently(execution: Execution) -> bool:
@@ -51,9 +66,11 @@ def _is_workspace_alive(context: ProbeContext, execution: Execution) -> bool:
     return False
 
 
-def _rerun_safely(probe: Probe, context: ProbeContext, execution: Execution) -> TracedRerun:
+def _rerun_safely(
+    probe: Probe, context: ProbeContext, execution: Execution, recorder: LookRecorder
+) -> TracedRerun:
     try:
-        result = rerun_traced(probe, context, execution)
+        result = rerun_traced(probe, context, execution, recorder)
     except Exception as error:  # A second look must not cost the first its verdict.
         problem = f"The second look itself failed: {type(error).__name__}: {error}."
         return TracedRerun(rerun=Execution(exit_status=None, problem=problem))

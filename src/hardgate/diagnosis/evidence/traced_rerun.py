@@ -22,7 +22,7 @@ from hardgate.engine.exec import (
 )
 from hardgate.engine.exec_stream import ExecStream, open_exec
 from hardgate.host.probe import Probe, ProbeContext
-from hardgate.model.observation import Execution
+from hardgate.model.observation import Execution, LookKind, LookRecorder
 
 WAITING_SCRIPT = 'unset SHLVL; echo; read -r _ || exit 126; exec sh "$1" "$0" </dev/null'
 """Says that it is there, waits, and becomes the probe, as deep in shells as the first time. A
@@ -72,9 +72,12 @@ class TracedRerun:
     trace: Trace = field(default_factory=Trace)
 
 
-def rerun_traced(probe: Probe, context: ProbeContext, first: Execution) -> TracedRerun:
+def rerun_traced(
+    probe: Probe, context: ProbeContext, first: Execution, recorder: LookRecorder
+) -> TracedRerun:
     """Run a probe once more and watch it. Trouble on the way is said in the `rerun`'s problem."""
-    traced = _rerun_once(probe, context, first, "-xc")
+    with recorder.record_look(LookKind.RERUN):
+        traced = _rerun_once(probe, context, first, "-xc")
     note = ""
     if traced.trace.piped:
         note = XTRACE_IN_PIPES
@@ -82,7 +85,8 @@ def rerun_traced(probe: Probe, context: ProbeContext, first: Execution) -> Trace
         note = NO_XTRACE
     if not note or traced.rerun.problem or traced.rerun.timed_out:
         return traced
-    plain = _rerun_once(probe, context, first, "-c")
+    with recorder.record_look(LookKind.RERUN):
+        plain = _rerun_once(probe, context, first, "-c")
     rerun = plain.rerun if note is NO_XTRACE else replace(plain.rerun, stderr=traced.rerun.stderr)
     problem = " ".join(filter(None, (note, plain.rerun.problem)))
     return TracedRerun(rerun=replace(rerun, problem=problem), trace=plain.trace)
