@@ -9,10 +9,11 @@ from hardgate.ansible.inventory import Inventory
 from hardgate.ansible.play import list_inventory_hosts, read_inventory_groups
 from hardgate.cli.comment import add_comment_option, make_summary_publisher
 from hardgate.cli.gate import find_tier, read_egress
-from hardgate.cli.options import add_verbosity_options, make_console
+from hardgate.cli.options import add_format_option, add_verbosity_options, make_console
 from hardgate.cli.parser import CommandParser
 from hardgate.errors import UsageError
 from hardgate.model.contract import Contract, load_contract
+from hardgate.remote.fleet.folder import FLEET_RENDERERS
 from hardgate.remote.fleet.image_list import ImageList, load_image_list
 from hardgate.remote.fleet.merge import (
     list_image_hosts,
@@ -77,6 +78,7 @@ def _make_fleet_parser() -> CommandParser:
         metavar="DIR",
         help="verify nothing, and report these runs' folders as one run",
     )
+    add_format_option(parser, ("json", *FLEET_RENDERERS), ("json", *FLEET_RENDERERS))
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: reports/fleet/RUN")
     add_comment_option(parser)
     add_verbosity_options(parser)
@@ -120,6 +122,7 @@ def read_merge_request(values: argparse.Namespace) -> MergeRequest:
         hosts=hosts,
         is_complete=inventory is not None,
         out=values.out,
+        formats=tuple(values.format),
     )
 
 
@@ -163,4 +166,5 @@ def read_fleet_request(values: argparse.Namespace) -> FleetRequest:
             argument for target in values.egress for argument in ("--egress", target)
         ),
         out=values.out,
+        formats=tuple(values.format),
     )

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -49,14 +49,18 @@ def add_template_options(parser: argparse.ArgumentParser) -> None:
     add_verbosity_options(run)
 
 
-def add_format_option(parser: argparse._ActionsContainer) -> None:
+def add_format_option(
+    parser: argparse._ActionsContainer,
+    choices: Sequence[str] = tuple(FORMATS),
+    default: Sequence[str] = DEFAULT_FORMATS,
+) -> None:
     """Add which reports are written."""
     parser.add_argument(
         "--format",
         action="append",
         default=[],
-        choices=tuple(FORMATS),
-        help=f"repeatable (default: {', '.join(DEFAULT_FORMATS)})",
+        choices=tuple(choices),
+        help=f"repeatable (default: {', '.join(default)})",
     )
 
 

@@ -10,7 +10,7 @@ from hardgate.ansible.inventory import Inventory
 from hardgate.ansible.play import list_inventory_hosts
 from hardgate.cli.comment import add_comment_option, make_summary_publisher
 from hardgate.cli.gate import find_tier
-from hardgate.cli.options import add_verbosity_options, make_console
+from hardgate.cli.options import add_format_option, add_verbosity_options, make_console
 from hardgate.cli.parser import CommandParser
 from hardgate.cli.prove import add_prove_options, read_prove_request
 from hardgate.errors import UsageError
@@ -19,7 +19,11 @@ from hardgate.forge.token import read_token_file
 from hardgate.model.contract import Subject, load_contract
 from hardgate.model.plan import make_host_plan, make_plan
 from hardgate.remote.runner.deprovision import remove_runners
-from hardgate.remote.runner.provision import provision_runners
+from hardgate.remote.runner.provision import (
+    DEFAULT_HOST_FORMATS,
+    HOST_RENDERERS,
+    provision_runners,
+)
 from hardgate.remote.runner.request import RunnerRequest
 from hardgate.remote.source_archive import require_checkout
 from hardgate.resources import CONTRACTS
@@ -67,6 +71,7 @@ def _make_runner_parser() -> CommandParser:
         "--egress", action="append", default=[], metavar="URL|beacon", help="for that gate"
     )
     parser.add_argument("--remove", action="store_true", help="make them runners no longer")
+    add_format_option(parser, ("json", *HOST_RENDERERS), ("json", *DEFAULT_HOST_FORMATS))
     add_prove_options(parser)
     add_comment_option(parser)
     add_verbosity_options(parser)
@@ -93,6 +98,7 @@ def read_runner_request(values: argparse.Namespace, environ: Mapping[str, str]) 
         gate_arguments=(*(("--image", values.image) if values.image else ()), *egress_args),
         secrets=read_runner_secrets(values.token_file, environ),
         out=values.out,
+        formats=tuple(values.format),
     )
 
 

@@ -13,7 +13,10 @@ from hardgate.pipeline.session import redact_findings
 from hardgate.pipeline.session_result import RESULT_FILE, parse_session_result
 from hardgate.pipeline.step_summary import make_checks_markdown
 from hardgate.redaction import Redactor
-from hardgate.report.markdown import render_run_markdown
+from hardgate.remote.fleet.report_junit import render_fleet_junit
+from hardgate.remote.fleet.report_markdown import render_fleet_markdown
+from hardgate.remote.runner.report_junit import render_host_junit
+from hardgate.remote.runner.report_markdown import render_host_markdown
 from hardgate.report.pages import render_fleet_html, render_host_html, render_session_html
 from hardgate.report.read_summary import SUMMARY_FILE
 from hardgate.report.sarif import render_sarif
@@ -79,10 +82,6 @@ def _make_session_sarif(answer: Document) -> bytes:
     return render_sarif(redact_findings(_read_checks(answer), Redactor()), ok=known).encode()
 
 
-def _make_host_markdown(summary: Document) -> bytes:
-    return "\n".join(map(render_run_markdown, summary["contracts"])).encode("utf-8", "replace")
-
-
 RENDERERS: Mapping[str, Mapping[str, Callable[[Document], bytes]]] = {
     RESULT_FILE: {
         "html": lambda answer: render_session_html(answer).encode("utf-8", "replace"),
@@ -90,10 +89,15 @@ RENDERERS: Mapping[str, Mapping[str, Callable[[Document], bytes]]] = {
         "sarif": _make_session_sarif,
         "markdown": _make_session_markdown,
     },
-    FLEET_FILE: {"html": lambda fleet: render_fleet_html(fleet).encode("utf-8", "replace")},
+    FLEET_FILE: {
+        "html": lambda fleet: render_fleet_html(fleet).encode("utf-8", "replace"),
+        "junit": render_fleet_junit,
+        "markdown": lambda fleet: render_fleet_markdown(fleet).encode("utf-8", "replace"),
+    },
     SUMMARY_FILE: {
         "html": lambda host: render_host_html(host).encode("utf-8", "replace"),
-        "markdown": _make_host_markdown,
+        "junit": render_host_junit,
+        "markdown": lambda host: render_host_markdown(host).encode("utf-8", "replace"),
     },
 }
 """By the file that is left: a session's, a fleet's, a runner's host's."""

@@ -9,8 +9,13 @@ from junitparser import JUnitXml
 
 from hardgate.cli.report import main
 from hardgate.cli.stored_reports import RENDERERS
-from hardgate.errors import UsageError
-from hardgate.remote.runner.report_json import summarize_host
+from hardgate.errors import HardgateError, UsageError
+from hardgate.redaction import Redactor
+from hardgate.remote.fleet.folder import open_fleet_folder, write_fleet_reports
+from hardgate.remote.runner.headline import runner_headline
+from hardgate.remote.runner.report_json import encode_host_summary, summarize_host
+from hardgate.remote.runner.report_junit import make_host_junit
+from hardgate.remote.runner.report_markdown import render_runner_markdown
 from tests.unit import fleets
 from tests.unit.remote.runner.test_runner import report, run_of
 from tests.unit.report.test_pages import answer, fleet_document
@@ -64,3 +69,46 @@ def test_a_file_that_is_not_whole_is_refused_and_nothing_is_written(
     with pytest.raises(UsageError, match="cannot be read"):
         main([str(tmp_path), "--format", "html"])
     assert [file.name for file in tmp_path.iterdir()] == ["answer.json"]
+
+
+def count_cases(file: Path) -> tuple[int, int, int, int]:
+    read = JUnitXml.fromfile(str(file))
+    return read.tests, read.failures, read.errors, read.skipped
+
+
+def test_a_fleets_reports_are_made_anew_to_the_byte(tmp_path: Path) -> None:
+    run = fleets.mixed()
+    folder = open_fleet_folder(tmp_path / "first", run.id)
+    write_fleet_reports(run, folder, Redactor())
+    first = {file.name: file.read_bytes() for file in folder.path.iterdir()}
+    again = tmp_path / "again"
+    assert main([str(folder.path), "--out", str(again)]) == 0
+    assert (again / "junit.xml").read_bytes() == first["junit.xml"]
+    assert (again / "report.md").read_bytes() == first["fleet.md"]
+    assert (again / "report.html").read_bytes() == first["report.html"]
+
+
+def test_a_hosts_junit_is_made_anew_with_every_verdict_of_tier_4(tmp_path: Path) -> None:
+    host = report()
+    (tmp_path / "summary.json").write_bytes(encode_host_summary(host, run_of(host), Redactor()))
+    assert main([str(tmp_path), "--format", "junit"]) == 0
+    written = (tmp_path / "junit.xml").read_bytes()
+    assert written == make_host_junit(host, run_of(host), Redactor())
+    tests, failures, errors, _ = count_cases(tmp_path / "junit.xml")
+    assert host.gate_summary
+    verdicts = sum(len(run.verdicts) for run in host.runs) + len(host.gate_summary.verdicts)
+    assert (tests, failures, errors) == (verdicts + 1, 0, 0)
+
+
+def test_a_runs_markdown_has_a_row_for_each_host_and_details_where_it_is_not_green() -> None:
+    trouble = HardgateError("No route | to it.", "Look at @it.", evidence="ssh: <no>")
+    hosts = (report(), report(name="two", observations={}, gate=None, error=trouble))
+    run = run_of(*hosts)
+    text = render_runner_markdown(runner_headline(run), [summarize_host(one, run) for one in hosts])
+    assert text.startswith("# HARDGATE RUNNER UNKNOWN: 1 of 2 hosts")
+    assert "| one | ✅ one: GREEN" in text
+    assert "| two | ⚠️ two: UNKNOWN" in text
+    assert "No route \\| to it." in text
+    assert "To do: Look at &#64;it." in text
+    assert "> ssh: &lt;no&gt;" in text
+    assert "## ✅" not in text

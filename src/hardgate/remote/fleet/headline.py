@@ -1,13 +1,13 @@
 """The first and the last line of a fleet's reports."""
 
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
 
 from hardgate.errors import ExitCode
-from hardgate.model.contract import Contract
 from hardgate.remote.fleet.request import FleetRequest
 from hardgate.remote.fleet.result import FleetRun, format_locations
 from hardgate.remote.fleet.status import ImageState, ImageStatus
+from hardgate.report.contract_json import make_contract_json
 from hardgate.report.headline import MAX_LISTED_NAMES
 from hardgate.text.headline import Headline
 from hardgate.text.plain import format_count, one_line
@@ -18,23 +18,36 @@ SHORT_SHA256_DIGITS = 12
 
 def fleet_opening(request: FleetRequest | FleetRun, run_id: str) -> str:
     """Say by what is judged, and where. The hash comes last, for a terminal may break the line."""
-    return one_line(
-        f"hardgate fleet: contract {describe_contract(request.contract)}; "
-        f"{format_count(len(request.images), 'image')}, "
-        f"{format_count(len(request.hosts), 'host')}; "
-        f"{request.host_kind} test hosts; run {run_id}; sha256:{request.contract.sha256}"
+    return format_fleet_opening(
+        {
+            "contract": make_contract_json(request.contract),
+            "images": request.images,
+            "hosts": request.hosts,
+            "host_kind": request.host_kind,
+            "id": run_id,
+        }
     )
 
 
-def describe_contract(contract: Contract) -> str:
+def format_fleet_opening(fleet: Mapping[str, Any]) -> str:
+    """Say it by what `fleet.json` has."""
+    return one_line(
+        f"hardgate fleet: contract {describe_contract(fleet['contract'])}; "
+        f"{format_count(len(fleet['images']), 'image')}, "
+        f"{format_count(len(fleet['hosts']), 'host')}; "
+        f"{fleet['host_kind']} test hosts; run {fleet['id']}; sha256:{fleet['contract']['sha256']}"
+    )
+
+
+def describe_contract(contract: Mapping[str, Any]) -> str:
     """Name a contract, its version and what it counts."""
-    counted = format_count(len(contract.capabilities), "capability")
-    return f"{contract.origin} v{contract.version}, {counted}"
+    counted = format_count(contract["count"], "capability")
+    return f"{contract['origin']} v{contract['version']}, {counted}"
 
 
-def shorten_sha256(contract: Contract) -> str:
+def shorten_sha256(contract: Mapping[str, Any]) -> str:
     """Give as much of its hash as a person compares."""
-    return contract.sha256[:SHORT_SHA256_DIGITS]
+    return str(contract["sha256"])[:SHORT_SHA256_DIGITS]
 
 
 def fleet_headline(run: FleetRun) -> str:
@@ -45,7 +58,8 @@ def fleet_headline(run: FleetRun) -> str:
 def _fleet_story(run: FleetRun) -> str:
     match run.exit_code:
         case ExitCode.HELD:
-            return f"{_count_green(run)} are green, by {describe_contract(run.contract)}"
+            contract = describe_contract(make_contract_json(run.contract))
+            return f"{_count_green(run)} are green, by {contract}"
         case ExitCode.BROKEN | ExitCode.UNKNOWN | ExitCode.MISUSED:
             return _describe_not_green(run)
         case ExitCode.INTERRUPTED | ExitCode.TERMINATED:

@@ -42,6 +42,8 @@ class MergeRequest:
     is_complete: bool
     """The hosts are those of an inventory, so that a result that nobody has is missed."""
     out: Path | None
+    formats: tuple[str, ...] = ()
+    """Of the reports; all of them where it is empty."""
     publish_summary: PublishSummary = append_job_summary
 
 
@@ -55,7 +57,7 @@ def merge_fleet(request: MergeRequest, console: Console) -> ExitCode:
     console.print_line(fleet_opening(run, run_id))
     _copy_gate_reports(merged, folder.path)
     run = replace(run, seconds=time.monotonic() - begun)
-    write_fleet_reports(run, folder, console.redactor)
+    write_fleet_reports(run, folder, console.redactor, request.formats)
     request.publish_summary(make_fleet_markdown(run, console.redactor))
     print_fleet_run(run, folder.path, console)
     return run.exit_code

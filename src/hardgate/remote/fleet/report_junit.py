@@ -1,151 +1,175 @@
-"""The fleet's `junit.xml`: a suite for each host, and never greener than the exit code."""
+"""The fleet's `junit.xml`: a suite for each host, and never greener than the exit code.
 
-from collections.abc import Iterator
+Made from `fleet.json`, so that a finished fleet can be told anew.
+"""
 
-from hardgate import __version__
-from hardgate.errors import ExitCode, HardgateError
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hardgate.errors import ExitCode
 from hardgate.model.verdict import VerdictKind
 from hardgate.redaction import Redactor
-from hardgate.remote.fleet.headline import fleet_headline, fleet_opening
+from hardgate.remote.fleet.headline import format_fleet_opening
+from hardgate.remote.fleet.report_json import summarize_fleet
 from hardgate.remote.fleet.result import FleetRun
-from hardgate.remote.fleet.status import Cell, ImageState, ImageStatus, Mark
-from hardgate.report.details import Clean
+from hardgate.remote.fleet.status import ImageState, Mark
+from hardgate.report.html import strip_json_control_codes
 from hardgate.report.junit import WHOLE_RUN_CASE
 from hardgate.report.junit_xml import ReportCase, ReportSuite, write_suites
-from hardgate.text.plain import one_line, strip_control_codes
+from hardgate.text.plain import one_line
 
 CONTRACT_CASE = "the_contract_is_the_fleets"
 """The case that stands for what an image was verified by."""
 MARK_KINDS = {
-    Mark.HELD: "",
-    Mark.MISSED: "failure",
-    Mark.ADVISORY: "skipped",
-    Mark.UNKNOWN: "error",
-    Mark.STALE: "failure",
+    Mark.HELD.name.lower(): "",
+    Mark.MISSED.name.lower(): "failure",
+    Mark.ADVISORY.name.lower(): "skipped",
+    Mark.UNKNOWN.name.lower(): "error",
+    Mark.STALE.name.lower(): "failure",
 }
+MARK_PREFIXES = {
+    Mark.ADVISORY.name.lower(): "Advisory, missed: ",
+    Mark.STALE.name.lower(): "Stale: ",
+}
+
+Document = Mapping[str, Any]
 
 
 def make_fleet_junit(run: FleetRun, redactor: Redactor) -> bytes:
-    """Make the report."""
+    """Make the report of a run."""
+    return render_fleet_junit(redactor.redact_value(summarize_fleet(run)))
 
-    def clean_text(text: str) -> str:
-        return redactor.redact_text(strip_control_codes(text))
 
-    suites = [_make_host_suite(host, run, clean_text) for host in run.hosts]
+def render_fleet_junit(fleet: Document) -> bytes:
+    """Make the report from the redacted `fleet.json`."""
+    fleet = strip_json_control_codes(fleet)
+    suites = [_make_host_suite(host, fleet) for host in fleet["hosts"]]
     suites = [suite for suite in suites if suite.cases]
     red = any(case.kind in {"failure", "error"} for suite in suites for case in suite.cases)
-    if run.problem or (run.exit_code is not ExitCode.HELD and not red):
-        suites.append(_make_whole_run_suite(run, clean_text))
-    title = f"{fleet_headline(run)} {fleet_opening(run, run.id)}"
-    return write_suites(suites, title=redactor.redact_text(one_line(title)))
-
-
-def _make_host_suite(host: str, run: FleetRun, clean: Clean) -> ReportSuite:
-    here = [status for status in run.standings if status.host == host]
-    return ReportSuite(
-        name=one_line(clean(f"hardgate fleet: {host}")),
-        id=f"{run.id}-{run.hosts.index(host)}",
-        timestamp=run.started_at,
-        properties={
-            name: one_line(clean(text))
-            for standing in here
-            for name, text in _gate_properties(standing, run)
-        },
-        cases=tuple(case for standing in here for case in _make_gate_cases(standing, clean)),
+    if fleet["error"] or (fleet["exit_code"] != ExitCode.HELD and not red):
+        suites.append(_make_whole_run_suite(fleet))
+    return write_suites(
+        suites, title=one_line(f"{fleet['headline']} {format_fleet_opening(fleet)}")
     )
 
 
-def _make_gate_cases(status: ImageStatus, clean: Clean) -> Iterator[ReportCase]:
-    group = f"fleet.{_escape_dots(clean(status.image.reference))}"
-    yield _make_gate_case(status, group, clean)
-    if status.gate_summary is not None:
-        yield _make_contract_case(status, group, clean)
-    for cell in status.make_cells():
-        yield _make_cell_case(cell, group, clean)
+def _make_host_suite(host: str, fleet: Document) -> ReportSuite:
+    here = [standing for standing in fleet["standings"] if standing["host"] == host]
+    contracts = {image["reference"]: image["contract"] for image in fleet["images"]}
+    return ReportSuite(
+        name=one_line(f"hardgate fleet: {host}"),
+        id=f"{fleet['id']}-{fleet['hosts'].index(host)}",
+        timestamp=fleet["started_at"],
+        properties={
+            name: one_line(text)
+            for standing in here
+            for name, text in _gate_properties(standing, contracts[standing["image"]], fleet)
+        },
+        cases=tuple(
+            case
+            for standing in here
+            for case in _make_gate_cases(standing, contracts[standing["image"]])
+        ),
+    )
 
 
-def _make_gate_case(status: ImageStatus, group: str, clean: Clean) -> ReportCase:
+def _make_gate_cases(standing: Document, contract: Document) -> Iterator[ReportCase]:
+    group = f"fleet.{_escape_dots(standing['image'])}"
+    yield _make_gate_case(standing, group)
+    if standing["gate"]:
+        yield _make_contract_case(standing, contract, group)
+    for cell in standing["cells"]:
+        yield _make_cell_case(cell, group)
+
+
+def _make_gate_case(standing: Document, group: str) -> ReportCase:
     """Say whether the gate came to an end that says something."""
-    error = status.error
+    error, gate = standing["error"], standing["gate"]
     return ReportCase(
         name=WHOLE_RUN_CASE,
         classname=f"{group}.run",
         kind="error" if error else "",
-        message=one_line(clean(error.problem)) if error else "",
-        body=clean(_describe_error(error)) if error else "",
-        stdout=clean(status.gate_summary.headline) if status.gate_summary else "",
-        seconds=status.gate_summary.seconds if status.gate_summary else None,
+        message=one_line(error["problem"]) if error else "",
+        body=_describe_error(error) if error else "",
+        stdout=gate["headline"] if gate else "",
+        seconds=gate["seconds"] if gate else None,
     )
 
 
-def _make_contract_case(status: ImageStatus, group: str, clean: Clean) -> ReportCase:
+def _make_contract_case(standing: Document, contract: Document, group: str) -> ReportCase:
     """Say whether it was verified by as much as the fleet demands."""
-    sentences = [lack.sentence for lack in status.stale_reasons]
-    contract = status.image.plan.contract
+    sentences = standing["stale"]
     return ReportCase(
         name=CONTRACT_CASE,
         classname=f"{group}.run",
         kind="failure" if sentences else "",
-        message=one_line(clean(f"Stale: {' '.join(sentences)}")) if sentences else "",
-        body=clean("\n".join((f"Verified by {contract.origin}.", *sentences))),
+        message=one_line(f"Stale: {' '.join(sentences)}") if sentences else "",
+        body="\n".join((f"Verified by {contract['origin']}.", *sentences)),
     )
 
 
-def _make_cell_case(cell: Cell, group: str, clean: Clean) -> ReportCase:
-    kind = MARK_KINDS[cell.mark]
-    before = {Mark.ADVISORY: "Advisory, missed: ", Mark.STALE: "Stale: "}.get(cell.mark, "")
-    reason = one_line(clean(cell.reason)) or "It gave no reason."
-    to_do = f"What to do: {cell.remedy}" if cell.remedy else ""
+def _make_cell_case(cell: Document, group: str) -> ReportCase:
+    kind = MARK_KINDS[cell["mark"]]
+    prefix = MARK_PREFIXES.get(cell["mark"], "")
+    reason = one_line(cell["reason"]) or "It gave no reason."
+    to_do = f"What to do: {cell['remedy']}" if cell["remedy"] else ""
+    is_guard = cell["kind"] == VerdictKind.GUARD.value
     return ReportCase(
-        name=clean(cell.name),
-        classname=f"{group}.{'guard' if cell.kind is VerdictKind.GUARD else cell.severity.value}",
+        name=cell["name"],
+        classname=f"{group}.{'guard' if is_guard else cell['severity']}",
         kind=kind,
-        message=f"{before}{reason}" if kind else "",
-        body=clean("\n\n".join(part for part in (cell.reason, to_do) if part)) if kind else "",
-        stdout="" if kind else clean(cell.reason),
+        message=f"{prefix}{reason}" if kind else "",
+        body="\n\n".join(part for part in (cell["reason"], to_do) if part) if kind else "",
+        stdout="" if kind else cell["reason"],
     )
 
 
-def _make_whole_run_suite(run: FleetRun, clean: Clean) -> ReportSuite:
-    details = _describe_error(run.problem) if run.problem else ""
+def _make_whole_run_suite(fleet: Document) -> ReportSuite:
+    details = _describe_error(fleet["error"]) if fleet["error"] else ""
     case = ReportCase(
         name=WHOLE_RUN_CASE,
         classname="fleet.run",
         kind="error",
-        message=one_line(clean(fleet_headline(run))),
-        body=clean("\n\n".join(part for part in (fleet_headline(run), details) if part)),
+        message=one_line(fleet["headline"]),
+        body="\n\n".join(part for part in (fleet["headline"], details) if part),
     )
     return ReportSuite(
-        name="hardgate fleet", id=run.id, timestamp=run.started_at, properties={}, cases=(case,)
+        name="hardgate fleet",
+        id=fleet["id"],
+        timestamp=fleet["started_at"],
+        properties={},
+        cases=(case,),
     )
 
 
-def _gate_properties(status: ImageStatus, run: FleetRun) -> Iterator[tuple[str, str]]:
-    yield "headline", fleet_headline(run)
-    yield "exit_code", str(int(run.exit_code))
-    yield "contract.origin", run.contract.origin
-    yield "contract.version", str(run.contract.version)
-    yield "contract.sha256", run.contract.sha256
-    yield "contract.capabilities", str(len(run.contract.capabilities))
-    yield "host.kind", run.host_kind
-    yield "run.id", run.id
-    yield "hardgate.version", __version__
-    image, contract, summary = status.image, status.image.plan.contract, status.gate_summary
-    before = f"image.{image.reference}"
-    yield f"{before}.state", status.state.value
-    yield f"{before}.digest", (summary.digest if summary else "") or "none"
-    yield f"{before}.contract.origin", contract.origin
-    yield f"{before}.contract.version", str(contract.version)
-    yield f"{before}.contract.sha256", contract.sha256
-    yield f"{before}.contract.capabilities", str(len(contract.capabilities))
-    yield f"{before}.stale", str(status.state is ImageState.STALE).lower()
-    yield f"{before}.notices", " ".join(summary.notices) if summary else ""
+def _gate_properties(
+    standing: Document, contract: Document, fleet: Document
+) -> Iterator[tuple[str, str]]:
+    yield "headline", fleet["headline"]
+    yield "exit_code", str(fleet["exit_code"])
+    yield from _contract_properties("contract", fleet["contract"])
+    yield "host.kind", fleet["host_kind"]
+    yield "run.id", fleet["id"]
+    yield "hardgate.version", fleet["hardgate"]
+    gate, prefix = standing["gate"] or {}, f"image.{standing['image']}"
+    yield f"{prefix}.state", standing["state"]
+    yield f"{prefix}.digest", gate.get("digest") or "none"
+    yield from _contract_properties(f"{prefix}.contract", contract)
+    yield f"{prefix}.stale", str(standing["state"] == ImageState.STALE.value).lower()
+    yield f"{prefix}.notices", " ".join(gate.get("notices", ()))
 
 
-def _describe_error(error: HardgateError) -> str:
-    to_do = f"What to do: {error.remedy}" if error.remedy else ""
-    evidence = f"What was seen of it:\n{error.evidence}" if error.evidence else ""
-    return "\n\n".join(part for part in (error.problem, to_do, evidence) if part)
+def _contract_properties(prefix: str, contract: Document) -> Iterator[tuple[str, str]]:
+    yield f"{prefix}.origin", contract["origin"]
+    yield f"{prefix}.version", str(contract["version"])
+    yield f"{prefix}.sha256", contract["sha256"]
+    yield f"{prefix}.capabilities", str(contract["count"])
+
+
+def _describe_error(error: Document) -> str:
+    to_do = f"What to do: {error['remedy']}" if error["remedy"] else ""
+    evidence = f"What was seen of it:\n{error['evidence']}" if error["evidence"] else ""
+    return "\n\n".join(part for part in (error["problem"], to_do, evidence) if part)
 
 
 def _escape_dots(reference: str) -> str:

@@ -1,21 +1,20 @@
-"""`fleet.md`, for people: the outcome first, then images and capabilities by hosts."""
+"""`fleet.md`, for people: the outcome first, then images and capabilities by hosts.
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+Made from `fleet.json`, so that a finished fleet can be told anew.
+"""
 
-from hardgate.model.contract import Contract
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
 from hardgate.model.verdict import VerdictKind
 from hardgate.redaction import Redactor
-from hardgate.remote.fleet.headline import (
-    describe_contract,
-    fleet_headline,
-    fleet_opening,
-    shorten_sha256,
-)
-from hardgate.remote.fleet.request import FleetImage
+from hardgate.remote.fleet.headline import describe_contract, format_fleet_opening, shorten_sha256
+from hardgate.remote.fleet.report_json import summarize_fleet
 from hardgate.remote.fleet.result import FleetRun
-from hardgate.remote.fleet.status import Cell, ImageState, ImageStatus, Mark
+from hardgate.remote.fleet.status import ImageState, Mark
+from hardgate.report.html import strip_json_control_codes
 from hardgate.report.markdown import escape_markdown
-from hardgate.text.plain import format_count, keep_tail, strip_control_codes
+from hardgate.text.plain import format_count, keep_tail
 
 CELL_MARKS = {
     Mark.HELD: "✓",
@@ -36,35 +35,38 @@ LEGEND = (
     "~ not asked for as the fleet's contract does, · not for this host."
 )
 EVIDENCE_LINES = 20
-Escape = Callable[[str], str]
+Document = Mapping[str, Any]
 
 
 def make_fleet_markdown(run: FleetRun, redactor: Redactor) -> str:
-    """Write all of it."""
-
-    def escape_cell(text: str) -> str:
-        # Redacted first: what is escaped for a table is no secret that anybody knows.
-        return escape_markdown(redactor.redact_text(strip_control_codes(text)))
-
-    return "\n".join(_document_lines(run, escape_cell)) + "\n"
+    """Write all of a run."""
+    # Redacted first: what is escaped for a table is no secret that anybody knows.
+    return render_fleet_markdown(redactor.redact_value(summarize_fleet(run)))
 
 
-def _document_lines(run: FleetRun, escape: Escape) -> Iterator[str]:
-    yield f"# {escape(fleet_headline(run))}"
+def render_fleet_markdown(fleet: Document) -> str:
+    """Write all of it, from the redacted `fleet.json`."""
+    return "\n".join(_document_lines(strip_json_control_codes(fleet))) + "\n"
+
+
+def _document_lines(fleet: Document) -> Iterator[str]:
+    yield f"# {escape_markdown(fleet['headline'])}"
     yield from (
         "",
-        escape(fleet_opening(run, run.id)),
+        escape_markdown(format_fleet_opening(fleet)),
         "",
-        *_contract_rows(run, escape),
+        *_contract_rows(fleet),
         "",
-        *_matrix_rows(run, escape),
+        *_matrix_rows(fleet),
         "",
         LEGEND,
     )
-    yield from _section_lines("Missed", _list_misses(run, escape))
-    yield from _section_lines("Stale", _list_stale(run, escape))
-    yield from _section_lines("Nobody could tell", _list_errors(run, escape))
-    yield from _section_lines("Notices", (f"- {escape(notice)}" for notice in run.notices))
+    yield from _section_lines("Missed", _list_misses(fleet))
+    yield from _section_lines("Stale", _list_stale(fleet))
+    yield from _section_lines("Nobody could tell", _list_errors(fleet))
+    yield from _section_lines(
+        "Notices", (f"- {escape_markdown(notice)}" for notice in fleet["notices"])
+    )
 
 
 def _section_lines(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -73,120 +75,121 @@ def _section_lines(title: str, lines: Iterable[str]) -> Iterator[str]:
         yield from ("", f"## {title}", "", *listed)
 
 
-def _contract_rows(run: FleetRun, escape: Escape) -> Iterator[str]:
+def _contract_rows(fleet: Document) -> Iterator[str]:
     yield _format_row(("image", "verified by", "sha256", "counts for the fleet's"))
     yield _format_rule(4)
-    yield _format_row(
-        ("*the fleet's*", escape(describe_contract(run.contract)), _format_sha256(run.contract), "")
-    )
-    for image in run.images:
-        contract = image.plan.contract
-        counts = (
-            "yes"
-            if not image.stale_reasons
-            else f"no: stale ({format_count(len(image.stale_reasons), 'demand')} not looked at)"
+    contract = fleet["contract"]
+    described = escape_markdown(describe_contract(contract))
+    yield _format_row(("*the fleet's*", described, _format_sha256(contract), ""))
+    for image in fleet["images"]:
+        contract, stale = image["contract"], image["stale"]
+        counts = f"no: stale ({format_count(len(stale), 'demand')} not looked at)"
+        columns = (escape_markdown(describe_contract(contract)), _format_sha256(contract))
+        yield _format_row(
+            (escape_markdown(image["reference"]), *columns, counts if stale else "yes")
         )
-        columns = (escape(describe_contract(contract)), _format_sha256(contract), counts)
-        yield _format_row((escape(image.reference), *columns))
 
 
-def _format_sha256(contract: Contract) -> str:
+def _format_sha256(contract: Document) -> str:
     return f"`{shorten_sha256(contract)}`"
 
 
-def _matrix_rows(run: FleetRun, escape: Escape) -> Iterator[str]:
-    yield _format_row(("image", "capability", *(escape(host) for host in run.hosts)))
-    yield _format_rule(2 + len(run.hosts))
-    for image in run.images:
-        statuses = [run.find_status(image, host) for host in run.hosts]
+def _matrix_rows(fleet: Document) -> Iterator[str]:
+    hosts = fleet["hosts"]
+    yield _format_row(("image", "capability", *map(escape_markdown, hosts)))
+    yield _format_rule(2 + len(hosts))
+    by_place = {(one["image"], one["host"]): one for one in fleet["standings"]}
+    for image in fleet["images"]:
+        reference = escape_markdown(image["reference"])
+        standings = [by_place.get((image["reference"], host)) for host in hosts]
         states = [
-            f"**{STATE_LABELS[status.state]}**" if status else ABSENT_MARK for status in statuses
+            f"**{STATE_LABELS[ImageState(one['state'])]}**" if one else ABSENT_MARK
+            for one in standings
         ]
-        yield _format_row((f"**{escape(image.reference)}**", "*all*", *states))
-        yield from _image_rows(image, statuses, escape)
+        yield _format_row((f"**{reference}**", "*all*", *states))
+        yield from _image_rows(reference, standings)
 
 
-def _image_rows(
-    image: FleetImage, statuses: Sequence[ImageStatus | None], escape: Escape
-) -> Iterator[str]:
-    cells = [list(item.make_cells()) if item else [] for item in statuses]
-    capabilities = (one for column in cells for one in column if one.kind is VerdictKind.CAPABILITY)
-    for name in dict.fromkeys(one.name for one in capabilities):
+def _image_rows(reference: str, standings: Sequence[Document | None]) -> Iterator[str]:
+    cells = [list(one["cells"]) if one else [] for one in standings]
+    capabilities = (one for column in cells for one in column if not _is_guard(one))
+    for name in dict.fromkeys(one["name"] for one in capabilities):
         marks = [_capability_mark(name, column) for column in cells]
-        yield _format_row((escape(image.reference), escape(name), *marks))
-    yield _format_row(
-        (escape(image.reference), "*guards*", *(_guards_mark(column) for column in cells))
-    )
+        yield _format_row((reference, escape_markdown(name), *marks))
+    yield _format_row((reference, "*guards*", *map(_guards_mark, cells)))
 
 
-def _capability_mark(name: str, column: Sequence[Cell]) -> str:
+def _is_guard(cell: Document) -> bool:
+    return bool(cell["kind"] == VerdictKind.GUARD.value)
+
+
+def _mark_of(cell: Document) -> Mark:
+    return Mark[cell["mark"].upper()]
+
+
+def _capability_mark(name: str, column: Sequence[Document]) -> str:
     marks = [
-        CELL_MARKS[cell.mark]
+        CELL_MARKS[_mark_of(cell)]
         for cell in column
-        if cell.kind is VerdictKind.CAPABILITY and cell.name == name
+        if cell["name"] == name and not _is_guard(cell)
     ]
     if marks:
         return marks[0]
     return CELL_MARKS[Mark.UNKNOWN] if column else ABSENT_MARK
 
 
-def _guards_mark(column: Sequence[Cell]) -> str:
+def _guards_mark(column: Sequence[Document]) -> str:
     if not column:
         return ABSENT_MARK
-    guards = [cell for cell in column if cell.kind is VerdictKind.GUARD]
-    held = sum(one.mark is Mark.HELD for one in guards)
-    worst = next(
-        (mark for mark in (Mark.MISSED, Mark.UNKNOWN) if _has_mark(guards, mark)), Mark.HELD
-    )
-    return f"{CELL_MARKS[worst]} {held} of {len(guards)}"
+    marks = [_mark_of(cell) for cell in column if _is_guard(cell)]
+    worst = next((mark for mark in (Mark.MISSED, Mark.UNKNOWN) if mark in marks), Mark.HELD)
+    return f"{CELL_MARKS[worst]} {marks.count(Mark.HELD)} of {len(marks)}"
 
 
-def _has_mark(cells: Iterable[Cell], mark: Mark) -> bool:
-    return any(cell.mark is mark for cell in cells)
-
-
-def _list_misses(run: FleetRun, escape: Escape) -> Iterator[str]:
-    for status in run.standings:
-        for cell in status.make_cells():
-            if cell.mark in {Mark.MISSED, Mark.ADVISORY}:
-                advisory = " (advisory)" if cell.mark is Mark.ADVISORY else ""
-                text = " ".join(part for part in (cell.reason, _format_remedy(cell.remedy)) if part)
+def _list_misses(fleet: Document) -> Iterator[str]:
+    for standing in fleet["standings"]:
+        for cell in standing["cells"]:
+            mark = _mark_of(cell)
+            if mark in {Mark.MISSED, Mark.ADVISORY}:
+                advisory = " (advisory)" if mark is Mark.ADVISORY else ""
+                text = _join_remedy(cell["reason"], cell["remedy"])
                 yield (
-                    f"- {_describe_location(status, escape)}: "
-                    f"**{escape(cell.name)}**{advisory}: {escape(text)}"
+                    f"- {_describe_location(standing)}: "
+                    f"**{escape_markdown(cell['name'])}**{advisory}: {escape_markdown(text)}"
                 )
 
 
-def _list_stale(run: FleetRun, escape: Escape) -> Iterator[str]:
-    for status in run.standings:
-        if status.gate_summary and status.stale_reasons:
-            yield f"- {_describe_location(status, escape)}:"
-            yield from (f"  - {escape(lack.sentence)}" for lack in status.stale_reasons)
+def _list_stale(fleet: Document) -> Iterator[str]:
+    for standing in fleet["standings"]:
+        if standing["gate"] and standing["stale"]:
+            yield f"- {_describe_location(standing)}:"
+            yield from (f"  - {escape_markdown(sentence)}" for sentence in standing["stale"])
 
 
-def _list_errors(run: FleetRun, escape: Escape) -> Iterator[str]:
-    troubled = [("the whole run", run.problem)] if run.problem else []
-    troubled += [(_describe_location(one, escape), one.error) for one in run.standings if one.error]
+def _list_errors(fleet: Document) -> Iterator[str]:
+    troubled = [("the whole run", fleet["error"])] if fleet["error"] else []
+    troubled += [
+        (_describe_location(one), one["error"]) for one in fleet["standings"] if one["error"]
+    ]
     for where, error in troubled:
-        text = " ".join(part for part in (error.problem, _format_remedy(error.remedy)) if part)
-        yield f"- {where}: {escape(text)}"
-        lines = keep_tail(error.evidence, EVIDENCE_LINES).splitlines() if error.evidence else ()
-        yield from (f"  > {escape(line)}  " for line in lines)
-    for status in run.standings:
-        for item in status.make_cells() if status.gate_summary else ():
-            if item.mark is Mark.UNKNOWN:
+        yield f"- {where}: {escape_markdown(_join_remedy(error['problem'], error['remedy']))}"
+        lines = keep_tail(error["evidence"], EVIDENCE_LINES).splitlines()
+        yield from (f"  > {escape_markdown(line)}  " for line in lines)
+    for standing in fleet["standings"]:
+        for cell in standing["cells"] if standing["gate"] else ():
+            if _mark_of(cell) is Mark.UNKNOWN:
                 yield (
-                    f"- {_describe_location(status, escape)}: **{escape(item.name)}**: "
-                    f"{escape(item.reason)}"
+                    f"- {_describe_location(standing)}: **{escape_markdown(cell['name'])}**: "
+                    f"{escape_markdown(cell['reason'])}"
                 )
 
 
-def _describe_location(status: ImageStatus, escape: Escape) -> str:
-    return f"{escape(status.image.reference)} on {escape(status.host)}"
+def _describe_location(standing: Document) -> str:
+    return f"{escape_markdown(standing['image'])} on {escape_markdown(standing['host'])}"
 
 
-def _format_remedy(remedy: str) -> str:
-    return f"To do: {remedy}" if remedy else ""
+def _join_remedy(text: str, remedy: str) -> str:
+    return " ".join(part for part in (text, f"To do: {remedy}" if remedy else "") if part)
 
 
 def _format_row(cells: Sequence[str]) -> str:

@@ -49,6 +49,8 @@ class FleetRequest:
     gate_arguments: tuple[str, ...]
     """More words for each gate."""
     out: Path | None
+    formats: tuple[str, ...] = ()
+    """Of the reports; all of them where it is empty."""
     publish_summary: PublishSummary = append_job_summary
 
     @property

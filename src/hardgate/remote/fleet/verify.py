@@ -57,7 +57,7 @@ def run_fleet(request: FleetRequest, console: Console) -> ExitCode:
         interrupted=failure.interrupted,
         problem=failure.problem,
     )
-    write_fleet_reports(run, folder, console.redactor)
+    write_fleet_reports(run, folder, console.redactor, request.formats)
     request.publish_summary(make_fleet_markdown(run, console.redactor))
     print_fleet_run(run, folder.path, console)
     return run.exit_code

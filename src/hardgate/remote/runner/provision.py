@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,18 @@ from hardgate.remote.play import play_on_hosts
 from hardgate.remote.runner.events import RunnerEventHandler
 from hardgate.remote.runner.headline import host_headline, runner_headline, runner_opening
 from hardgate.remote.runner.report_json import encode_host_summary, summarize_host
-from hardgate.remote.runner.report_junit import make_host_junit
+from hardgate.remote.runner.report_junit import render_host_junit
+from hardgate.remote.runner.report_markdown import (
+    render_host_markdown,
+    render_runner_markdown,
+)
 from hardgate.remote.runner.request import RunnerRequest
 from hardgate.remote.runner.result import DIRECT_HOST_KIND, HostReport, judge_host
 from hardgate.remote.runner.run import RunnerRun
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder, make_folder_name, open_report_folder
-from hardgate.report.markdown import render_run_markdown
+from hardgate.report.formats import FORMATS, REPORT_FILES
 from hardgate.report.pages import render_host_html
 from hardgate.report.terminal_summary import (
     Tone,
@@ -31,6 +35,13 @@ from hardgate.report.terminal_summary import (
 )
 
 PLAYBOOK = "runner.yml"
+HOST_RENDERERS: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {
+    "junit": render_host_junit,
+    "html": lambda summary: render_host_html(summary).encode("utf-8", "replace"),
+    "markdown": lambda summary: render_host_markdown(summary).encode("utf-8", "replace"),
+}
+"""Beside `summary.json`, which is always written."""
+DEFAULT_HOST_FORMATS = ("junit", "html")
 GATE_FOLDER = "t4"
 """The folder of the gate's own reports below a host's."""
 
@@ -64,9 +75,12 @@ def provision_runners(request: RunnerRequest, console: Console) -> ExitCode:
         interrupted=failure.interrupted,
         problem=failure.problem,
     )
-    summaries = [_write_host_reports(host, run, folder, console) for host in run.hosts]
+    summaries = [
+        _write_host_reports(host, run, folder, console, request.formats) for host in run.hosts
+    ]
     folder.point_latest()
-    request.publish_summary("\n".join(summaries))
+    headline = console.redactor.redact_text(runner_headline(run))
+    request.publish_summary(render_runner_markdown(headline, summaries))
     _print_runner_run(run, folder, console)
     return run.exit_code
 
@@ -85,17 +99,23 @@ def make_runner_variables(request: RunnerRequest, source: Path, reports: Path) -
 
 
 def _write_host_reports(
-    host: HostReport, run: RunnerRun, folder: ReportFolder, console: Console
-) -> str:
-    """Write a host's reports, each whole or not at all; give them as Markdown."""
+    host: HostReport,
+    run: RunnerRun,
+    folder: ReportFolder,
+    console: Console,
+    formats: Sequence[str],
+) -> Mapping[str, Any]:
+    """Write a host's reports, each whole or not at all; give its summary, which is redacted."""
     path = folder.path / make_folder_name(host.name)
     path.mkdir(exist_ok=True)
+    for name in REPORT_FILES:
+        (path / name).unlink(missing_ok=True)
     replace_file(path / "summary.json", encode_host_summary(host, run, console.redactor))
-    replace_file(path / "junit.xml", make_host_junit(host, run, console.redactor))
-    summary = console.redactor.redact_value(summarize_host(host, run))
-    page = render_host_html(summary)
-    replace_file(path / "report.html", page.encode("utf-8", "replace"))
-    return "\n".join(map(render_run_markdown, summary["contracts"]))
+    summary: Mapping[str, Any] = console.redactor.redact_value(summarize_host(host, run))
+    for name in formats or DEFAULT_HOST_FORMATS:
+        if name in HOST_RENDERERS:
+            replace_file(path / FORMATS[name].file, HOST_RENDERERS[name](summary))
+    return summary
 
 
 def _print_runner_run(run: RunnerRun, folder: ReportFolder, console: Console) -> None:

@@ -9,6 +9,7 @@ from hardgate.redaction import Redactor
 from hardgate.remote.runner.headline import host_headline
 from hardgate.remote.runner.result import HostReport
 from hardgate.remote.runner.run import RunnerRun
+from hardgate.report.gate_summary import RemoteVerdict
 from hardgate.report.summary_json import summarize_run as run_summary
 from hardgate.text.headline import exit_code_word
 
@@ -34,17 +35,39 @@ def summarize_host(host: HostReport, run: RunnerRun) -> dict[str, Any]:
         "notices": list(host.notices),
         "error": _error_json(host.error),
         "contracts": [run_summary(host_run) for host_run in host.runs],
-        "gate": {
-            "contract": host.gate_plan.contract.sha256,
-            "exit_code": int(host.gate_exit_code),
-            "headline": host.gate_summary.headline if host.gate_summary else "",
-            "error": _error_json(host.summary_error),
-        },
+        "gate": _gate_json(host),
         "id": run.id,
         "started_at": run.started_at,
         "seconds": round(run.seconds, 3),
         "hardgate": __version__,
         "schema_version": RUNNER_SCHEMA_VERSION,
+    }
+
+
+def _gate_json(host: HostReport) -> dict[str, Any]:
+    plan, summary = host.gate_plan, host.gate_summary
+    return {
+        "session": plan.title,
+        "origin": plan.contract.origin,
+        "contract": plan.contract.sha256,
+        "exit_code": int(host.gate_exit_code),
+        "headline": summary.headline if summary else "",
+        "error": _error_json(host.summary_error),
+        "run": summary.run if summary else "",
+        "digest": summary.digest if summary else "",
+        "seconds": summary.seconds if summary else None,
+        "verdicts": [_verdict_json(verdict) for verdict in summary.verdicts] if summary else [],
+    }
+
+
+def _verdict_json(verdict: RemoteVerdict) -> dict[str, str]:
+    return {
+        "name": verdict.name,
+        "kind": verdict.kind.value,
+        "severity": verdict.severity.value,
+        "outcome": verdict.outcome.value,
+        "reason": verdict.reason,
+        "remedy": verdict.remedy,
     }
 
 

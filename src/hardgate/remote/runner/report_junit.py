@@ -1,112 +1,114 @@
-"""A host's `junit.xml`: a suite for each of its contracts, and one for tier 4 there."""
+"""A host's `junit.xml`: a suite for each of its contracts, and one for tier 4 there.
 
-from collections.abc import Iterator
+Made from the host's `summary.json`, so that a finished run can be told anew.
+"""
 
-from hardgate.errors import ExitCode, HardgateError
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hardgate.errors import ExitCode
 from hardgate.model.contract import Severity
-from hardgate.model.verdict import VerdictKind
+from hardgate.model.verdict import Outcome, VerdictKind
 from hardgate.redaction import Redactor
-from hardgate.remote.runner.headline import host_headline
+from hardgate.remote.runner.report_json import summarize_host
 from hardgate.remote.runner.result import HostReport
 from hardgate.remote.runner.run import RunnerRun
-from hardgate.report.details import Clean
-from hardgate.report.gate_summary import RemoteVerdict
+from hardgate.report.html import strip_json_control_codes
 from hardgate.report.junit import WHOLE_RUN_CASE, kind_of_case, make_run_suite
 from hardgate.report.junit_xml import ReportCase, ReportSuite, write_suites
-from hardgate.text.plain import one_line, strip_control_codes
+from hardgate.report.read_summary import restore_run
+from hardgate.text.plain import one_line
+
+Document = Mapping[str, Any]
 
 
 def make_host_junit(host: HostReport, run: RunnerRun, redactor: Redactor) -> bytes:
-    """Make the report; it is never greener than the host."""
+    """Make the report of a host; it is never greener than the host."""
+    return render_host_junit(redactor.redact_value(summarize_host(host, run)))
 
-    def clean_text(text: str) -> str:
-        return redactor.redact_text(strip_control_codes(text))
 
-    suites = [make_run_suite(host_run, redactor) for host_run in host.runs]
-    suites.append(_make_gate_suite(host, run, clean_text))
+def render_host_junit(summary: Document) -> bytes:
+    """Make the report from the redacted `summary.json`."""
+    suites = [make_run_suite(restore_run(one), Redactor()) for one in summary["contracts"]]
+    summary = strip_json_control_codes(summary)
+    suites.append(_make_gate_suite(summary))
     red = any(case.kind in {"failure", "error"} for suite in suites for case in suite.cases)
-    if host.exit_code is not ExitCode.HELD and not red:
-        suites.append(_make_whole_run_suite(host, run, clean_text))
-    return write_suites(
-        suites, title=one_line(clean_text(f"HARDGATE RUNNER {host_headline(host)}"))
-    )
+    if summary["exit_code"] != ExitCode.HELD and not red:
+        suites.append(_make_whole_run_suite(summary))
+    return write_suites(suites, title=one_line(f"HARDGATE RUNNER {summary['headline']}"))
 
 
-def _make_gate_suite(host: HostReport, run: RunnerRun, clean: Clean) -> ReportSuite:
-    plan, summary = host.gate_plan, host.gate_summary
-    cases = (
-        tuple(_make_remote_case(verdict, clean) for verdict in summary.verdicts) if summary else ()
-    )
-    gate = ReportCase(
+def _make_gate_suite(summary: Document) -> ReportSuite:
+    gate, title = summary["gate"], summary["gate"]["session"]
+    known = gate["exit_code"] != ExitCode.UNKNOWN
+    whole = ReportCase(
         name=WHOLE_RUN_CASE,
-        classname=f"{plan.title}.run",
-        kind="" if summary and summary.exit_code is not ExitCode.UNKNOWN else "error",
-        message=_gate_message(host, clean),
-        body=_format_error_body(host.summary_error, clean)
-        or (clean(summary.headline) if summary else ""),
-        stdout=clean(summary.headline) if summary else "",
-        seconds=summary.seconds if summary else None,
+        classname=f"{title}.run",
+        kind="" if known else "error",
+        message=_gate_message(gate),
+        body=_format_error_body(gate["error"]) or gate["headline"],
+        stdout=gate["headline"],
+        seconds=gate["seconds"],
     )
     return ReportSuite(
-        name=clean(f"hardgate {plan.title} on {host.name}, contract {plan.contract.origin}"),
-        id=f"{run.id}-{plan.title}",
-        timestamp=run.started_at,
+        name=f"hardgate {title} on {summary['host']}, contract {gate['origin']}",
+        id=f"{summary['id']}-{title}",
+        timestamp=summary["started_at"],
         properties={
-            "host.name": clean(host.name),
-            "contract.sha256": plan.contract.sha256,
-            "image.digest": summary.digest if summary else "none",
-            "run.id": summary.run if summary else "none",
+            "host.name": summary["host"],
+            "contract.sha256": gate["contract"],
+            "image.digest": gate["digest"] or "none",
+            "run.id": gate["run"] or "none",
         },
-        cases=(gate, *cases),
+        cases=(whole, *(_make_remote_case(verdict, title) for verdict in gate["verdicts"])),
     )
 
 
-def _gate_message(host: HostReport, clean: Clean) -> str:
-    if host.summary_error:
-        return one_line(clean(host.summary_error.problem))
-    return (
-        one_line(clean(host.gate_summary.headline)) if host.gate_summary else "It gave no reason."
-    )
+def _gate_message(gate: Document) -> str:
+    if gate["error"]:
+        return one_line(gate["error"]["problem"])
+    return one_line(gate["headline"]) or "It gave no reason."
 
 
-def _format_error_body(error: HardgateError | None, clean: Clean) -> str:
-    parts = (error.problem, error.remedy, error.evidence) if error else ()
-    return clean("\n\n".join(part for part in parts if part))
+def _format_error_body(error: Document | None) -> str:
+    parts = (error["problem"], error["remedy"], error["evidence"]) if error else ()
+    return "\n\n".join(part for part in parts if part)
 
 
-def _make_remote_case(verdict: RemoteVerdict, clean: Clean) -> ReportCase:
-    kind = kind_of_case(verdict.outcome, verdict.severity)
+def _make_remote_case(verdict: Document, title: str) -> ReportCase:
+    severity = Severity(verdict["severity"])
+    kind = kind_of_case(Outcome(verdict["outcome"]), severity)
     advisory = "Advisory, missed: " if kind == "skipped" else ""
-    reason = one_line(clean(verdict.reason)) or "It gave no reason."
-    to_do = f"What to do: {verdict.remedy}" if verdict.remedy else ""
-    group = "guard" if verdict.kind is VerdictKind.GUARD else Severity(verdict.severity).value
+    reason = one_line(verdict["reason"]) or "It gave no reason."
+    to_do = f"What to do: {verdict['remedy']}" if verdict["remedy"] else ""
+    group = "guard" if verdict["kind"] == VerdictKind.GUARD.value else severity.value
     return ReportCase(
-        name=clean(verdict.name),
-        classname=f"t4.{group}",
+        name=verdict["name"],
+        classname=f"{title}.{group}",
         kind=kind,
         message=f"{advisory}{reason}" if kind else "",
-        body=clean("\n\n".join(part for part in (verdict.reason, to_do) if part)) if kind else "",
-        stdout="" if kind else clean(verdict.reason),
+        body="\n\n".join(part for part in (verdict["reason"], to_do) if part) if kind else "",
+        stdout="" if kind else verdict["reason"],
     )
 
 
-def _make_whole_run_suite(host: HostReport, run: RunnerRun, clean: Clean) -> ReportSuite:
+def _make_whole_run_suite(summary: Document) -> ReportSuite:
     case = ReportCase(
         name=WHOLE_RUN_CASE,
         classname="runner.run",
         kind="error",
-        message=one_line(clean(host_headline(host))),
-        body="\n\n".join(part for part in _failure_parts(host, clean) if part),
+        message=one_line(summary["headline"]),
+        body="\n\n".join(part for part in _failure_parts(summary) if part),
     )
     return ReportSuite(
-        name=clean(f"hardgate runner: {host.name}"),
-        id=run.id,
-        timestamp=run.started_at,
+        name=f"hardgate runner: {summary['host']}",
+        id=summary["id"],
+        timestamp=summary["started_at"],
         properties={},
         cases=(case,),
     )
 
 
-def _failure_parts(host: HostReport, clean: Clean) -> Iterator[str]:
-    yield clean(host_headline(host))
-    yield _format_error_body(host.error, clean)
+def _failure_parts(summary: Document) -> Iterator[str]:
+    yield summary["headline"]
+    yield _format_error_body(summary["error"])

@@ -26,4 +26,6 @@ class RunnerRequest:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The role's variables that nobody may see, by name: `runner_token` and its like."""
     out: Path | None = None
+    formats: tuple[str, ...] = ()
+    """Of each host's reports; the default ones where it is empty."""
     publish_summary: PublishSummary = append_job_summary

@@ -284,3 +284,9 @@ def test_the_legend_has_every_mark() -> None:
     assert set(CELL_MARKS) == set(Mark)
     for mark in (*CELL_MARKS.values(), ABSENT_MARK):
         assert f"{mark} " in LEGEND
+
+
+def test_only_the_formats_that_were_asked_for_are_written(tmp_path: Path) -> None:
+    folder = open_fleet_folder(tmp_path, "run")
+    write_fleet_reports(fleets.green(), folder, REDACTOR, ("junit",))
+    assert {path.name for path in tmp_path.iterdir()} == {"fleet.json", "junit.xml"}
