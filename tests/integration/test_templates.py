@@ -1,16 +1,24 @@
 """Somebody else's template, by two commands alone: 'hardgate init', and 'nox -s validate'."""
 
+import contextlib
 import json
+import os
 import shutil
+import signal
 import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 
 from tests.integration.sharing import run_in
+from tests.integration.test_leaving import left_of
 
 pytestmark = pytest.mark.independent
 
@@ -136,6 +144,63 @@ def test_runtime_is_red_for_one_defect(template: Path, name: str) -> None:
     assert name in missed
     dead = {"workspace_became_ready", "workspace_kept_running"}
     assert missed - dead == {name} - dead
+
+
+def wait_for_a_gate(folder: Path, client: docker.APIClient, process: subprocess.Popen[str]) -> str:
+    """Wait until a session's gate has containers; give its run's id."""
+    deadline, latest = time.monotonic() + SECONDS, folder / "latest"
+    while process.poll() is None and time.monotonic() < deadline:
+        run = latest.resolve().name if latest.exists() else ""
+        if run and any(name.startswith("/hardgate-") for name in left_of(client, run)):
+            return run
+        time.sleep(0.1)
+    raise AssertionError(f"No gate began in '{folder}'.")
+
+
+def list_processes_with(mark: str) -> list[str]:
+    """Name the processes that were started with a text in their environment."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in (entry / "environ").read_bytes():
+                found.append((entry / "cmdline").read_bytes().decode(errors="replace"))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.full
+@pytest.mark.usefixtures("reference")
+def test_a_signal_in_mid_gate_ends_validate_with_a_report_and_leaves_nothing(
+    template: Path, client: docker.APIClient
+) -> None:
+    """First in `runtime`, then in `t4`: what was green until then is not done over."""
+    for session, number, code, word in (
+        ("runtime", signal.SIGTERM, 143, "TERMINATED"),
+        ("t4", signal.SIGINT, 130, "INTERRUPTED"),
+    ):
+        shutil.rmtree(template / "reports" / session, ignore_errors=True)
+        temporary = tempfile.mkdtemp(prefix="hg-")
+        with subprocess.Popen(
+            (sys.executable, "-m", "hardgate", "validate", "--run"),
+            cwd=template,
+            env={**os.environ, "TMPDIR": temporary},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            run_id = wait_for_a_gate(template / "reports" / session, client, process)
+            process.send_signal(number)
+            output = process.communicate(timeout=SECONDS)[0]
+        print(output)
+        assert process.returncode == code
+        assert output.splitlines()[-1].startswith(f"HARDGATE VALIDATE {word}")
+        said = Said(exit_code=code, output=output, folder=template)
+        assert said.answer("validate")["exit_code"] == code
+        assert said.answer(session)["exit_code"] == code
+        assert word in (template / "reports/validate/latest/junit.xml").read_text()
+        assert left_of(client, run_id) == []
+        assert list_processes_with(f"TMPDIR={temporary}") == []
+        Path(temporary).rmdir()  # it is empty
 
 
 def test_without_an_engine_runtime_is_an_error_and_no_skip(files: Path) -> None:

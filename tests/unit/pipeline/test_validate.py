@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hardgate.attest.statement import Statement, encode_statement, read_statement
-from hardgate.cli.validate import _print_row, state_last_word
+from hardgate.cli.validate import RUN_SESSION, _print_row, _run_sessions, state_last_word
 from hardgate.cli.verify import find_problems
 from hardgate.diagnosis.diagnose import attach_diagnoses
 from hardgate.errors import ExitCode, HardgateError, UsageError
@@ -28,6 +28,7 @@ from hardgate.pipeline.session_result import (
     IMAGE_SESSIONS,
     MAX_RESULT_BYTES,
     SESSIONS,
+    SessionResult,
     make_session_result,
 )
 from hardgate.pipeline.template import Template
@@ -35,6 +36,7 @@ from hardgate.pipeline.trust import Trust
 from hardgate.pipeline.validate import (
     ContractPlace,
     ValidationContext,
+    collect_session_statuses,
     hash_session_contract,
     judge_sessions,
     locate_contract,
@@ -620,6 +622,32 @@ def test_a_fork_may_miss_what_the_runners_owner_allows_and_nothing_else(
     assert code(replace(scene, trust=FORK)) == 1
     assert code(replace(scene, policy=ALLOWED)) == 1
     assert code(replace(scene, trust=FORK, policy=ALLOWED)) == expected
+
+
+MARKS = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.ERROR: "?"}
+
+
+@pytest.mark.parametrize("outcome", MARKS)
+def test_a_session_that_is_run_has_the_mark_of_its_answer(
+    scene: ValidationContext, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B6: it was '✓ Run static (stale) … red'."""
+    leave(scene, "static", source=OTHER)
+    results = read_results(scene)
+    (stale,) = (one for one in collect_session_statuses(scene, results) if not one.is_green)
+    checks = [Check(name="p", group="g", outcome=outcome)]
+
+    def run(*_: object) -> SessionResult:
+        return make_session_result(
+            "static", checks, commit="", contract="", started_at="", seconds=0
+        )
+
+    monkeypatch.setitem(RUN_SESSION, "static", run)
+    printed = io.StringIO()
+    list(_run_sessions([stale], scene, results, [], "", Console(printed), None))
+    (line,) = printed.getvalue().splitlines()
+    assert line.startswith(f"{MARKS[outcome]} Run static (stale) ")
+    assert line.endswith({"✓": "green", "✗": "red", "?": "unknown"}[MARKS[outcome]])
 
 
 def state(scene: ValidationContext) -> Statement:
