@@ -41,7 +41,6 @@ from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.git_change import Change, find_change
 from hardgate.pipeline.policy import read_policy
-from hardgate.pipeline.report import tone_of_check
 from hardgate.pipeline.session import Session, make_change_error, state_session
 from hardgate.pipeline.session_result import (
     GUTTER,
@@ -53,7 +52,7 @@ from hardgate.pipeline.session_result import (
     parse_gate_summary,
 )
 from hardgate.pipeline.snapshot import Snapshot
-from hardgate.pipeline.step_summary import OUTCOME_WORDS
+from hardgate.pipeline.step_summary import name_outcome_colour
 from hardgate.pipeline.template import Template
 from hardgate.pipeline.trust import determine_trust
 from hardgate.pipeline.validate import (
@@ -70,8 +69,8 @@ from hardgate.pipeline.validate import (
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
 from hardgate.report.gate_summary import ExpectedRun
+from hardgate.report.marks import Tone, mark_outcome
 from hardgate.report.summary_json import summarize_run
-from hardgate.report.terminal_summary import Tone
 from hardgate.resources import CONTRACTS, PACKAGE_FOLDER
 from hardgate.text.headline import Headline, exit_code_word
 from hardgate.text.plain import one_line
@@ -434,9 +433,10 @@ def _select_arguments(argv: Sequence[str], session: str) -> Iterator[str]:
 def _print_row(console: Console, check: Check) -> None:
     """Tell an answer in one line of the table, and what to do below it."""
     mark = console.mark_of_outcome(check.outcome, check.severity)
-    label = OUTCOME_WORDS[check.outcome]
+    label = name_outcome_colour(check.outcome)
     reason = one_line(console.clean_text(check.reason))
-    console.print_line(f"  {mark} {check.name:<9} {label:<8} {reason}", tone_of_check(check))
+    tone = mark_outcome(check.outcome, check.severity).tone
+    console.print_line(f"  {mark} {check.name:<9} {label:<8} {reason}", tone)
     if check.outcome is not Outcome.PASS and check.remedy:
         console.print_line(f"    to do: {one_line(console.clean_text(check.remedy))}")
     for line in check.evidence.splitlines():

@@ -7,6 +7,7 @@ from typing import Any
 from hardgate.contract_check.rules import CONTRACT_RULES, ContractRule, ProbeScript
 from hardgate.errors import ExitCode
 from hardgate.model.contract import Contract
+from hardgate.report.marks import Mark
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,8 @@ def format_weaknesses(contract: Contract, weaknesses: tuple[Weakness, ...]) -> I
     for weakness in weaknesses:
         where = ", ".join(map(str, weakness.probe_lines))
         probe = f", probe line {where}" if where else ""
-        yield f"✗ {weakness.capability} ({weakness.rule.name}; line {weakness.line}{probe})"
+        place = f"{weakness.rule.name}; line {weakness.line}{probe}"
+        yield f"{Mark.MISSED.glyph} {weakness.capability} ({place})"
         yield f"    {weakness.rule.weakness}"
         yield f"    Better: {weakness.rule.better}"
     weak = len({weakness.capability for weakness in weaknesses})

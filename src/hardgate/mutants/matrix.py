@@ -7,6 +7,8 @@ from typing import Any
 
 from hardgate.errors import ExitCode
 from hardgate.mutants.mutation import Mutation
+from hardgate.report.marks import Mark
+from hardgate.text.headline import Headline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +86,10 @@ class MutantMatrix:
 
 def format_matrix_headline(matrix: MutantMatrix) -> str:
     """Say in one line what came of it."""
-    word = {ExitCode.HELD: "GREEN", ExitCode.BROKEN: "RED"}.get(matrix.exit_code, "UNKNOWN")
     noticed = sum(not (one.problem or one.survivors or one.unexpected) for one in matrix.results)
     never = f"; never red: {', '.join(matrix.never_red)}" if matrix.never_red else ""
-    return (
-        f"HARDGATE MUTANTS {word}: {noticed} of {len(matrix.results)} mutations turned exactly "
-        f"their promises red{never} (exit {int(matrix.exit_code)})"
-    )
+    story = f"{noticed} of {len(matrix.results)} mutations turned exactly their promises red{never}"
+    return str(Headline(subject="MUTANTS", exit_code=matrix.exit_code, story=story))
 
 
 def matrix_to_json(matrix: MutantMatrix, *, image: str, contract: str) -> dict[str, Any]:
@@ -122,7 +121,9 @@ def matrix_to_json(matrix: MutantMatrix, *, image: str, contract: str) -> dict[s
     }
 
 
-MARKS = {"pass": "·", "fail": "✗", "error": "?", "": " "}
+GLYPHS = {"pass": "·", "fail": Mark.MISSED.glyph, "error": Mark.UNKNOWN.glyph, "": " "}
+"""A pass is shown faintly here, for a promise has to notice what breaks it."""
+LEGEND = "{fail} noticed it, {pass} passed, {error} nobody could tell.".format(**GLYPHS)
 
 
 def matrix_to_markdown(matrix: MutantMatrix) -> str:
@@ -132,11 +133,11 @@ def matrix_to_markdown(matrix: MutantMatrix) -> str:
 
 def _format_markdown(matrix: MutantMatrix) -> Iterator[str]:
     yield f"# Mutations\n\n{format_matrix_headline(matrix)}\n"
-    yield "✗ noticed it, · passed, ? nobody could tell.\n"
+    yield f"{LEGEND}\n"
     yield "| promise | " + " | ".join(str(index + 1) for index in range(len(matrix.results))) + " |"
     yield "|---|" + "---|" * len(matrix.results)
     for name in matrix.promises:
-        marks = (MARKS[one.outcomes.get(name, "")] for one in matrix.results)
+        marks = (GLYPHS[one.outcomes.get(name, "")] for one in matrix.results)
         yield f"| `{name}` | {' | '.join(marks)} |"
     yield ""
     for index, one in enumerate(matrix.results, start=1):

@@ -10,9 +10,10 @@ from hardgate.pipeline.check import Check
 from hardgate.pipeline.session_result import SessionResult
 from hardgate.redaction import Redactor
 from hardgate.report.console import Console
-from hardgate.report.junit import WHOLE_RUN_CASE, kind_of_case
+from hardgate.report.junit import WHOLE_RUN_CASE
 from hardgate.report.junit_xml import ReportCase, ReportSuite
-from hardgate.report.terminal_summary import Tone, quote_output
+from hardgate.report.marks import mark_outcome
+from hardgate.report.terminal_summary import quote_output
 from hardgate.text.plain import format_duration, one_line, strip_control_codes
 
 CHECK_EXCERPT_LINES = 12
@@ -27,7 +28,8 @@ def print_check(console: Console, check: Check) -> None:
     advisory = " (advisory)" if check.severity is Severity.ADVISORY else ""
     mark = console.mark_of_outcome(check.outcome, check.severity)
     time = f"  {format_duration(check.seconds)}" if check.seconds >= 1 else ""
-    console.print_line(f"  {mark} {check.name}{advisory}{time}", tone_of_check(check))
+    tone = mark_outcome(check.outcome, check.severity).tone
+    console.print_line(f"  {mark} {check.name}{advisory}{time}", tone)
     why, to_do = (one_line(console.clean_text(text)) for text in (check.reason, check.remedy))
     if why:
         console.print_line(f"    {why}" if passed else f"    why:   {why}")
@@ -37,21 +39,6 @@ def print_check(console: Console, check: Check) -> None:
         lines = 1_000_000 if console.verbosity > 0 else CHECK_EXCERPT_LINES
         for tone, line in quote_output(console.clean_text(check.evidence), lines):
             console.print_line(line, tone)
-
-
-def tone_of_check(check: Check) -> Tone:
-    """Say how a point is meant."""
-    if check.outcome is Outcome.PASS:
-        return Tone.GOOD
-    hard_miss = check.outcome is Outcome.FAIL and check.severity is Severity.HARD
-    return Tone.BAD if hard_miss else Tone.UNSURE
-
-
-def tone_of_session(result: SessionResult) -> Tone:
-    """Say how an answer's headline is meant."""
-    return {ExitCode.HELD: Tone.GOOD, ExitCode.BROKEN: Tone.BAD}.get(
-        ExitCode(result.exit_code), Tone.UNSURE
-    )
 
 
 def make_session_junit(
@@ -107,7 +94,7 @@ def _kind_of_check(check: Check) -> str:
     """A check that is advice, or that cannot be decided from the text alone, is never red."""
     if check.severity is Severity.ADVISORY and check.outcome is not Outcome.PASS:
         return "skipped"
-    return kind_of_case(check.outcome, check.severity)
+    return mark_outcome(check.outcome, check.severity).junit_kind
 
 
 def _session_properties(result: SessionResult) -> Iterator[tuple[str, str]]:

@@ -21,7 +21,7 @@ from hardgate.interruption import Interrupted, ignore_signals, raise_on_signals
 from hardgate.model.run import Source
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check, redact_check
-from hardgate.pipeline.report import make_session_junit, print_check, tone_of_session
+from hardgate.pipeline.report import make_session_junit, print_check
 from hardgate.pipeline.session_result import (
     RESULT_FILE,
     SessionResult,
@@ -37,6 +37,7 @@ from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder, open_report_folder
 from hardgate.report.formats import FORMATS
 from hardgate.report.job_summary import PublishSummary, append_job_summary, print_annotations
+from hardgate.report.marks import tone_of_exit_code
 from hardgate.report.pages import render_session_html
 from hardgate.report.sarif import SourceFinding, render_sarif
 from hardgate.text.plain import one_line
@@ -239,7 +240,7 @@ class Session:
         print_annotations(self.console, list_check_findings(cleaned))
         if self.console.verbosity >= 0:
             self.console.print_line(f"Reports: {folder.path}")
-        self.console.print_line(headline, tone_of_session(result))
+        self.console.print_line(headline, tone_of_exit_code(ExitCode(result.exit_code)))
         return result
 
 

@@ -4,27 +4,32 @@ import re
 from collections.abc import Iterable, Iterator
 
 from hardgate.model.contract import Severity
-from hardgate.model.verdict import Outcome
+from hardgate.model.verdict import OUTCOME_EXIT_CODES, Outcome
 from hardgate.pipeline.check import Check
 from hardgate.report.markdown import escape_markdown
 from hardgate.report.sarif import SourceFinding
+from hardgate.text.headline import exit_code_word
 from hardgate.text.plain import one_line
 
 ANSWERS_GROUP = "answers"
 """Of `validate`: each answer has told its own findings."""
 _LOCATED = re.compile(r"(?P<file>[^\s:/][^:]*):(?P<line>[1-9][0-9]{0,8}): (?P<message>.+)")
-OUTCOME_WORDS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.ERROR: "unknown"}
 
 
 def make_checks_markdown(headline: str, checks: Iterable[Check]) -> str:
     """Write the headline, and a row for each point."""
     rows = [
-        f"| {escape_markdown(check.name)} | {OUTCOME_WORDS[check.outcome]} | "
+        f"| {escape_markdown(check.name)} | {name_outcome_colour(check.outcome)} | "
         f"{escape_markdown(_describe_check(check))} |"
         for check in checks
     ]
     head = ["", f"**{escape_markdown(headline)}**", "", "| | | |", "|---|---|---|"]
     return "\n".join([*head, *rows, ""])
+
+
+def name_outcome_colour(outcome: Outcome) -> str:
+    """Give the word of the exit code that an outcome is worth by itself: green, red, unknown."""
+    return exit_code_word(OUTCOME_EXIT_CODES[outcome]).lower()
 
 
 def _describe_check(check: Check) -> str:

@@ -23,6 +23,7 @@ from hardgate.redaction import Redactor
 from hardgate.report.details import list_sections
 from hardgate.report.headline import run_opening
 from hardgate.report.log_groups import LogGroup, find_log_dialect
+from hardgate.report.marks import Mark, Tone, mark_outcome
 from hardgate.report.progress import (
     StepProgress,
     format_progress,
@@ -33,7 +34,6 @@ from hardgate.report.terminal_summary import (
     GUTTER,
     UNLIMITED,
     StyledLine,
-    Tone,
     choose_detail,
     format_run_summary,
     quote_output,
@@ -49,9 +49,6 @@ from hardgate.text.plain import (
 if TYPE_CHECKING:
     from hardgate.report.live import LiveRegion
 
-_UNICODE_MARKS = {"held": "✓", "missed": "✗", "advisory": "!", "unknown": "?"}
-_ASCII_MARKS = {"held": "+", "missed": "x", "advisory": "!", "unknown": "?"}
-_COLOURS = {Tone.GOOD: "32", Tone.BAD: "31", Tone.UNSURE: "33", Tone.FAINT: "2"}
 STEPS_TITLE = "Steps and verdicts"
 
 
@@ -62,7 +59,7 @@ class ConsoleStep:
         """Begin now; `Console.step` does it."""
         self.name = name
         self.outcome = ""
-        self.mark, self.tone = "held", Tone.GOOD
+        self.mark = Mark.HELD
         self.latest = ""
         self.stage = ""
         self.seconds = 0.0
@@ -76,11 +73,7 @@ class ConsoleStep:
     def set_outcome(self, text: str, outcome: Outcome = Outcome.PASS) -> None:
         """Say what came of it; it stands on the step's line, with its mark, when it has ended."""
         self.outcome = text
-        self.mark, self.tone = {
-            Outcome.PASS: ("held", Tone.GOOD),
-            Outcome.FAIL: ("missed", Tone.BAD),
-            Outcome.ERROR: ("unknown", Tone.UNSURE),
-        }[outcome]
+        self.mark = mark_outcome(outcome)
 
     def stop_clock(self) -> None:
         """Take the time."""
@@ -139,7 +132,7 @@ class Console:
         self._region: LiveRegion | None = None
         automatic = self._is_terminal and not environ.get("NO_COLOR")
         self._color = automatic if color is None else color
-        self._marks = _UNICODE_MARKS if _can_encode(stream, "✓✗…") else _ASCII_MARKS
+        self._is_unicode = _can_encode(stream, "✓✗…")
         self._log_dialect = find_log_dialect(environ)
         self._group: LogGroup | None = None
 
@@ -175,15 +168,15 @@ class Console:
     @contextmanager
     def step(self, name: str) -> Iterator[ConsoleStep]:
         """Tell of a step: a mark and a time when it ends, a cross when an exception leaves it."""
-        step, mark, tone = ConsoleStep(self, name), "missed", Tone.BAD
+        step, mark = ConsoleStep(self, name), Mark.MISSED
         with self._lock:
             self._running.append(step)
             self._show_progress()
         try:
             yield step
-            mark, tone = step.mark, step.tone
+            mark = step.mark
         finally:
-            self._finish_step(step, mark, tone)
+            self._finish_step(step, mark)
 
     def update_step(self, step: ConsoleStep, line: str) -> None:
         """Show what a step is doing (`Step.tell` is the way to say it)."""
@@ -207,7 +200,7 @@ class Console:
                 f"  {self.mark_of_verdict(verdict)} "
                 f"{verdict_title(verdict)}{_format_verdict_time(verdict)}{same}"
             )
-            self._print_styled(_tone_of_verdict(verdict), line)
+            self._print_styled(mark_outcome(verdict.outcome, verdict.severity).tone, line)
             if reason and not is_repeated:
                 self._print_styled(Tone.PLAIN, f"    {reason}")
             if self.verbosity > 0:
@@ -278,15 +271,10 @@ class Console:
 
     def mark_of_outcome(self, outcome: Outcome, severity: Severity) -> str:
         """Give the mark that stands for an outcome, as this terminal can show it."""
-        match outcome, severity:
-            case Outcome.PASS, _:
-                return self._marks["held"]
-            case Outcome.ERROR, _:
-                return self._marks["unknown"]
-            case Outcome.FAIL, Severity.ADVISORY:
-                return self._marks["advisory"]
-            case _:
-                return self._marks["missed"]
+        return self._draw_mark(mark_outcome(outcome, severity))
+
+    def _draw_mark(self, mark: Mark) -> str:
+        return mark.glyph if self._is_unicode else mark.ascii_glyph
 
     def record_step(self, name: str, seconds: float) -> None:
         """Count a step that has just ended, and whose time was taken elsewhere; print nothing."""
@@ -301,22 +289,21 @@ class Console:
             for name, began, seconds, held in sorted(self._spans, key=lambda span: span[1])
         )
 
-    def _finish_step(self, step: ConsoleStep, mark: str, tone: Tone) -> None:
+    def _finish_step(self, step: ConsoleStep, mark: Mark) -> None:
         step.stop_clock()
         with self._lock:
             if step in self._running:
                 self._running.remove(step)
             if not self._running:
                 self._show_progress()
-            self._spans.append((step.name, step.began, step.seconds, mark == "held"))
-            self.on_step_end(step, mark == "held")
+            self._spans.append((step.name, step.began, step.seconds, mark is Mark.HELD))
+            self.on_step_end(step, mark is Mark.HELD)
             self.steps[step.name] = self.steps.get(step.name, 0.0) + step.seconds
             remark = f"  {one_line(step.outcome)}" if step.outcome else ""
-            if self.verbosity >= 0 or mark == "missed":
-                self._print_styled(
-                    tone,
-                    f"{self._marks[mark]} {step.name}  {format_duration(step.seconds)}{remark}",
-                )
+            if self.verbosity >= 0 or mark is Mark.MISSED:
+                time_taken = format_duration(step.seconds)
+                line = f"{self._draw_mark(mark)} {step.name}  {time_taken}{remark}"
+                self._print_styled(mark.tone, line)
 
     def _print_all(self, lines: Iterable[StyledLine]) -> None:
         for tone, line in lines:
@@ -328,8 +315,8 @@ class Console:
             if self._region is not None and self._region.is_shown:
                 self._region.print_above(line, tone)
                 return
-            if self._color and tone in _COLOURS:
-                line = f"\x1b[{_COLOURS[tone]}m{line}\x1b[0m"
+            if self._color and tone.colour.ansi:
+                line = f"\x1b[{tone.colour.ansi}m{line}\x1b[0m"
             self._write_stream(f"{line}\n")
 
     def _show_progress(self) -> None:
@@ -351,7 +338,7 @@ class Console:
         return LiveRegion(
             self._write_stream,
             color=self._color,
-            encodable=self._marks is _UNICODE_MARKS,
+            encodable=self._is_unicode,
             environ=self._environ,
             lock=self._lock,
             list_lines=self._list_progress,
@@ -367,13 +354,6 @@ class Console:
             self._stream.flush()
         except (OSError, ValueError):  # the reader went away, or somebody closed the stream
             self._is_terminal = False
-
-
-def _tone_of_verdict(verdict: Verdict) -> Tone:
-    if verdict.outcome is Outcome.PASS:
-        return Tone.GOOD
-    hard = verdict.severity is Severity.HARD and verdict.outcome is Outcome.FAIL
-    return Tone.BAD if hard else Tone.UNSURE
 
 
 def _format_verdict_time(verdict: Verdict) -> str:

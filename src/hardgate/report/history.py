@@ -10,10 +10,11 @@ from typing import Any
 
 from hardgate.errors import UsageError
 from hardgate.report.html import render_page, strip_json_control_codes
+from hardgate.report.marks import Mark, mark_outcome_word
 from hardgate.report.read_summary import SUMMARY_FILE, read_summary
 from hardgate.text.plain import format_duration
 
-MARKS = {"pass": "✓", "fail": "✗", "error": "?", "": "·"}
+LEGEND = ", ".join(mark.label for mark in (Mark.HELD, Mark.MISSED, Mark.UNKNOWN, Mark.ABSENT))
 SHOWN_RUNS = 30
 CHART_WIDTH, CHART_HEIGHT = 120, 24
 Summary = Mapping[str, Any]
@@ -55,7 +56,12 @@ class PromiseHistory:
     @property
     def marks(self) -> str:
         """A mark for each of the latest runs."""
-        return "".join(MARKS[outcome] for outcome in self.outcomes[-SHOWN_RUNS:])
+        return "".join(mark.glyph for mark in _list_marks(self))
+
+
+def _list_marks(history: PromiseHistory) -> list[Mark]:
+    """Give a mark for each of the latest runs."""
+    return [mark_outcome_word(outcome) for outcome in history.outcomes[-SHOWN_RUNS:]]
 
 
 def find_summaries(folder: Path) -> list[Summary]:
@@ -99,7 +105,7 @@ def _collect_promise(name: str, by_run: Sequence[Mapping[str, Summary]]) -> Prom
 def format_history(summaries: Sequence[Summary]) -> Iterator[str]:
     """Tell it in lines: a mark for each of the latest runs, and what they come to."""
     yield f"{len(summaries)} runs, {summaries[0]['started_at']} to {summaries[-1]['started_at']}"
-    yield "Legend: ✓ held, ✗ missed, ? unknown, · no verdict; the newest run is on the right."
+    yield f"Legend: {LEGEND}; the newest run is on the right."
     histories = collect_history(summaries)
     width = max(len(one.name) for one in histories)
     for one in histories:
@@ -130,6 +136,7 @@ def render_history_html(summaries: Sequence[Summary]) -> str:
         outcome=last["outcome"],
         runs=runs,
         shown=runs[-SHOWN_RUNS:],
+        legend=LEGEND,
         rows=[_history_row(one) for one in collect_history(runs)],
     )
 
@@ -139,7 +146,7 @@ def _history_row(history: PromiseHistory) -> dict[str, Any]:
         "name": history.name,
         "kind": history.kind,
         "outcome": history.outcomes[-1] or "error",
-        "marks": [(outcome, MARKS[outcome]) for outcome in history.outcomes[-SHOWN_RUNS:]],
+        "marks": _list_marks(history),
         "story": describe_history(history),
         "points": draw_times(history.times[-SHOWN_RUNS:]),
     }

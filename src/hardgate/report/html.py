@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardgate.model.observation import LookKind
 from hardgate.model.tier import MIB_BYTES, NANO_PER_CPU
+from hardgate.report.marks import mark_outcome_word, mark_state_word
 from hardgate.report.summary_text import describe_probe_end, pick_best_reason, pick_remedy
 from hardgate.text.plain import format_duration, strip_control_codes
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 PAGE_FOLDER = Path(__file__).with_name("page")
-TONES = {"green": "green", "red": "red"}
 MIN_BAR_PERCENT = 0.4
 """A step that took no time is still seen in the timeline."""
 LOOK_SHADES = {
@@ -77,7 +77,7 @@ def render_page(template: str, *, headline: str, title: str, outcome: str, **val
         .render(
             headline=headline,
             title=title,
-            tone=TONES.get(outcome, "amber"),
+            tone=mark_state_word(outcome).tone.colour.page_class,
             policy=policy,
             style=Markup(style),  # noqa: S704 - hardgate's own files
             script=Markup(script),  # noqa: S704
@@ -208,6 +208,8 @@ def _load_environment() -> "Environment":
         discarded=join_discarded_output,
         duration=format_duration,
         ending=describe_probe_end,
+        mark_outcome=mark_outcome_word,
+        mark_state=mark_state_word,
         pretty=lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str),
         remedy=pick_remedy,
     )

@@ -7,7 +7,7 @@ from hardgate import __version__
 from hardgate.errors import ExitCode
 from hardgate.model.contract import Severity
 from hardgate.model.run import Run
-from hardgate.model.verdict import Outcome, Verdict, VerdictKind
+from hardgate.model.verdict import Verdict, VerdictKind
 from hardgate.redaction import Redactor
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.details import Clean, format_verdict_body
@@ -19,6 +19,7 @@ from hardgate.report.headline import (
     unselected_capabilities,
 )
 from hardgate.report.junit_xml import ReportCase, ReportSuite
+from hardgate.report.marks import mark_outcome
 from hardgate.report.sarif import find_repository_path
 from hardgate.text.plain import one_line, strip_control_codes
 
@@ -67,24 +68,12 @@ def _make_run_cases(run: Run, clean: Clean, *, advisory: bool) -> Iterator[Repor
     for verdict in run.verdicts:
         if advisory and verdict.severity is not Severity.ADVISORY:
             continue
-        kind = kind_of_case(verdict.outcome, Severity.HARD if advisory else verdict.severity)
+        severity = Severity.HARD if advisory else verdict.severity
+        kind = mark_outcome(verdict.outcome, severity).junit_kind
         red = red or kind in ("failure", "error")
         yield _make_verdict_case(verdict, run, kind, clean)
     if run.plan.is_partial or (run.exit_code is not ExitCode.HELD and not red):
         yield _make_whole_run_case(run, clean)
-
-
-def kind_of_case(outcome: Outcome, severity: Severity) -> str:
-    """Say what an outcome counts as in JUnit."""
-    match outcome, severity:
-        case Outcome.PASS, _:
-            return ""
-        case Outcome.FAIL, Severity.ADVISORY:
-            return "skipped"
-        case Outcome.FAIL, _:
-            return "failure"
-        case _:
-            return "error"
 
 
 def _make_verdict_case(verdict: Verdict, run: Run, kind: str, clean: Clean) -> ReportCase:

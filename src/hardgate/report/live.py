@@ -16,12 +16,12 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from hardgate.report.terminal_summary import StyledLine, Tone
+from hardgate.report.marks import Tone
+from hardgate.report.terminal_summary import StyledLine
 
 REFRESH_SECONDS = 0.2
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ASCII_FRAMES = "|/-\\"
-STYLES = {Tone.GOOD: "green", Tone.BAD: "red", Tone.UNSURE: "yellow", Tone.FAINT: "dim"}
 
 ListLines = Callable[[str, int, int], Iterable[StyledLine]]
 """Gives the region's lines: for a spinner's frame, in a window of so many columns and rows."""
@@ -81,7 +81,7 @@ class LiveRegion:
 
     def print_above(self, line: str, tone: Tone) -> None:
         """Write a line that stays, above the region; the terminal breaks it where it is long."""
-        self._console.out(line, style=STYLES.get(tone), highlight=False)
+        self._console.out(line, style=tone.colour.rich or None, highlight=False)
 
     def _redraw_until(self, stopped: threading.Event) -> None:
         while not stopped.wait(REFRESH_SECONDS):
@@ -140,6 +140,6 @@ def make_terminal_console(
 
 def _make_row(line: str, tone: Tone, columns: int) -> Text:
     """Make a line of one row: one that the terminal broke could not be taken back."""
-    text = Text(line, style=STYLES.get(tone, ""), no_wrap=True, overflow="ellipsis")
+    text = Text(line, style=tone.colour.rich, no_wrap=True, overflow="ellipsis")
     text.truncate(max(columns - 1, 1), overflow="ellipsis")
     return text

@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hardgate.report.marks import mark_outcome_word, mark_state_word
 from hardgate.report.summary_text import describe_probe_end, pick_best_reason, pick_remedy
 from hardgate.text.plain import format_duration, keep_tail, one_line
 
 EVIDENCE_LINES = 20
-OUTCOME_LABELS = {"pass": "✓ held", "fail": "✗ missed", "error": "? unknown"}
-HEADLINE_GLYPHS = {"green": "✅", "red": "❌"}
 _ESCAPED_CHARACTERS = {
     **{character: f"\\{character}" for character in "\\`*_[]|#~$"},
     "&": "&amp;",
@@ -35,8 +34,8 @@ def render_run_markdown(summary: Summary) -> str:
 
 
 def _run_lines(summary: Summary) -> Iterator[str]:
-    glyph = HEADLINE_GLYPHS.get(summary["outcome"], "⚠️")
-    yield f"### {glyph} {escape_markdown(summary['headline'])}"
+    emoji = mark_state_word(summary["outcome"]).tone.colour.emoji
+    yield f"### {emoji} {escape_markdown(summary['headline'])}"
     yield from ("", escape_markdown(_describe_run(summary)))
     if summary["problem"]:
         yield from _problem_lines(summary)
@@ -99,16 +98,11 @@ def _table_lines(summary: Summary) -> Iterator[str]:
         why = " ".join(part for part in (pick_best_reason(verdict), pick_remedy(verdict)) if part)
         ended = describe_probe_end(verdict) if verdict["outcome"] != "pass" else ""
         yield (
-            f"| {label_outcome(verdict['outcome'], verdict['severity'])} "
+            f"| {mark_outcome_word(verdict['outcome'], verdict['severity']).label} "
             f"| {escape_markdown(verdict['name'])} | {verdict['kind']}, {verdict['severity']} "
             f"| {escape_markdown(f'{why} {ended}')} |"
         )
     yield from ("", "</details>")
-
-
-def label_outcome(outcome: str, severity: str) -> str:
-    """Give the mark and the word for an outcome."""
-    return "! advisory" if (outcome, severity) == ("fail", "advisory") else OUTCOME_LABELS[outcome]
 
 
 def quote_block(text: str) -> Iterator[str]:

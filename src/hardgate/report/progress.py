@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from hardgate.report.terminal_summary import StyledLine, Tone
+from hardgate.report.marks import Tone
+from hardgate.report.terminal_summary import StyledLine
 
 NARROW_COLUMNS = 40
 """In a narrower window a step is its name and its time."""

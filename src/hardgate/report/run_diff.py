@@ -7,6 +7,7 @@ from typing import Any
 
 from hardgate.errors import ExitCode
 from hardgate.report.markdown import escape_markdown
+from hardgate.report.marks import mark_outcome_word
 from hardgate.report.summary_text import pick_best_reason
 from hardgate.text.headline import Headline
 from hardgate.text.plain import format_duration, one_line
@@ -122,7 +123,7 @@ def _diff_verdict(name: str, before: Summary | None, after: Summary) -> Iterator
 
 
 def _word(verdict: Summary) -> str:
-    return {"pass": "held", "fail": "missed", "error": "unknown"}[verdict["outcome"]]
+    return mark_outcome_word(verdict["outcome"]).value
 
 
 def _diff_times(old: Summary, new: Summary) -> Iterator[Change]:

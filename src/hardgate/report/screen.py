@@ -18,11 +18,11 @@ from hardgate.model.run import Run
 from hardgate.model.verdict import Verdict
 from hardgate.report.details import Clean
 from hardgate.report.live import make_terminal_console
+from hardgate.report.marks import Tone
 from hardgate.report.terminal_summary import (
     GUTTER,
     Detail,
     StyledLine,
-    Tone,
     count_reasons,
     format_run_summary,
 )

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import Enum
 from itertools import groupby
 from pathlib import Path
 
 from hardgate.diagnosis.root_cause import RootCause
-from hardgate.errors import ExitCode
 from hardgate.model.contract import Severity
 from hardgate.model.run import Run
 from hardgate.model.verdict import Outcome, Verdict, VerdictKind
@@ -19,7 +17,7 @@ from hardgate.report.details import (
     list_sections,
 )
 from hardgate.report.headline import format_headline, join_verdict_names, unselected_capabilities
-from hardgate.text.headline import exit_code_word
+from hardgate.report.marks import Tone, mark_outcome, tone_of_exit_code
 from hardgate.text.plain import cut_line, format_count, format_duration, keep_tail, one_line
 
 EXCERPT_LINES = 8
@@ -35,16 +33,6 @@ UNLIMITED = 1_000_000
 
 GUTTER = "    | "
 """Stands before each line that somebody else wrote."""
-
-
-class Tone(Enum):
-    """How a line is meant; the console has a colour for it."""
-
-    PLAIN = "plain"
-    GOOD = "good"
-    BAD = "bad"
-    UNSURE = "unsure"
-    FAINT = "faint"
 
 
 StyledLine = tuple[Tone, str]
@@ -101,7 +89,7 @@ def format_run_summary(
         yield Tone.PLAIN, f"Kept: {one_line(clean(line))}"
     if reports:
         yield Tone.PLAIN, f"Reports: {reports}"
-    yield tone_of_run(run), clean(format_headline(run))
+    yield tone_of_exit_code(run.exit_code), clean(format_headline(run))
 
 
 def _format_baseline(run: Run, clean: Clean, *, changes: bool) -> Iterator[StyledLine]:
@@ -117,16 +105,6 @@ def _format_baseline(run: Run, clean: Clean, *, changes: bool) -> Iterator[Style
             Tone.PLAIN,
             f"    {change['kind']}: {change['name']} {one_line(clean(change['detail']))}",
         )
-
-
-def tone_of_run(run: Run) -> Tone:
-    """Say how the headline is meant."""
-    return tone_of_exit_code(run.exit_code)
-
-
-def tone_of_exit_code(code: ExitCode) -> Tone:
-    """Say how a line is meant that tells of an exit code."""
-    return {"GREEN": Tone.GOOD, "RED": Tone.BAD}.get(exit_code_word(code), Tone.UNSURE)
 
 
 def quote_output(text: str, lines: int) -> Iterator[StyledLine]:
@@ -187,7 +165,7 @@ def _format_cause(
 
 
 def _tone_of_cause(cause: RootCause) -> Tone:
-    return Tone.UNSURE if cause.severity is Severity.ADVISORY else Tone.BAD
+    return mark_outcome(Outcome.FAIL, cause.severity).tone
 
 
 def _format_evidence(

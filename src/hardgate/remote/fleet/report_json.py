@@ -93,7 +93,7 @@ def _cell_json(cell: Cell) -> dict[str, str]:
         "name": cell.name,
         "kind": cell.kind.value,
         "severity": cell.severity.value,
-        "mark": cell.mark.name.lower(),
+        "mark": cell.mark.value,
         "reason": cell.reason,
         "remedy": cell.remedy,
     }

@@ -12,25 +12,16 @@ from hardgate.redaction import Redactor
 from hardgate.remote.fleet.headline import format_fleet_opening
 from hardgate.remote.fleet.report_json import summarize_fleet
 from hardgate.remote.fleet.result import FleetRun
-from hardgate.remote.fleet.status import ImageState, Mark
+from hardgate.remote.fleet.status import ImageState
 from hardgate.report.html import strip_json_control_codes
 from hardgate.report.junit import WHOLE_RUN_CASE
 from hardgate.report.junit_xml import ReportCase, ReportSuite, write_suites
+from hardgate.report.marks import Mark
 from hardgate.text.plain import one_line
 
 CONTRACT_CASE = "the_contract_is_the_fleets"
 """The case that stands for what an image was verified by."""
-MARK_KINDS = {
-    Mark.HELD.name.lower(): "",
-    Mark.MISSED.name.lower(): "failure",
-    Mark.ADVISORY.name.lower(): "skipped",
-    Mark.UNKNOWN.name.lower(): "error",
-    Mark.STALE.name.lower(): "failure",
-}
-MARK_PREFIXES = {
-    Mark.ADVISORY.name.lower(): "Advisory, missed: ",
-    Mark.STALE.name.lower(): "Stale: ",
-}
+MARK_PREFIXES = {Mark.ADVISORY: "Advisory, missed: ", Mark.STALE: "Stale: "}
 
 Document = Mapping[str, Any]
 
@@ -109,8 +100,8 @@ def _make_contract_case(standing: Document, contract: Document, group: str) -> R
 
 
 def _make_cell_case(cell: Document, group: str) -> ReportCase:
-    kind = MARK_KINDS[cell["mark"]]
-    prefix = MARK_PREFIXES.get(cell["mark"], "")
+    mark = Mark(cell["mark"])
+    kind, prefix = mark.junit_kind, MARK_PREFIXES.get(mark, "")
     reason = one_line(cell["reason"]) or "It gave no reason."
     to_do = f"What to do: {cell['remedy']}" if cell["remedy"] else ""
     is_guard = cell["kind"] == VerdictKind.GUARD.value

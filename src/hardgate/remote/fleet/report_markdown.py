@@ -11,31 +11,27 @@ from hardgate.redaction import Redactor
 from hardgate.remote.fleet.headline import describe_contract, format_fleet_opening, shorten_sha256
 from hardgate.remote.fleet.report_json import summarize_fleet
 from hardgate.remote.fleet.result import FleetRun
-from hardgate.remote.fleet.status import ImageState, Mark
+from hardgate.remote.fleet.status import ImageState
 from hardgate.report.html import strip_json_control_codes
 from hardgate.report.markdown import escape_markdown
+from hardgate.report.marks import Mark
 from hardgate.text.plain import format_count, keep_tail
 
-CELL_MARKS = {
-    Mark.HELD: "✓",
-    Mark.MISSED: "✗",
-    Mark.ADVISORY: "!",
-    Mark.UNKNOWN: "?",
-    Mark.STALE: "~",
-}
-STATE_LABELS = {
-    ImageState.GREEN: "✓ green",
-    ImageState.RED: "✗ RED",
-    ImageState.STALE: "~ STALE",
-    ImageState.UNKNOWN: "? UNKNOWN",
-}
-ABSENT_MARK = "·"
+ABSENT_MARK = Mark.ABSENT.glyph
 LEGEND = (
-    "✓ held, ✗ missed, ! missed and advisory only, ? nobody could tell, "
-    "~ not asked for as the fleet's contract does, · not for this host."
+    f"{Mark.HELD.glyph} held, {Mark.MISSED.glyph} missed, "
+    f"{Mark.ADVISORY.glyph} missed and advisory only, {Mark.UNKNOWN.glyph} nobody could tell, "
+    f"{Mark.STALE.glyph} not asked for as the fleet's contract does, "
+    f"{ABSENT_MARK} not for this host."
 )
 EVIDENCE_LINES = 20
 Document = Mapping[str, Any]
+
+
+def label_state(state: ImageState) -> str:
+    """Give the mark and the word for a state; what somebody has to act on is in capitals."""
+    word = state.value if state is ImageState.GREEN else state.value.upper()
+    return f"{state.mark.glyph} {word}"
 
 
 def make_fleet_markdown(run: FleetRun, redactor: Redactor) -> str:
@@ -103,7 +99,7 @@ def _matrix_rows(fleet: Document) -> Iterator[str]:
         reference = escape_markdown(image["reference"])
         standings = [by_place.get((image["reference"], host)) for host in hosts]
         states = [
-            f"**{STATE_LABELS[ImageState(one['state'])]}**" if one else ABSENT_MARK
+            f"**{label_state(ImageState(one['state']))}**" if one else ABSENT_MARK
             for one in standings
         ]
         yield _format_row((f"**{reference}**", "*all*", *states))
@@ -124,18 +120,16 @@ def _is_guard(cell: Document) -> bool:
 
 
 def _mark_of(cell: Document) -> Mark:
-    return Mark[cell["mark"].upper()]
+    return Mark(cell["mark"])
 
 
 def _capability_mark(name: str, column: Sequence[Document]) -> str:
     marks = [
-        CELL_MARKS[_mark_of(cell)]
-        for cell in column
-        if cell["name"] == name and not _is_guard(cell)
+        _mark_of(cell).glyph for cell in column if cell["name"] == name and not _is_guard(cell)
     ]
     if marks:
         return marks[0]
-    return CELL_MARKS[Mark.UNKNOWN] if column else ABSENT_MARK
+    return Mark.UNKNOWN.glyph if column else ABSENT_MARK
 
 
 def _guards_mark(column: Sequence[Document]) -> str:
@@ -143,7 +137,7 @@ def _guards_mark(column: Sequence[Document]) -> str:
         return ABSENT_MARK
     marks = [_mark_of(cell) for cell in column if _is_guard(cell)]
     worst = next((mark for mark in (Mark.MISSED, Mark.UNKNOWN) if mark in marks), Mark.HELD)
-    return f"{CELL_MARKS[worst]} {marks.count(Mark.HELD)} of {len(marks)}"
+    return f"{worst.glyph} {marks.count(Mark.HELD)} of {len(marks)}"
 
 
 def _list_misses(fleet: Document) -> Iterator[str]:

@@ -10,6 +10,7 @@ from hardgate.model.verdict import Outcome, VerdictKind
 from hardgate.remote.fleet.request import FleetImage
 from hardgate.remote.fleet.staleness import StaleReason, make_skipped_reason
 from hardgate.report.gate_summary import GateSummary
+from hardgate.report.marks import Mark, mark_outcome, mark_state_word
 
 
 class ImageState(Enum):
@@ -24,17 +25,10 @@ class ImageState(Enum):
     UNKNOWN = "unknown"
     """Nobody could tell."""
 
-
-class Mark(Enum):
-    """What a cell of the matrix says."""
-
-    HELD = "held"
-    MISSED = "missed"
-    ADVISORY = "advisory, missed"
-    UNKNOWN = "unknown"
-    """Nobody could tell."""
-    STALE = "stale"
-    """The image's own contract does not ask for it, or by another probe."""
+    @property
+    def mark(self) -> Mark:
+        """Give its mark."""
+        return mark_state_word(self.value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +128,7 @@ class ImageStatus:
         verdict = self.gate_summary.verdicts_by_name(kind).get(name) if self.gate_summary else None
         if verdict is None:
             return self._make_unknown_cell(kind, name, severity)
-        mark = mark_verdict(verdict.outcome, verdict.severity)
+        mark = mark_outcome(verdict.outcome, verdict.severity)
         return Cell(
             name=name,
             kind=kind,
@@ -172,19 +166,6 @@ class ImageStatus:
             mark=Mark.STALE,
             reason=stale_reason.sentence,
         )
-
-
-def mark_verdict(outcome: Outcome, severity: Severity) -> Mark:
-    """Say what a verdict is in a cell."""
-    match outcome, severity:
-        case Outcome.PASS, _:
-            return Mark.HELD
-        case Outcome.ERROR, _:
-            return Mark.UNKNOWN
-        case Outcome.FAIL, Severity.ADVISORY:
-            return Mark.ADVISORY
-        case _:
-            return Mark.MISSED
 
 
 STATE_EXIT_CODES: Mapping[ImageState, ExitCode] = {

@@ -11,19 +11,18 @@ from hardgate.errors import ExitCode, HardgateError
 from hardgate.remote.fleet.events import FleetEventHandler
 from hardgate.remote.fleet.folder import open_fleet_folder, write_fleet_reports
 from hardgate.remote.fleet.headline import fleet_headline, fleet_opening
-from hardgate.remote.fleet.report_markdown import STATE_LABELS, make_fleet_markdown
+from hardgate.remote.fleet.report_markdown import label_state, make_fleet_markdown
 from hardgate.remote.fleet.request import FleetImage, FleetRequest
 from hardgate.remote.fleet.result import FleetRun
 from hardgate.remote.fleet.status import ImageState, ImageStatus
 from hardgate.remote.play import play_on_hosts
 from hardgate.report.console import Console
 from hardgate.report.folder import make_folder_name
-from hardgate.report.terminal_summary import Tone
+from hardgate.report.marks import tone_of_exit_code
 from hardgate.text.plain import one_line
 
 PLAYBOOK = "fleet.yml"
 STOPPED_ERROR = HardgateError("The fleet was stopped before its gate had answered.")
-STATE_TONES = {ImageState.GREEN: Tone.GOOD, ImageState.RED: Tone.BAD}
 
 
 def run_fleet(request: FleetRequest, console: Console) -> ExitCode:
@@ -78,8 +77,8 @@ def _print_image_status(status: ImageStatus, console: Console) -> None:
     where = f"{status.image.reference} on {status.host}"
     error = status.error
     why = error.problem if error else status.gate_summary.headline if status.gate_summary else ""
-    tone = STATE_TONES.get(status.state, Tone.UNSURE)
-    console.print_line(f"  {STATE_LABELS[status.state]}  {one_line(where)}", tone)
+    label = label_state(status.state)
+    console.print_line(f"  {label}  {one_line(where)}", status.state.mark.tone)
     console.print_text(f"    {why}")
 
 
@@ -123,5 +122,4 @@ def print_fleet_run(run: FleetRun, folder: Path, console: Console) -> None:
         console.print_notice(notice)
     if console.verbosity >= 0:
         console.print_line(f"Reports: {folder}")
-    tone = {ExitCode.HELD: Tone.GOOD, ExitCode.BROKEN: Tone.BAD}.get(run.exit_code, Tone.UNSURE)
-    console.print_line(fleet_headline(run), tone)
+    console.print_line(fleet_headline(run), tone_of_exit_code(run.exit_code))

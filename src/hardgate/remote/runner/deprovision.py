@@ -8,7 +8,7 @@ from hardgate.remote.play import play_on_hosts
 from hardgate.remote.runner.events import RunnerEventHandler
 from hardgate.remote.runner.request import RunnerRequest
 from hardgate.report.console import Console
-from hardgate.report.terminal_summary import Tone, tone_of_exit_code
+from hardgate.report.marks import Tone, tone_of_exit_code
 from hardgate.text.headline import Headline
 from hardgate.text.plain import format_count
 

@@ -26,12 +26,11 @@ from hardgate.report.atomic_write import replace_file
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder, make_folder_name, open_report_folder
 from hardgate.report.formats import FORMATS, REPORT_FILES
+from hardgate.report.marks import Tone, tone_of_exit_code
 from hardgate.report.pages import render_host_html
 from hardgate.report.terminal_summary import (
-    Tone,
     choose_detail,
     format_run_summary,
-    tone_of_exit_code,
 )
 
 PLAYBOOK = "runner.yml"

@@ -14,8 +14,9 @@ from hardgate.remote.runner.report_json import summarize_host
 from hardgate.remote.runner.result import HostReport
 from hardgate.remote.runner.run import RunnerRun
 from hardgate.report.html import strip_json_control_codes
-from hardgate.report.junit import WHOLE_RUN_CASE, kind_of_case, make_run_suite
+from hardgate.report.junit import WHOLE_RUN_CASE, make_run_suite
 from hardgate.report.junit_xml import ReportCase, ReportSuite, write_suites
+from hardgate.report.marks import mark_outcome
 from hardgate.report.read_summary import restore_run
 from hardgate.text.plain import one_line
 
@@ -77,7 +78,7 @@ def _format_error_body(error: Document | None) -> str:
 
 def _make_remote_case(verdict: Document, title: str) -> ReportCase:
     severity = Severity(verdict["severity"])
-    kind = kind_of_case(Outcome(verdict["outcome"]), severity)
+    kind = mark_outcome(Outcome(verdict["outcome"]), severity).junit_kind
     advisory = "Advisory, missed: " if kind == "skipped" else ""
     reason = one_line(verdict["reason"]) or "It gave no reason."
     to_do = f"What to do: {verdict['remedy']}" if verdict["remedy"] else ""

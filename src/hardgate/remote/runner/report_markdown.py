@@ -8,12 +8,8 @@ from typing import Any
 
 from hardgate.errors import ExitCode
 from hardgate.report.html import strip_json_control_codes
-from hardgate.report.markdown import (
-    HEADLINE_GLYPHS,
-    OUTCOME_LABELS,
-    escape_markdown,
-    render_run_markdown,
-)
+from hardgate.report.markdown import escape_markdown, render_run_markdown
+from hardgate.report.marks import mark_outcome_word, mark_state_word
 from hardgate.text.plain import keep_tail
 
 EVIDENCE_LINES = 20
@@ -29,9 +25,9 @@ def render_runner_markdown(headline: str, summaries: Sequence[Document]) -> str:
 
 
 def _format_host_row(summary: Document) -> str:
-    glyph = HEADLINE_GLYPHS.get(summary["outcome"], "⚠️")
+    emoji = mark_state_word(summary["outcome"]).tone.colour.emoji
     return (
-        f"| {escape_markdown(summary['host'])} | {glyph} {escape_markdown(summary['headline'])} |"
+        f"| {escape_markdown(summary['host'])} | {emoji} {escape_markdown(summary['headline'])} |"
     )
 
 
@@ -42,8 +38,8 @@ def render_host_markdown(summary: Document) -> str:
 
 
 def _host_lines(host: Document) -> Iterator[str]:
-    glyph = HEADLINE_GLYPHS.get(host["outcome"], "⚠️")
-    yield f"## {glyph} {escape_markdown(host['headline'])}"
+    emoji = mark_state_word(host["outcome"]).tone.colour.emoji
+    yield f"## {emoji} {escape_markdown(host['headline'])}"
     for error in (host["error"], host["gate"]["error"]):
         if error:
             yield from ("", *_error_lines(error))
@@ -53,7 +49,7 @@ def _host_lines(host: Document) -> Iterator[str]:
     if missed:
         yield from ("", "| tier 4 | | why | to do |", "|---|---|---|---|")
     for verdict in missed:
-        texts = (verdict["name"], OUTCOME_LABELS[verdict["outcome"]])
+        texts = (verdict["name"], mark_outcome_word(verdict["outcome"]).label)
         cells = (*texts, verdict["reason"], verdict["remedy"])
         yield f"| {' | '.join(map(escape_markdown, cells))} |"
 

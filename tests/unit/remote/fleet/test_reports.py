@@ -20,12 +20,12 @@ from hardgate.remote.fleet.report_json import FLEET_SCHEMA_FILE, summarize_fleet
 from hardgate.remote.fleet.report_junit import make_fleet_junit
 from hardgate.remote.fleet.report_markdown import (
     ABSENT_MARK,
-    CELL_MARKS,
     LEGEND,
     make_fleet_markdown,
 )
 from hardgate.remote.fleet.result import FleetRun
-from hardgate.remote.fleet.status import ImageStatus, Mark
+from hardgate.remote.fleet.status import ImageStatus
+from hardgate.report.marks import Mark
 from tests.unit import fleets, runs
 from tests.unit.report.test_junit import violations
 from tests.unit.report.test_summary_json import objects
@@ -137,7 +137,7 @@ def test_a_tick_in_the_matrix_is_a_pass_by_the_fleets_contract(run: FleetRun) ->
             continue
         for host, said in zip(run.hosts, row, strict=True):
             mark = marks.get((image, name, host))
-            assert said == (CELL_MARKS[mark] if mark else ABSENT_MARK)
+            assert said == (mark.glyph if mark else ABSENT_MARK)
             counted += mark is not None
     assert counted == len(marks)
 
@@ -281,9 +281,8 @@ def test_an_earlier_runs_reports_are_not_taken_for_this_ones(tmp_path: Path) -> 
 
 
 def test_the_legend_has_every_mark() -> None:
-    assert set(CELL_MARKS) == set(Mark)
-    for mark in (*CELL_MARKS.values(), ABSENT_MARK):
-        assert f"{mark} " in LEGEND
+    for mark in Mark:
+        assert f"{mark.glyph} " in LEGEND
 
 
 def test_only_the_formats_that_were_asked_for_are_written(tmp_path: Path) -> None:

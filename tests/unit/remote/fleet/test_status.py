@@ -9,7 +9,8 @@ from hardgate.model.contract import Contract, Severity
 from hardgate.model.run import Run
 from hardgate.model.verdict import VerdictKind
 from hardgate.remote.fleet.result import FleetRun
-from hardgate.remote.fleet.status import Cell, ImageState, ImageStatus, Mark, exit_code_for_fleet
+from hardgate.remote.fleet.status import Cell, ImageState, ImageStatus, exit_code_for_fleet
+from hardgate.report.marks import Mark
 from tests.unit import fleets, runs
 
 APP = fleets.image("app:1", hosts=["alpha"])
