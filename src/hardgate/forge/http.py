@@ -1,32 +1,33 @@
-"""HTTP to a forge: the one module that knows requests.
+"""HTTP to a forge: its token, its JSON, and what its statuses mean.
 
-Nothing is read without a bound, neither in bytes nor in time. The token goes to the forge's own
-API and nowhere else: whoever the forge sends us on to is asked without it.
+The token goes to the forge's own API and nowhere else: whoever the forge sends us on to is asked
+without it.
 """
 
 import json
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import requests
-from requests.auth import AuthBase
-
+from hardgate.bounded_http import (
+    REDIRECT_STATUSES,
+    HttpError,
+    HttpRequest,
+    HttpResponse,
+    SlowAnswerError,
+    send_request,
+)
 from hardgate.errors import HardgateError
 from hardgate.forge.token import FORGE_RIGHTS
 
-TIMEOUTS_SECONDS = (10.0, 30.0)
+CONNECT_SECONDS, IDLE_SECONDS = 10.0, 30.0
 """To connect, and between two pieces of an answer."""
 MAX_REQUEST_SECONDS = 300.0
 MAX_JSON_BYTES = 4 * 1024 * 1024
 MAX_DOWNLOAD_REDIRECTS = 3
-_CHUNK_BYTES = 64 * 1024
-_REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _EXCERPT_CHARS = 500
 """Characters of an answer that are shown."""
-_TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
 
 
 class ForgeError(HardgateError):
@@ -46,43 +47,6 @@ class RefusedError(ForgeError):
         self.status = status
 
 
-@dataclass(frozen=True, kw_only=True)
-class HttpResponse:
-    """What came back."""
-
-    status: int
-    body: bytes
-    location: str = ""
-
-    def parse_json(self, url: str) -> Any:
-        """Read it as JSON."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            raise ForgeError(
-                f"'{url}' answers with something else than JSON.",
-                "Is this the address of the forge itself?",
-                evidence=self.excerpt,
-            ) from error
-
-    @property
-    def excerpt(self) -> str:
-        """Give the start of the body, for people."""
-        return self.body[: 4 * _EXCERPT_CHARS].decode(errors="replace")[:_EXCERPT_CHARS].strip()
-
-
-class _AuthorizationHeader(AuthBase):
-    """A header; that it is given keeps requests from looking for passwords in '.netrc'."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._value:
-            request.headers["Authorization"] = self._value
-        return request
-
-
 class ApiClient:
     """A way to one forge's API."""
 
@@ -95,9 +59,9 @@ class ApiClient:
         """Ask for JSON; raises RefusedError for any other status than 200."""
         url = f"{self.api}{path}"
         response = self._send_request("GET", url, query=query)
-        if response.status != requests.codes.ok:
+        if response.status != HTTPStatus.OK:
             raise make_status_error(url, response)
-        return response.parse_json(url)
+        return _parse_json(response, url)
 
     def post_json(
         self, path: str, body: Mapping[str, Any], query: Mapping[str, str] | None = None
@@ -120,15 +84,15 @@ class ApiClient:
         response = self._send_request(method, url, query=query, body=body)
         if response.status not in {200, 201, 202, 204}:
             raise make_status_error(url, response)
-        return response.parse_json(url) if response.body.strip() else None
+        return _parse_json(response, url) if response.body.strip() else None
 
     def download_bytes(self, url: str, limit: int, *, token: bool) -> bytes:
         """Fetch bytes, also from where the forge sends us; the token stays with the forge."""
         for _ in range(MAX_DOWNLOAD_REDIRECTS + 1):
             response = self._send_request("GET", url, limit=limit, token=token)
-            if response.status == requests.codes.ok:
+            if response.status == HTTPStatus.OK:
                 return response.body
-            if response.status not in _REDIRECT_STATUSES:
+            if response.status not in REDIRECT_STATUSES:
                 raise make_status_error(url, response)
             url, token = _resolve_redirect(url, response.location), False
         raise ForgeError(
@@ -146,44 +110,53 @@ class ApiClient:
         limit: int = MAX_JSON_BYTES,
         token: bool = True,
     ) -> HttpResponse:
-        deadline = time.monotonic() + MAX_REQUEST_SECONDS
+        request = HttpRequest(
+            url=url,
+            method=method,
+            query=query,
+            json_body=body,
+            headers={"Accept": "application/json"},
+            authorization=self._authorization if token else "",
+            connect_seconds=CONNECT_SECONDS,
+            idle_seconds=IDLE_SECONDS,
+            seconds=MAX_REQUEST_SECONDS,
+            max_bytes=limit,
+            unpacks=True,
+        )
+        address = strip_query(url)
         try:
-            with requests.request(
-                method,
-                url,
-                params=query,
-                json=body,
-                auth=_AuthorizationHeader(self._authorization if token else ""),
-                headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-                timeout=TIMEOUTS_SECONDS,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                return HttpResponse(
-                    status=response.status_code,
-                    body=_read_body(response, url, limit, deadline),
-                    location=response.headers.get("Location", ""),
-                )
-        except (requests.RequestException, OSError) as error:
+            response = send_request(request)
+        except SlowAnswerError as error:
             raise UnreachableError(
-                f"'{strip_query(url)}' cannot be reached: {_find_root_reason(error)}.",
+                f"'{address}' answers too slowly.", "Ask again later."
+            ) from error
+        except HttpError as error:
+            raise UnreachableError(
+                f"'{address}' cannot be reached: {strip_query(error.reason)}.",
                 "Look at the address, the network and the machine's proxy.",
             ) from error
-
-
-def _read_body(response: requests.Response, url: str, limit: int, deadline: float) -> bytes:
-    pieces, size = [], 0
-    for piece in response.iter_content(_CHUNK_BYTES):
-        size += len(piece)
-        if size > limit:
+        if len(response.body) > limit:
             raise ForgeError(
-                f"'{strip_query(url)}' answers with more than {limit:,} bytes.",
+                f"'{address}' answers with more than {limit:,} bytes.",
                 "It is not read any further.",
             )
-        if time.monotonic() > deadline:
-            raise UnreachableError(f"'{strip_query(url)}' answers too slowly.", "Ask again later.")
-        pieces.append(piece)
-    return b"".join(pieces)
+        return response
+
+
+def _parse_json(response: HttpResponse, url: str) -> Any:
+    try:
+        return json.loads(response.body)
+    except (ValueError, RecursionError) as error:
+        raise ForgeError(
+            f"'{url}' answers with something else than JSON.",
+            "Is this the address of the forge itself?",
+            evidence=_excerpt_body(response),
+        ) from error
+
+
+def _excerpt_body(response: HttpResponse) -> str:
+    """Give the start of the body, for people."""
+    return response.body[: 4 * _EXCERPT_CHARS].decode(errors="replace")[:_EXCERPT_CHARS].strip()
 
 
 def _resolve_redirect(url: str, location: str) -> str:
@@ -201,12 +174,12 @@ def _resolve_redirect(url: str, location: str) -> str:
 def make_status_error(url: str, response: HttpResponse) -> ForgeError:
     """Put a status into words."""
     status, address = response.status, strip_query(url)
-    if status in _REDIRECT_STATUSES:
+    if status in REDIRECT_STATUSES:
         problem = f"'{address}' has moved to '{strip_query(urljoin(url, response.location))}'."
         return RefusedError(status, problem, "Give the new address; the token stays at home.")
-    if status >= _SERVER_ERROR or status == _TOO_MANY_REQUESTS:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
         problem = f"The forge cannot answer now ('{address}': status {status})."
-        return UnreachableError(problem, "Ask again later.", evidence=response.excerpt)
+        return UnreachableError(problem, "Ask again later.", evidence=_excerpt_body(response))
     explanations = {
         401: (
             f"The forge does not accept the token ('{address}').",
@@ -221,18 +194,9 @@ def make_status_error(url: str, response: HttpResponse) -> ForgeError:
     problem, remedy = explanations.get(
         status, (f"The forge says no ('{address}': status {status}).", "Read what it says.")
     )
-    return RefusedError(status, problem, remedy, evidence=response.excerpt)
+    return RefusedError(status, problem, remedy, evidence=_excerpt_body(response))
 
 
 def strip_query(url: str) -> str:
     """Give a URL without its query: an artifact's holds a signature that opens it."""
     return url.partition("?")[0]
-
-
-def _find_root_reason(error: Exception) -> str:
-    """Find the innermost reason, which is the one that says something."""
-    while inner := (error.__cause__ or error.__context__):
-        if not isinstance(inner, Exception):
-            break
-        error = inner
-    return strip_query(str(error)) or type(error).__name__

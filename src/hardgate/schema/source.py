@@ -1,13 +1,12 @@
 """From a path or a URL to the bytes that stand there: bounded, and pinned where that is asked."""
 
 import hashlib
-import threading
+import time
+from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-import requests
-import urllib3
-
+from hardgate.bounded_http import HttpError, HttpRequest, SlowAnswerError, send_request
 from hardgate.errors import ContractError
 from hardgate.schema.document import MAX_DOCUMENT_BYTES
 from hardgate.text.typo import suggest_choice
@@ -112,40 +111,35 @@ def _refuse_url(url: str, title: str, pin: str | None) -> None:
 
 
 def _fetch_url(url: str, title: str) -> bytes:
-    """Fetch in a thread: a server that drips a byte now and then defeats a socket's timeout."""
-    outcome: list[bytes | Exception] = []
-    thread = threading.Thread(target=_fetch_in_thread, args=(url, outcome), daemon=True)
-    thread.start()
-    thread.join(FETCH_SECONDS)
-    if not outcome:
-        problem = f"{title} did not come within {FETCH_SECONDS:.0f} s."
-        raise ContractError(problem, "Fetch it to a file by hand.")
-    if isinstance(outcome[0], Exception):
-        raise ContractError(
-            f"{title} could not be fetched ({type(outcome[0]).__name__}).",
-            "Fetch it to a file by hand, and name that.",
-            evidence=str(outcome[0]).replace(urlsplit(url).query or url, "…"),
-        )
-    return outcome[0]
-
-
-def _fetch_in_thread(url: str, outcome: list[bytes | Exception]) -> None:
     try:
-        outcome.append(_download_bounded(url))
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        outcome.append(error)
+        return _follow_redirects(url)
+    except SlowAnswerError:
+        problem = f"{title} did not come within {FETCH_SECONDS:.0f} s."
+        raise ContractError(problem, "Fetch it to a file by hand.") from None
+    except HttpError as error:
+        raise ContractError(
+            f"{title} could not be fetched ({error.kind}).",
+            "Fetch it to a file by hand, and name that.",
+            evidence=error.evidence.replace(urlsplit(url).query or url, "…"),
+        ) from error
 
 
-def _download_bounded(url: str) -> bytes:
-    """Follow redirects by hand: the library would read the body of each, whatever its size."""
-    # No compression: what is read is what is bounded and hashed.
-    headers = {"Accept-Encoding": "identity"}
+def _follow_redirects(url: str) -> bytes:
+    deadline = time.monotonic() + FETCH_SECONDS
     for _ in range(MAX_REDIRECTS + 1):
-        with requests.get(
-            url, headers=headers, stream=True, allow_redirects=False, timeout=FETCH_SECONDS
-        ) as response:
-            if not response.is_redirect:
-                response.raise_for_status()
-                return bytes(response.raw.read(MAX_DOCUMENT_BYTES + 1, decode_content=False))
-            url = urljoin(url, response.headers["Location"])
-    raise requests.TooManyRedirects(f"more than {MAX_REDIRECTS} redirects")
+        response = send_request(
+            HttpRequest(
+                url=url,
+                connect_seconds=FETCH_SECONDS,
+                idle_seconds=FETCH_SECONDS,
+                seconds=max(deadline - time.monotonic(), 0.0),
+                max_bytes=MAX_DOCUMENT_BYTES,
+            )
+        )
+        if response.is_redirect:
+            url = response.resolve_location(url)
+        elif response.status >= HTTPStatus.BAD_REQUEST:
+            raise HttpError("HTTPError", f"{response.phrase} for url: {url}")
+        else:
+            return response.body
+    raise HttpError("TooManyRedirects", f"more than {MAX_REDIRECTS} redirects")

@@ -511,7 +511,7 @@ def test_a_pinned_url_is_fetched_and_its_query_not_repeated(site: str) -> None:
         ("/missing?token=abc", DIGEST, r"could not be fetched \(HTTPError\)"),
         ("/loop", DIGEST, r"could not be fetched \(TooManyRedirects\)"),
         ("/away", DIGEST, "could not be fetched"),
-        ("/short", DIGEST, "was asked for"),
+        ("/short", DIGEST, "could not be fetched"),
         ("/big", DIGEST, "larger than 256 KiB"),
     ],
 )
