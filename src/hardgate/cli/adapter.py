@@ -113,11 +113,7 @@ def _test_on_this_machine(
     session: Session, requirements: Sequence[Path], write: Callable[[str], None]
 ) -> Iterator[Check]:
     with session.console.step("Run the template's unit tests") as step:
-
-        def log_line(line: str) -> None:
-            write(line)
-            step.show_progress(line)
-
+        log_line = step.show_lines_of(write)
         yield from run_adapter_tests(session.template, log_line, requirements=requirements)
 
 

@@ -13,9 +13,8 @@ from hardgate.engine import image
 from hardgate.engine.base_image import ensure_base
 from hardgate.engine.build_request import BUILD_SECONDS, BuildRequest, make_build_request
 from hardgate.engine.build_run import WriteLine
-from hardgate.engine.build_way import find_build_way
 from hardgate.engine.client import Engine, find_engine
-from hardgate.engine.own_base import describe_own_base, explain_own_base, set_base
+from hardgate.engine.settled_build import settle_build
 from hardgate.errors import UsageError
 from hardgate.model.run import Image
 from hardgate.report.console import Console
@@ -110,25 +109,18 @@ def build_on_engine(
 
     `write` is given each line of the build's log.
     """
-    given = values.base is not None
-    reason = explain_own_base(engine.open_client(), request, base_given=given)
-    if reason is not None:
-        base = ensure_base(
+    build = settle_build(
+        engine,
+        request,
+        base_given=values.base is not None,
+        provide_base=lambda: ensure_base(
             engine,
             file=values.base,
             refresh=values.refresh_base,
             report_progress=console.print_notice,
-        )
-        console.print_notice(describe_own_base(base, reason))
-        request = set_base(request, base)
-    way = find_build_way(request.environment)
-    if way.notice:
-        console.print_notice(way.notice)
+        ),
+        note=console.print_notice,
+    )
     with console.step("Build the image") as step:
-
-        def log_line(line: str) -> None:
-            if write is not None:
-                write(line)
-            step.show_progress(line)
-
-        return image.build_for_engine(engine, request, way=way, write=log_line)
+        write_line = step.show_lines_of(write) if write else step.show_progress
+        return image.build_for_engine(engine, build.request, way=build.way, write=write_line)

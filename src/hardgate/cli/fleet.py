@@ -22,7 +22,7 @@ from hardgate.remote.fleet.merge import (
     require_distinct_parts,
 )
 from hardgate.remote.fleet.merged_run import MergeRequest, merge_fleet
-from hardgate.remote.fleet.request import FleetRequest, resolve_images
+from hardgate.remote.fleet.request import FleetImage, FleetRequest, resolve_images
 from hardgate.remote.fleet.verify import run_fleet
 from hardgate.remote.source_archive import require_checkout
 from hardgate.resources import CONTRACTS
@@ -85,8 +85,8 @@ def _make_fleet_parser() -> CommandParser:
     return parser
 
 
-def _load_fleet_contract(values: argparse.Namespace) -> tuple[str, Contract]:
-    """Give the contract's file, and what stands in it."""
+def _load_fleet_contract(values: argparse.Namespace) -> Contract:
+    """Read the fleet's contract, which has to be a file."""
     origin = values.contract or str(CONTRACTS / "t4.yaml")
     if "://" in origin:
         raise UsageError(
@@ -94,12 +94,26 @@ def _load_fleet_contract(values: argparse.Namespace) -> tuple[str, Contract]:
             f"given a file.",
             "Fetch it to a file, and name that.",
         )
-    return origin, load_contract(origin, sha256=values.contract_sha256)
+    return load_contract(origin, sha256=values.contract_sha256)
+
+
+def _resolve_for_fleet(
+    listed: ImageList, contract: Contract, hosts: Sequence[str], inventory: Inventory | None
+) -> tuple[FleetImage, ...]:
+    """Say where each image is; without an inventory, no name is that of a group of hosts."""
+    return resolve_images(
+        listed,
+        fleet_contract=contract,
+        fleet_contract_file=Path(contract.origin),
+        tier=find_tier(4),
+        hosts=hosts,
+        groups=read_inventory_groups(inventory) if inventory else {},
+    )
 
 
 def read_merge_request(values: argparse.Namespace) -> MergeRequest:
     """Read the runs to merge, and by what they count now."""
-    origin, fleet_contract = _load_fleet_contract(values)
+    contract = _load_fleet_contract(values)
     listed = load_image_list(values.images)
     parts = tuple(map(read_fleet_part, values.merge))
     require_distinct_parts(parts)
@@ -110,15 +124,8 @@ def read_merge_request(values: argparse.Namespace) -> MergeRequest:
         hosts = list_inventory_hosts(inventory)
     return MergeRequest(
         parts=parts,
-        contract=fleet_contract,
-        images=resolve_images(
-            listed,
-            fleet_contract=fleet_contract,
-            fleet_contract_file=Path(origin),
-            tier=find_tier(4),
-            hosts=hosts,
-            groups=read_inventory_groups(inventory) if inventory else {},
-        ),
+        contract=contract,
+        images=_resolve_for_fleet(listed, contract, hosts, inventory),
         hosts=hosts,
         is_complete=inventory is not None,
         out=values.out,
@@ -142,7 +149,7 @@ def place_images(listed: ImageList, image_hosts: Mapping[str, Sequence[str]]) ->
 
 def read_fleet_request(values: argparse.Namespace) -> FleetRequest:
     """Make a request of the words; every mistake is found here, before any host is touched."""
-    origin, fleet_contract = _load_fleet_contract(values)
+    contract = _load_fleet_contract(values)
     read_egress(values.egress, {})
     listed = load_image_list(values.images)
     inventory = Inventory(path=values.inventory, forks=values.forks)
@@ -150,15 +157,8 @@ def read_fleet_request(values: argparse.Namespace) -> FleetRequest:
     named = any(entry.hosts for entry in listed.entries)
     return FleetRequest(
         inventory=inventory,
-        contract=fleet_contract,
-        images=resolve_images(
-            listed,
-            fleet_contract=fleet_contract,
-            fleet_contract_file=Path(origin),
-            tier=find_tier(4),
-            hosts=hosts,
-            groups=read_inventory_groups(inventory) if named else {},
-        ),
+        contract=contract,
+        images=_resolve_for_fleet(listed, contract, hosts, inventory if named else None),
         hosts=hosts,
         host_kind=values.host,
         user=values.user,

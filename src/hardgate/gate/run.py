@@ -22,10 +22,9 @@ from hardgate.diagnosis.diagnose import attach_diagnoses
 from hardgate.engine import image, reaper
 from hardgate.engine.base_image import ensure_base
 from hardgate.engine.build_request import BuildRequest
-from hardgate.engine.build_way import find_build_way
 from hardgate.engine.client import Engine, connect_engine, find_engine
-from hardgate.engine.own_base import describe_own_base, explain_own_base, set_base
 from hardgate.engine.proxy import read_proxy_environment
+from hardgate.engine.settled_build import settle_build
 from hardgate.errors import ExitCode, HardgateError, explain_crash
 from hardgate.gate.environment import TestEnvironment
 from hardgate.gate.events import GateEventHandler, take_token
@@ -393,35 +392,24 @@ def _obtain_image(
     if request.build is None:
         with console.step(f"Find the image '{request.reference}'"):
             return image.find_image(engine.open_client(), request.reference)
-    way = find_build_way(request.build.environment)
-    build = _choose_base(request, request.build, engine, base, state)
-    if way.notice:
-        state.notices.append(way.notice)
+    build = settle_build(
+        engine,
+        request.build,
+        base_given=request.base is not None,
+        provide_base=lambda: base,
+        note=state.notices.append,
+    )
     with (
         console.step("Build the image") as step,
         folder.open_log(BUILD_LOG, console.redactor) as log,
     ):
-
-        def log_line(line: str) -> None:
-            log.write(f"{line}\n")
-            step.show_progress(line)
-
-        seconds = min(build.seconds, max(1.0, deadline - time.monotonic()))
+        seconds = min(build.request.seconds, max(1.0, deadline - time.monotonic()))
         return image.build_for_engine(
-            engine, replace(build, seconds=seconds), way=way, write=log_line
+            engine,
+            replace(build.request, seconds=seconds),
+            way=build.way,
+            write=step.show_lines_of(lambda line: log.write(f"{line}\n")),
         )
-
-
-def _choose_base(
-    request: GateRequest, build: BuildRequest, engine: Engine, base: str, state: RunState
-) -> BuildRequest:
-    """Let hardgate's base step in where the Dockerfile's own is not to be had, and note it."""
-    given = request.base is not None
-    reason = explain_own_base(engine.open_client(), build, base_given=given)
-    if reason is None:
-        return build
-    state.notices.append(describe_own_base(base, reason))
-    return set_base(build, base)
 
 
 def _add_platform_stub(

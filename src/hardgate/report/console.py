@@ -70,6 +70,15 @@ class ConsoleStep:
         """Show what it is doing: beside its name on a terminal, as a line of its own with `-v`."""
         self._console.update_step(self, line)
 
+    def show_lines_of(self, write: Callable[[str], object]) -> Callable[[str], None]:
+        """Give a function that hands a line to `write`, and shows it as what is being done."""
+
+        def write_and_show(line: str) -> None:
+            write(line)
+            self.show_progress(line)
+
+        return write_and_show
+
     def set_outcome(self, text: str, outcome: Outcome = Outcome.PASS) -> None:
         """Say what came of it; it stands on the step's line, with its mark, when it has ended."""
         self.outcome = text

@@ -39,12 +39,10 @@ Rows = list[tuple[str, str]]
 def render_run_html(summary: Summary) -> str:
     """Write the page of a run; `summary` is redacted."""
     run = strip_json_control_codes(summary)
-    return render_page(
+    return render_document(
         "run.html.j2",
-        headline=run["headline"],
-        title=f"{run['outcome'].upper()}: hardgate run {run['id']}",
-        outcome=run["outcome"],
-        run=run,
+        run,
+        subject=f"run {run['id']}",
         ids={
             verdict["name"]: f"{verdict['kind']}-{verdict['name']}" for verdict in run["verdicts"]
         },
@@ -59,6 +57,18 @@ def render_run_html(summary: Summary) -> str:
 def load_run_page() -> None:
     """Load what `render_run_html` needs, while nothing else is to be done: it takes 0.1 s."""
     _load_environment().get_template("run.html.j2")
+
+
+def render_document(template: str, run: Summary, *, subject: str, **values: Any) -> str:
+    """Write the page of a document with a `headline` and an `outcome`; `subject` names it."""
+    return render_page(
+        template,
+        headline=run["headline"],
+        title=f"{run['outcome'].upper()}: hardgate {subject}",
+        outcome=run["outcome"],
+        run=run,
+        **values,
+    )
 
 
 def render_page(template: str, *, headline: str, title: str, outcome: str, **values: Any) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hardgate.errors import ExitCode
-from hardgate.report.html import render_page, strip_json_control_codes
+from hardgate.report.html import render_document, strip_json_control_codes
 from hardgate.text.headline import exit_code_word
 
 Document = Mapping[str, Any]
@@ -16,13 +16,10 @@ FLEET_ORDER = ("stale", "red", "unknown", "green")
 def render_session_html(answer: Document) -> str:
     """Write the page of a session, from its answer.json."""
     run = strip_json_control_codes(answer)
-    word = exit_code_word(ExitCode(run["exit_code"]))
-    return render_page(
+    return render_document(
         "checks.html.j2",
-        headline=run["headline"],
-        title=f"{word}: hardgate {run['session']}",
-        outcome=word.lower(),
-        run=run,
+        {**run, "outcome": exit_code_word(ExitCode(run["exit_code"])).lower()},
+        subject=run["session"],
         ids={check["name"]: f"check-{number}" for number, check in enumerate(run["points"], 1)},
     )
 
@@ -30,25 +27,17 @@ def render_session_html(answer: Document) -> str:
 def render_host_html(summary: Document) -> str:
     """Write the page of a host that is to be a runner, from its summary.json."""
     run = strip_json_control_codes(summary)
-    return render_page(
-        "runner.html.j2",
-        headline=run["headline"],
-        title=f"{run['outcome'].upper()}: hardgate runner {run['host']}",
-        outcome=run["outcome"],
-        run=run,
-    )
+    return render_document("runner.html.j2", run, subject=f"runner {run['host']}")
 
 
 def render_fleet_html(summary: Document) -> str:
     """Write the page of a fleet, from its fleet.json."""
     run = strip_json_control_codes(summary)
     standings = list(_number_standings(run["standings"]))
-    return render_page(
+    return render_document(
         "fleet.html.j2",
-        headline=run["headline"],
-        title=f"{run['outcome'].upper()}: hardgate fleet {run['id']}",
-        outcome=run["outcome"],
-        run=run,
+        run,
+        subject=f"fleet {run['id']}",
         rows=_matrix_rows(run, standings),
         standings=sorted(standings, key=lambda one: FLEET_ORDER.index(one["state"])),
     )
