@@ -24,9 +24,9 @@ from hardgate.pipeline.static.policy_rules import RulePolicy
 from hardgate.pipeline.static.rules import Finding, rules
 from hardgate.pipeline.static.t4_rules import Forge
 from hardgate.pipeline.static.workflow import GITHUB, Workflow, read_workflow
+from hardgate.pipeline.static.workflow_files import Repository
 from hardgate.pipeline.static.workflow_filters import read_default_branches
 from hardgate.pipeline.static.workflow_rules import find_gate_files, find_workflow_findings
-from hardgate.pipeline.static.workflow_run import Repository
 from hardgate.pipeline.template import Template
 from hardgate.schema.document import Refusal
 

@@ -16,16 +16,10 @@ from hardgate.pipeline.static.matrix import combinations_of
 from hardgate.pipeline.static.rules import Finding, rules
 from hardgate.pipeline.static.shell_state import Call
 from hardgate.pipeline.static.workflow import Job, Workflow
+from hardgate.pipeline.static.workflow_files import Repository
 from hardgate.pipeline.static.workflow_filters import PULL, PUSH, why_not_started
-from hardgate.pipeline.static.workflow_run import (
-    CANCELLED,
-    FAILURE,
-    SKIPPED,
-    SUCCESS,
-    JobRun,
-    Repository,
-    Way,
-)
+from hardgate.pipeline.static.workflow_run import JobRun
+from hardgate.pipeline.static.workflow_ways import CANCELLED, FAILURE, SKIPPED, SUCCESS, Way
 
 EVENTS = (PUSH, PULL)
 READS_ANSWERS = "validate --no-run"

@@ -16,7 +16,9 @@ from hardgate.pipeline.static.t4_rules import (
 )
 from hardgate.pipeline.static.workflow import GITHUB, Job, Step, Workflow, text_of
 from hardgate.pipeline.static.workflow_filters import PULL, PUSH
-from hardgate.pipeline.static.workflow_run import SUCCESS, JobRun, Way, roots_of
+from hardgate.pipeline.static.workflow_jobs import roots_of
+from hardgate.pipeline.static.workflow_run import JobRun
+from hardgate.pipeline.static.workflow_ways import SUCCESS, Way
 from hardgate.schema.document import Node, Scalar, Table
 
 _PINNED = re.compile(r"[^@\s]+@[0-9a-f]{40}|docker://[^@\s]+@sha256:[0-9a-f]{64}|\./.*")

@@ -1,192 +1,69 @@
 """A job run in thought: its steps in order, and what becomes of a failure in one of them."""
 
-import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property, lru_cache
+from functools import lru_cache
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 from hardgate.pipeline.static.expression import (
-    STATUS_FUNCTIONS,
     UNKNOWN,
     Context,
     Open,
-    Unknown,
     as_condition,
-    functions_in,
     interpolate,
-    whole_expression,
 )
-from hardgate.pipeline.static.gate_commands import Noxfile, read_noxfile
-from hardgate.pipeline.static.makefile import NAMES, Makefile, Request, read_makefile
 from hardgate.pipeline.static.matrix import combinations_of, list_combinations
 from hardgate.pipeline.static.shell_builtins import shell_options
 from hardgate.pipeline.static.shell_machine import Machine
 from hardgate.pipeline.static.shell_reader import HOLE, Lines, TooLargeError, read_script
-from hardgate.pipeline.static.shell_state import FAILED, OTHER, Call, State, is_known
+from hardgate.pipeline.static.shell_state import FAILED, Call, State, is_known
 from hardgate.pipeline.static.shell_state import UNKNOWN as UNKNOWN_TEXT
 from hardgate.pipeline.static.shell_tree import Script
 from hardgate.pipeline.static.shell_ways import set_options
-from hardgate.pipeline.static.shell_world import SourceFile, TooManyWaysError, World
+from hardgate.pipeline.static.shell_world import TooManyWaysError, World
 from hardgate.pipeline.static.shell_wrappers import SHELLS
-from hardgate.pipeline.static.workflow import (
-    Input,
-    Job,
-    Step,
-    Workflow,
-    read_action,
-    read_workflow,
+from hardgate.pipeline.static.workflow import Input, Job, Step, Workflow
+from hardgate.pipeline.static.workflow_files import Repository
+from hardgate.pipeline.static.workflow_jobs import JobOrder, has_status_function, roots_of
+from hardgate.pipeline.static.workflow_ways import (
+    FAILURE,
+    SKIPPED,
+    SUCCESS,
+    Lost,
+    Way,
+    distinct_ways,
+    follow_script,
+    join_ways,
+    note_step,
 )
-from hardgate.schema.document import Refusal
 
 MAX_NESTED = 6
-MAX_WAYS = 32
-SUCCESS, FAILURE, SKIPPED, CANCELLED = "success", "failure", "skipped", "cancelled"
 _KNOWN_SHELLS = {"": ["-e"], "bash": ["-e", "pipefail"], "sh": ["-e"]}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Repository:
-    """The files that workflows call, below the repository's top."""
-
-    root: Path
-
-    def read_workflow(self, path: str) -> Workflow | None:
-        """Read a reusable workflow; None where there is none that can be read."""
-        data = self.read_bytes(path)
-        try:
-            return read_workflow(data, posixpath.normpath(path)) if data is not None else None
-        except Refusal:
-            return None
-
-    def read_action(self, path: str) -> tuple[str, tuple[Step, ...], Mapping[str, str]] | None:
-        """Read a composite action: its file, steps and defaults."""
-        for name in ("action.yml", "action.yaml"):
-            file = posixpath.normpath(posixpath.join(path, name))
-            data = self.read_bytes(file)
-            if data is None:
-                continue
-            try:
-                steps, defaults = read_action(data)
-            except Refusal:
-                return None
-            return None if steps is None else (file, steps, defaults)
-        return None
-
-    def read_bytes(self, path: str) -> bytes | None:
-        """Read a file that lies in the repository."""
-        file = self.root / posixpath.normpath(path)
-        try:
-            inside = file.resolve().is_relative_to(self.root.resolve())
-            return file.read_bytes() if inside and file.is_file() else None
-        except (OSError, ValueError):
-            return None
-
-    def read_script(self, path: str, folder: str) -> SourceFile | None:
-        """Read a script that a step runs."""
-        name = posixpath.normpath(posixpath.join(folder or ".", path))
-        data = self.read_bytes(name) if "/" in path or path.endswith((".sh", ".bash")) else None
-        if data is None or b"\0" in data or name.endswith((".py", ".js", ".yml", ".yaml")):
-            return None
-        text = data.decode("utf-8", "replace").replace("\r\n", "\n")
-        words = text.partition("\n")[0].removeprefix("#!").split()
-        if text.startswith("#!") and not any(w.rpartition("/")[2] in SHELLS for w in words):
-            return None
-        return SourceFile(name=name, text=text)
-
-    def read_makefile(self, request: Request) -> tuple[str, Makefile] | None:
-        """Find the Makefile that a call of make reads; None where it is not read here."""
-        for name in [request.file] if request.file else NAMES:
-            path = posixpath.normpath(posixpath.join(request.folder or ".", name))
-            data = self.read_bytes(path)
-            if data is not None:
-                made = read_makefile(data.decode("utf-8", "replace"))
-                return None if made is None else (path, made)
-        return None
-
-    @cached_property
-    def noxfile(self) -> Noxfile:
-        """What the noxfile tells."""
-        data = self.read_bytes("noxfile.py")
-        return read_noxfile(None if data is None else data.decode("utf-8", "replace"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lost:
-    """Where a failure is thrown away."""
-
-    file: str
-    line: int
-    by: str
-    in_pipe: bool = False
-    continues: bool = False
-    """By `continue-on-error`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Way:
-    """One way that a job may go."""
-
-    status: str = SUCCESS
-    steps: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Outcome and conclusion of steps, by id."""
-    failed: bool = False
-    """The watched command was run, and has failed."""
-    ran: bool = False
-    """The watched command was run."""
-    lost: Lost | None = None
-    unsure: str = ""
-    """Why it cannot be told that it goes this way."""
-    files: Mapping[str, bool] = field(default_factory=dict)
-    """Files that steps made or removed."""
-    values: Mapping[str, str] = field(default_factory=dict)
-    """What steps wrote for later ones: `STEP:NAME`, and `env:NAME`."""
-
-    def _key(self) -> tuple[object, ...]:
-        return (self.status, tuple(sorted(self.steps.items())), self.failed, self.ran,
-                bool(self.unsure), tuple(sorted(self.files.items())),
-                tuple(sorted(self.values.items())))  # fmt: skip
-
-    def outputs_of(self, step: str) -> Open:
-        """Give what is known of a step's outputs."""
-        begin = f"{step}:"
-        return Open(known={
-            name.removeprefix(begin): value
-            for name, value in self.values.items()
-            if name.startswith(begin) and (is_known(value) or value == FAILED)
-        })  # fmt: skip
-
-
-def distinct_ways(ways: Iterable[Way]) -> list[Way]:
-    """Leave out ways that are alike."""
-    found: dict[tuple[object, ...], Way] = {}
-    for way in ways:
-        found.setdefault(way._key(), way)
-    kept, rest = list(found.values())[:MAX_WAYS], list(found.values())[MAX_WAYS:]
-    why = "the job may go more ways than are followed"
-    ends = {(way.status, way.failed, way.ran): replace(way, unsure=why) for way in rest}
-    return [*kept, *ends.values()]
-
-
 Watches = Callable[[Call], bool]
 
 
+@dataclass(frozen=True, kw_only=True)
+class StepScope:
+    """Where a step runs, and what it finds there."""
+
+    job: Job
+    file: str
+    """In which the step stands: the workflow's, or an action's."""
+    base: Mapping[str, Any]
+    """`needs`, `inputs` and `matrix`, as expressions see them."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(kw_only=True)
-class JobRun:
+class JobRun(JobOrder):
     """Runs jobs of a workflow as one event starts them; one kind of command can be watched."""
 
     repository: Repository
-    workflow: Workflow
-    event: str
     watches: Watches = lambda _: False
     fails: Watches = lambda _: True
-    inputs: Mapping[str, Any] = field(default_factory=dict)
     nested: int = 0
-    cancelled: bool = False
-    """The run was cancelled before its jobs had ended."""
     calls: dict[Call, None] = field(default_factory=dict)
     """All that was called, in order."""
 
@@ -198,9 +75,10 @@ class JobRun:
         combined: list[Way] = []
         for values in _matrix_of(job):
             base = {"needs": needs, "inputs": self.inputs, "matrix": values}
-            ways = distinct_ways(self._job_continues(job, way, base) for way in self._go(job, base))
+            scope = StepScope(job=job, file=self.workflow.file, base=base)
+            ways = distinct_ways(self._job_continues(way, scope) for way in self._go(scope))
             pairs = product(combined, ways)
-            combined = distinct_ways(_joined(a, b) for a, b in pairs) if combined else ways
+            combined = distinct_ways(join_ways(a, b) for a, b in pairs) if combined else ways
         return combined
 
     def _need(self, name: str, result: Any) -> dict[str, Any]:
@@ -208,126 +86,101 @@ class JobRun:
         job = self.workflow.job(name)
         return {"result": result, "outputs": Open() if job is None or job.has_outputs else {}}
 
-    def _go(self, job: Job, base: Mapping[str, Any]) -> list[Way]:
-        if job.uses:
-            return self._called_workflow(job, base)
-        return self._run_steps(job.steps, [Way()], base, self._env(job, base), job)
+    def _go(self, scope: StepScope) -> list[Way]:
+        if scope.job.uses:
+            return self._called_workflow(scope)
+        inside = replace(scope, environment=self._env(scope))
+        return self._run_steps(scope.job.steps, [Way()], inside)
 
-    def _job_continues(self, job: Job, way: Way, base: Mapping[str, Any]) -> Way:
+    def _job_continues(self, way: Way, scope: StepScope) -> Way:
+        job = scope.job
         if way.status != FAILURE or not job.continues:
             return way
-        if as_condition(job.continues, self.context(base, Way(), {})) is False:
+        if as_condition(job.continues, self.context(Way(), scope)) is False:
             return way
         lost = Lost(file=self.workflow.file, line=job.line, by=f"job '{job.id}'", continues=True)
         return replace(way, status=SUCCESS, lost=way.lost or lost)
 
-    def context(self, base: Mapping[str, Any], way: Way, environment: Mapping[str, str]) -> Context:
+    def context(self, way: Way, scope: StepScope) -> Context:
         """Give what expressions of a step are evaluated in."""
         steps = {
             name: {"outcome": outcome, "conclusion": conclusion, "outputs": way.outputs_of(name)}
             for name, (outcome, conclusion) in way.steps.items()
         }
         known = {
-            name: text for name, text in environment.items() if is_known(text) or text == FAILED
+            name: text
+            for name, text in scope.environment.items()
+            if is_known(text) or text == FAILED
         }
-        roots = {**roots_of(self.event), **base, "steps": steps, "env": Open(known=known)}
+        roots = {**roots_of(self.event), **scope.base, "steps": steps, "env": Open(known=known)}
         fine = way.status == SUCCESS
         return Context(roots=roots, success=fine, failure=not fine)
 
-    def _env(self, job: Job, base: Mapping[str, Any]) -> dict[str, str]:
+    def _env(self, scope: StepScope) -> dict[str, str]:
         known = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": self.event}
         known |= {name: f"/dev/{name}" for name in ("GITHUB_OUTPUT", "GITHUB_ENV")}
-        for given in (self.workflow.environment, job.environment):
-            known |= self._filled(given, base, Way(), known)
+        for given in (self.workflow.environment, scope.job.environment):
+            known |= self._filled(given, Way(), replace(scope, environment=known))
         return known
 
-    def _filled(
-        self,
-        given: Mapping[str, str],
-        base: Mapping[str, Any],
-        way: Way,
-        environment: Mapping[str, str],
-    ) -> dict[str, str]:
-        context = self.context(base, way, environment)
+    def _filled(self, given: Mapping[str, str], way: Way, scope: StepScope) -> dict[str, str]:
+        context = self.context(way, scope)
         return {
             name: interpolate(text, context, lambda _: UNKNOWN_TEXT) for name, text in given.items()
         }
 
-    def _run_steps(
-        self,
-        steps: Sequence[Step],
-        ways: Sequence[Way],
-        base: Mapping[str, Any],
-        environment: Mapping[str, str],
-        job: Job,
-        file: str = "",
-    ) -> list[Way]:
+    def _run_steps(self, steps: Sequence[Step], ways: Sequence[Way], scope: StepScope) -> list[Way]:
         current = list(ways)
         for step in steps:
             following: list[Way] = []
             for way in current:
-                following += self._run_step(step, way, base, environment, job, file)
+                following += self._run_step(step, way, scope)
             current = distinct_ways(following)
         return current
 
-    def _run_step(
-        self,
-        step: Step,
-        way: Way,
-        base: Mapping[str, Any],
-        environment: Mapping[str, str],
-        job: Job,
-        file: str,
-    ) -> Iterator[Way]:
+    def _run_step(self, step: Step, way: Way, scope: StepScope) -> Iterator[Way]:
         written = {name[4:]: text for name, text in way.values.items() if name[:4] == "env:"}
-        environment = {**environment, **written}
-        context = self.context(base, way, environment)
+        scope = replace(scope, environment={**scope.environment, **written})
+        context = self.context(way, scope)
         runs = _step_runs(step, context)
         if runs is not True:
-            yield _with_step(way, step, SKIPPED, SKIPPED)
+            yield note_step(way, step, SKIPPED, SKIPPED)
         if runs is False:
             return
-        own = {**environment, **self._filled(step.environment, base, way, environment)}
+        filled = self._filled(step.environment, way, scope)
+        own = replace(scope, environment={**scope.environment, **filled})
         if step.uses:
-            ended = self._used(step, way, base, own, job)
+            ended = self._used(step, way, own)
         elif step.run:
-            ended = self._script(step, way, base, own, job, file or self.workflow.file)
+            ended = self._script(step, way, own)
         else:
             ended = [way]
         for after in ended:
-            yield self._concluded(step, way, after, context, file or self.workflow.file)
+            yield self._concluded(step, way, after, context, scope.file)
 
     def _concluded(self, step: Step, before: Way, after: Way, context: Context, file: str) -> Way:
         """Take a step's outcome into the job's, as `continue-on-error` lets it."""
         if after.status == before.status == FAILURE and after.lost is before.lost:
-            return _with_step(after, step, SUCCESS, SUCCESS)
+            return note_step(after, step, SUCCESS, SUCCESS)
         if after.status == SUCCESS:
-            return _with_step(after, step, SUCCESS, SUCCESS)
+            return note_step(after, step, SUCCESS, SUCCESS)
         continues = as_condition(step.continues, context) if step.continues else False
         if continues is False:
-            return _with_step(after, step, FAILURE, FAILURE)
+            return note_step(after, step, FAILURE, FAILURE)
         lost = Lost(file=file, line=step.line, by=f"'{step.title}'", continues=True)
         kept = replace(after, status=before.status)
         if after.failed and not before.failed:
             kept = replace(kept, lost=before.lost or lost)
-        return _with_step(kept, step, FAILURE, SUCCESS)
+        return note_step(kept, step, FAILURE, SUCCESS)
 
-    def _script(
-        self,
-        step: Step,
-        way: Way,
-        base: Mapping[str, Any],
-        environment: Mapping[str, str],
-        job: Job,
-        file: str,
-    ) -> list[Way]:
-        options = shell_of(step, job)
+    def _script(self, step: Step, way: Way, scope: StepScope) -> list[Way]:
+        options = shell_of(step, scope.job)
         if options is None:
             return [way]
-        context = self.context(base, way, environment)
+        context = self.context(way, scope)
         text = interpolate(step.run, context, lambda name: f"{HOLE[0]}{name}{HOLE[1]}")
         world = World(
-            file=file,
+            file=scope.file,
             watches=self.watches,
             fails=self.fails,
             read_file=self.repository.read_script,
@@ -335,7 +188,7 @@ class JobRun:
         )
         machine = Machine(world)
         folder = interpolate(step.folder, context, lambda _: "")
-        variables = {**environment, "PWD": folder or "."}
+        variables = {**scope.environment, "PWD": folder or "."}
         begun = State(
             variables=variables,
             arguments=(),
@@ -350,21 +203,14 @@ class JobRun:
             self.calls |= machine.calls
             return [replace(way, unsure=str(error)), replace(way, status=FAILURE)]
         self.calls |= machine.calls
-        return [after for one in ended for after in _after_script(way, one, file, step.id)]
+        return [after for one in ended for after in follow_script(way, one, scope.file, step.id)]
 
-    def _used(
-        self,
-        step: Step,
-        way: Way,
-        base: Mapping[str, Any],
-        environment: Mapping[str, str],
-        job: Job,
-    ) -> list[Way]:
+    def _used(self, step: Step, way: Way, scope: StepScope) -> list[Way]:
         """Run an action: one of the repository's is followed, another one is taken to hold."""
-        inputs = self._filled(step.inputs, base, way, environment)
+        inputs = self._filled(step.inputs, way, scope)
         if any("toJSON(needs)".lower() in text.lower().replace(" ", "")
                for text in step.inputs.values()):  # fmt: skip
-            return [_by_gathering_action(way, base, inputs)]
+            return [_by_gathering_action(way, scope.base, inputs)]
         if not step.uses.startswith("./"):
             return [way]
         action = self.repository.read_action(step.uses)
@@ -372,23 +218,24 @@ class JobRun:
             return [way]
         file, steps, defaults = action
         self.nested += 1
-        inner = {**base, "inputs": {**defaults, **inputs}}
+        base = {**scope.base, "inputs": {**defaults, **inputs}}
         begun = replace(way, steps={}, status=SUCCESS)
-        ended = self._run_steps(steps, [begun], inner, environment, job, file)
+        ended = self._run_steps(steps, [begun], replace(scope, file=file, base=base))
         self.nested -= 1
         worse = way.status == FAILURE
         return [
             replace(one, steps=way.steps, status=FAILURE if worse else one.status) for one in ended
         ]
 
-    def _called_workflow(self, job: Job, base: Mapping[str, Any]) -> list[Way]:
+    def _called_workflow(self, scope: StepScope) -> list[Way]:
         """Run a reusable workflow of the repository: it fails where one of its jobs does."""
+        job = scope.job
         called = self.repository.read_workflow(job.uses) if job.uses.startswith("./") else None
         if called is None or self.nested >= MAX_NESTED:
             return [Way(unsure=f"'{job.uses}' is not in the repository")]
         given = {
             **{name: one.default for name, one in called.inputs.items()},
-            **self._filled(job.inputs, base, Way(), {}),
+            **self._filled(job.inputs, Way(), scope),
         }
         inputs = {
             name: UNKNOWN if not is_known(text) else called.inputs.get(name, Input()).convert(text)
@@ -401,87 +248,8 @@ class JobRun:
             ways = inner.ways_of(one) if runs is not False else [Way()]
             if runs is not True or combinations_of(one.matrix) is not True:
                 ways = [*ways, Way()]
-            combined = distinct_ways(_joined(a, b) for a, b in product(combined, ways))
+            combined = distinct_ways(join_ways(a, b) for a, b in product(combined, ways))
         return combined
-
-    def job_runs(
-        self, job: Job, results: Mapping[str, str | Unknown] | None = None
-    ) -> tuple[bool | None, str]:
-        """Tell whether a job runs, and why it does not; None where it cannot be told.
-
-        `results` of jobs are taken as given; all others hold where they run.
-        """
-        given: dict[str, str | Unknown] = dict(results or {})
-        outcome, why = self._result(job, given, ())
-        if outcome is UNKNOWN:
-            return None, why
-        return outcome != SKIPPED, why
-
-    def _result(
-        self, job: Job, given: Mapping[str, str | Unknown], seen: tuple[str, ...]
-    ) -> tuple[str | Unknown, str]:
-        """Give what becomes of a job that holds where it runs, and why it does not run."""
-        if job.id in seen:
-            return SKIPPED, f"'{job.id}' needs itself"
-        before: dict[str, str | Unknown] = {}
-        why = ""
-        for name in self._ancestors(job):
-            other = self.workflow.job(name)
-            if other is None:
-                return SKIPPED, f"it needs '{name}', and there is no such job"
-            result, reason = (given[name], "") if name in given else self._result(
-                other, given, (*seen, job.id)
-            )  # fmt: skip
-            before[name] = result
-            if result != SUCCESS and not why:
-                why = _why_of(name, result, reason)
-        answer = self._condition(job, before)
-        if answer is None:
-            return UNKNOWN, why or f"'{job.condition}' does not always hold"
-        if answer:
-            return SUCCESS, ""
-        implicit = not _has_status(job.condition)
-        if implicit and any(result != SUCCESS for result in before.values()):
-            return SKIPPED, why
-        return SKIPPED, f"'{whole_expression(job.condition)}' does not hold there"
-
-    def _condition(self, job: Job, before: Mapping[str, str | Unknown]) -> bool | None:
-        direct = {
-            name: {"result": before.get(name, SUCCESS), "outputs": Open()} for name in job.needs
-        }
-        known = list(before.values())
-        success: bool | Unknown = all(one == SUCCESS for one in known if one is not UNKNOWN)
-        if success and UNKNOWN in known:
-            success = UNKNOWN
-        roots = {**roots_of(self.event), "needs": direct, "inputs": self.inputs}
-        if self.cancelled:
-            success = False
-        context = Context(
-            roots=roots, success=success, failure=FAILURE in known, cancelled=self.cancelled
-        )
-        own = as_condition(job.condition, context) if job.condition else True
-        if _has_status(job.condition):
-            return own
-        if own is False or success is False:
-            return False
-        return None if own is None or success is UNKNOWN else True
-
-    def _ancestors(self, job: Job) -> list[str]:
-        """Give all jobs that a job needs, and those that they need."""
-        found: list[str] = []
-        waiting = list(job.needs)
-        while waiting:
-            name = waiting.pop(0)
-            if name in found:
-                continue
-            found.append(name)
-            other = self.workflow.job(name)
-            waiting += other.needs if other else ()
-        return found
-
-    def ancestors_of(self, job: Job) -> frozenset[str]:
-        """Give the ids of all jobs that a job rests on."""
-        return frozenset(self._ancestors(job))
 
 
 def replace_run(run: JobRun, workflow: Workflow, inputs: Mapping[str, Any]) -> JobRun:
@@ -516,84 +284,19 @@ def _matrix_of(job: Job) -> Sequence[Any]:
     return list(told.values()) if len(told) <= MAX_JOBS else [Open()]
 
 
-def _why_of(name: str, result: str | Unknown, reason: str) -> str:
-    if result is UNKNOWN:
-        return f"it needs '{name}', which may be skipped ({reason})"
-    because = f" ({reason})" if reason else ""
-    return f"it needs '{name}', which is {result} there{because}"
-
-
-def _has_status(condition: str) -> bool:
-    return bool(functions_in(whole_expression(condition)) & STATUS_FUNCTIONS)
-
-
-@cache
-def roots_of(event: str) -> Mapping[str, Any]:
-    """Give the contexts that an event fills; what is not in them is not known."""
-    github: dict[str, Any] = {"event_name": event, "event": Open()}
-    if event == "push":
-        github |= {"event": Open(known={"pull_request": None}), "head_ref": "", "base_ref": ""}
-    if event == "pull_request":
-        github |= {"ref": "refs/pull/1/merge", "ref_name": "1/merge", "ref_type": "branch"}
-    opened = Open(known=github)
-    names = ("vars", "secrets", "runner", "job", "strategy", "matrix")
-    return {
-        **dict.fromkeys(("github", "gitea", "forgejo", "forge"), opened),
-        **dict.fromkeys(names, Open()),
-    }
-
-
 def _step_runs(step: Step, context: Context) -> bool | None:
     if not step.condition:
         return context.success is True
     answer = as_condition(step.condition, context)
-    if _has_status(step.condition) or answer is False:
+    if has_status_function(step.condition) or answer is False:
         return answer
     return answer if context.success is True else False
-
-
-def _with_step(way: Way, step: Step, outcome: str, conclusion: str) -> Way:
-    if not step.id:
-        return way
-    return replace(way, steps={**way.steps, step.id: (outcome, conclusion)})
 
 
 @lru_cache(maxsize=512)
 def _read_step(text: str, lines: Lines) -> Script:
     """Read a step's script once, however often it is gone through."""
     return read_script(text, lines)
-
-
-def _after_script(way: Way, state: State, file: str, step: str) -> Iterator[Way]:
-    """Take what a script came to into the job."""
-    failed, ran = way.failed or state.failed, way.ran or (state.ran and not state.astray)
-    lost = way.lost
-    if state.failed and lost is None:
-        loss = state.loss
-        lost = Lost(
-            file=file,
-            line=loss.line if loss else 0,
-            by=loss.by if loss else "what follows it",
-            in_pipe=bool(loss and loss.in_pipe),
-        )
-    written = {
-        f"{step}:{name.removeprefix('output:')}" if name.startswith("output:") else name: text
-        for name, text in state.values.items()
-        if step or not name.startswith("output:")
-    }
-    after = replace(
-        way, failed=failed, ran=ran, files=state.files, values={**way.values, **written}
-    )
-    if state.status in {"0", OTHER}:
-        why = "its status is handed on to later steps" if state.published else way.unsure
-        why = "a piece of the script cannot be read" if state.astray else why
-        yield replace(after, lost=lost if failed else None, unsure=why)
-    elif state.status == UNKNOWN_TEXT:
-        why = "a function or file that is not here decides how it ends"
-        yield replace(after, lost=lost if failed else None, unsure=why)
-        yield replace(after, status=FAILURE)
-    else:
-        yield replace(after, status=FAILURE)
 
 
 def shell_of(step: Step, job: Job) -> list[str] | None:
@@ -617,15 +320,3 @@ def _by_gathering_action(way: Way, base: Mapping[str, Any], inputs: Mapping[str,
     results = {name: need["result"] for name, need in base["needs"].items()}
     fine = all(result == SUCCESS or name in allowed for name, result in results.items())
     return way if fine else replace(way, status=FAILURE)
-
-
-def _joined(one: Way, two: Way) -> Way:
-    """Two jobs of a called workflow: the whole fails where one does."""
-    failing = FAILURE in {one.status, two.status}
-    return Way(
-        status=FAILURE if failing else SUCCESS,
-        failed=one.failed or two.failed,
-        ran=one.ran or two.ran,
-        lost=one.lost or two.lost,
-        unsure=one.unsure or two.unsure,
-    )
