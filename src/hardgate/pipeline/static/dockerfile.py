@@ -21,12 +21,11 @@ from hardgate.pipeline.static.dockerfile_words import (
     split_words,
 )
 from hardgate.pipeline.static.image_files import ImageFiles
-from hardgate.pipeline.static.shell_builtins import shell_options
 from hardgate.pipeline.static.shell_machine import Machine
 from hardgate.pipeline.static.shell_reader import Lines, TooLargeError, lines_of, read_script
 from hardgate.pipeline.static.shell_state import OTHER, UNKNOWN, Call, State, is_known
 from hardgate.pipeline.static.shell_tree import Script, Simple, Text, Word
-from hardgate.pipeline.static.shell_ways import set_options, shebang_of
+from hardgate.pipeline.static.shell_ways import set_options, shebang_of, shell_options
 from hardgate.pipeline.static.shell_world import SourceFile, TooManyWaysError, World
 from hardgate.pipeline.static.shell_wrappers import EXPAND_BRACES, SHELLS
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from hardgate.pipeline.static.shell_arrays import make_array
+from hardgate.pipeline.static.shell_scripts import evaluate_text, source_file
 from hardgate.pipeline.static.shell_state import (
     FAILED,
     JOB,
@@ -19,6 +20,7 @@ from hardgate.pipeline.static.shell_state import (
     change,
     is_known,
 )
+from hardgate.pipeline.static.shell_ways import shell_options
 
 if TYPE_CHECKING:
     from hardgate.pipeline.static.shell_machine import Machine
@@ -33,24 +35,6 @@ PLAIN = frozenset(
 ENDS = frozenset({"die", "fail", "error", "abort", "bail", "fatal", "err"})
 """Names that people give to functions that end a script: where none is seen, nothing is known."""
 _LETTERS = {"e": "errexit"}
-
-
-def shell_options(words: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Tell a shell's options from its other words; letters come one by one, `-o` by its name."""
-    options: list[str] = []
-    rest = list(words)
-    while rest and rest[0].startswith(("-", "+")) and len(rest[0]) > 1:
-        word = rest.pop(0)
-        if word == "--":
-            break
-        if word.startswith("--"):
-            options.append(word)
-            continue
-        for letter in word[1:]:
-            options.append(word[0] + letter)
-            if letter == "o" and rest:
-                options[-1] = rest.pop(0) if word[0] == "-" else f"+{rest.pop(0)}"
-    return options, rest
 
 
 def _set(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
@@ -191,13 +175,13 @@ def _eval(machine: Machine, call: Call, state: State, guarded: bool) -> list[Sta
         for name in names:
             state = state.having(name, UNKNOWN)
         return [change(state, status="0" if names else OTHER, opaque=state.opaque or not names)]
-    return machine.evaluated(text, call, state, guarded=guarded)
+    return evaluate_text(machine, text, call, state, guarded=guarded)
 
 
 def _source(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:
     if len(call.argv) < 2:  # noqa: PLR2004 - the command, and a file
         return [change(state, status="1")]
-    return machine.sourced(call.argv[1], state, guarded=guarded)
+    return source_file(machine, call.argv[1], state, guarded=guarded)
 
 
 def _wait(machine: Machine, call: Call, state: State, guarded: bool) -> list[State]:

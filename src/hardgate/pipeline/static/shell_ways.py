@@ -32,6 +32,24 @@ def with_source_name(state: State, path: str | None) -> State:
     )
 
 
+def shell_options(words: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Tell a shell's options from its other words; letters come one by one, `-o` by its name."""
+    options: list[str] = []
+    rest = list(words)
+    while rest and rest[0].startswith(("-", "+")) and len(rest[0]) > 1:
+        word = rest.pop(0)
+        if word == "--":
+            break
+        if word.startswith("--"):
+            options.append(word)
+            continue
+        for letter in word[1:]:
+            options.append(word[0] + letter)
+            if letter == "o" and rest:
+                options[-1] = rest.pop(0) if word[0] == "-" else f"+{rest.pop(0)}"
+    return options, rest
+
+
 def set_options(state: State, options: Iterable[str]) -> State:
     """Set what a shell's own options set."""
     for option in options:
