@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache
 
-from hardgate.pipeline.static.dockerfile import Dockerfile, looks_like_shell
+from hardgate.pipeline.static.dockerfile import Dockerfile
+from hardgate.pipeline.static.dockerfile_run import looks_like_shell
 from hardgate.pipeline.static.image_users import ImageUsers, operands, option
 from hardgate.pipeline.static.install_rules import find_command
 from hardgate.pipeline.static.shell_machine import Machine

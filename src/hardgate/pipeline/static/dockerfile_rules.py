@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hardgate.pipeline.static.boot import Boot
-from hardgate.pipeline.static.dockerfile import Act, Dockerfile
+from hardgate.pipeline.static.dockerfile import Dockerfile
+from hardgate.pipeline.static.dockerfile_stage import Act
 from hardgate.pipeline.static.image_users import SYSTEM, ImageUsers, operands, option
 from hardgate.pipeline.static.install_rules import find_install_findings
 from hardgate.pipeline.static.rules import Finding, rules

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hardgate.pipeline.static.dockerfile import Act, Dockerfile
+from hardgate.pipeline.static.dockerfile import Dockerfile
+from hardgate.pipeline.static.dockerfile_stage import Act
 from hardgate.pipeline.static.shell_state import UNKNOWN, is_known
 
 FIRST_UID = 1000

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from hardgate.pipeline.static.dockerfile import Act, Dockerfile, Run
+from hardgate.pipeline.static.dockerfile import Dockerfile
+from hardgate.pipeline.static.dockerfile_stage import Act, Run
 from hardgate.pipeline.static.image_users import option
 from hardgate.pipeline.static.rules import Finding, rules
 from hardgate.pipeline.static.shell_machine import Machine

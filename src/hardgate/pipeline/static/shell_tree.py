@@ -1,6 +1,6 @@
 """A shell script as a tree of commands: values alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,3 +190,36 @@ class Script:
     """Commands, one after the other."""
 
     items: tuple[Node, ...] = ()
+
+
+def add_redirects(node: Node, redirects: tuple[Redirect, ...]) -> Node:
+    """Give redirects to what they belong to: the last command of a list or pipeline."""
+    if not redirects:
+        return node
+    if isinstance(node, (Simple, Block)):
+        return replace(node, redirects=(*node.redirects, *redirects))
+    if isinstance(node, Chain):
+        return replace(node, right=add_redirects(node.right, redirects))
+    if isinstance(node, Pipeline):
+        return replace(node, parts=(*node.parts[:-1], add_redirects(node.parts[-1], redirects)))
+    return Block(line=node.line, body=Script(items=(node,)), redirects=redirects)
+
+
+def join_pipeline(before: tuple[Node, ...], last: Node, *, negated: bool) -> Node:
+    """Make a pipeline; the grammar takes `a | b || { c; }` for `a | (b || { c; })`."""
+    if isinstance(last, Chain):
+        return replace(last, left=join_pipeline(before, last.left, negated=negated))
+    if isinstance(last, Pipeline) and not last.negated:
+        return replace(last, parts=(*before, *last.parts), negated=negated)
+    parts = (*before, last)
+    return Pipeline(line=parts[0].line, parts=parts, negated=negated)
+
+
+def put_before(node: Node, rest: tuple[Node, ...]) -> Node:
+    """Join `a` and `b && c` to `(a | b) && c`."""
+    first = rest[0]
+    if isinstance(first, Chain):
+        return replace(first, left=put_before(node, (first.left, *rest[1:])))
+    if isinstance(node, Chain):
+        return replace(node, right=put_before(node.right, rest))
+    return Pipeline(line=node.line, parts=(node, *rest))

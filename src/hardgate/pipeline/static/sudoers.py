@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hardgate.pipeline.static.dockerfile import Act, Dockerfile
+from hardgate.pipeline.static.dockerfile import Dockerfile
+from hardgate.pipeline.static.dockerfile_stage import Act
 from hardgate.pipeline.static.image_users import ImageUsers, operands, option
 from hardgate.pipeline.static.rules import Finding, rules
 from hardgate.pipeline.static.shell_state import UNKNOWN, is_known

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hardgate.pipeline.static.shell_reader import Lines
+from hardgate.pipeline.static.shell_word_reader import Lines
 from hardgate.schema.document import Listing, Node, Refusal, Scalar, Table, read_document
 
 GITHUB = ".github"

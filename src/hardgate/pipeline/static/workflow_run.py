@@ -16,11 +16,12 @@ from hardgate.pipeline.static.expression import (
 )
 from hardgate.pipeline.static.matrix import combinations_of, list_combinations
 from hardgate.pipeline.static.shell_machine import Machine
-from hardgate.pipeline.static.shell_reader import HOLE, Lines, TooLargeError, read_script
+from hardgate.pipeline.static.shell_reader import TooLargeError, read_script
 from hardgate.pipeline.static.shell_state import FAILED, Call, State, is_known
 from hardgate.pipeline.static.shell_state import UNKNOWN as UNKNOWN_TEXT
 from hardgate.pipeline.static.shell_tree import Script
 from hardgate.pipeline.static.shell_ways import set_options, shell_options
+from hardgate.pipeline.static.shell_word_reader import HOLE, Lines
 from hardgate.pipeline.static.shell_world import TooManyWaysError, World
 from hardgate.pipeline.static.shell_wrappers import SHELLS
 from hardgate.pipeline.static.workflow import Input, Job, Step, Workflow
