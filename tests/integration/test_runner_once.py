@@ -3,11 +3,14 @@
 Three hosts at once, and each capability broken by hand, are test_runner.py's.
 """
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
 
+from tests.integration.runner_hosts import RunnerHost
 from tests.integration.runner_world import (
     PROGRAM,
     REGISTRATION,
@@ -84,6 +87,66 @@ def test_what_is_broken_by_hand_is_seen_and_nothing_else(world: World, proved: R
     assert looked.missed() == {"one": set()}
     host.shell(f"chmod 0777 {PROGRAM}; chmod 0644 {REGISTRATION}")
     assert looked.missed() == {"one": {"runner_program_pinned", "registration_private"}}
+
+
+POLICY, GRANT, HERE = "/etc/hardgate/policy.yaml", "/etc/hardgate/direct-grant", "/opt/hg"
+OWN_POLICY = "registered_for: acme/site\ndirect_for: [acme/site]\n"
+JOB = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "HOME": f"{HERE}/job"}
+
+
+@pytest.fixture
+def installed(world: World, proved: Ran, wheelhouse: Path) -> Iterator[RunnerHost]:
+    """Install hardgate beside the runner, as a job of its would; leave the host as it was."""
+    assert proved.exit_code == 0
+    host = world.hosts["one"]
+    host.put_folder(f"{HERE}/wheels", wheelhouse)
+    host.shell(
+        f"python3 -m venv {HERE}/env; cp -a {POLICY} {HERE}/policy\n"
+        f"{HERE}/env/bin/pip install -q --no-index --find-links {HERE}/wheels hardgate\n"
+        f"install -d -o hardgate-runner {HERE}/job"
+    )
+    yield host
+    host.shell(f"cp -a {HERE}/policy {POLICY}; rm -rf {GRANT} {HERE}")
+
+
+def run_direct_gate(host: RunnerHost, image: str, *words: str, **more: str) -> tuple[int, str]:
+    """Run a direct gate as a job of the runner; give its exit code, and its host's kind."""
+    out = f"{HERE}/job/out"
+    gate = (f"{HERE}/env/bin/hardgate", "gate", "--host", "direct", "--image", image)
+    told = host.run(
+        "hardgate-runner", *gate, "--egress", "beacon", "--out", out, *words, **JOB, **more
+    )
+    summary = json.loads(host.shell(f"cat {out}/summary.json"))
+    assert summary["exit_code"] == told.status
+    assert told.status != 2 or "HARDGATE MISUSED" in told.output
+    return told.status, (summary["host"] or {}).get("kind", "")
+
+
+@pytest.mark.full
+def test_a_job_has_the_host_itself_where_root_grants_it_and_nowhere_else(
+    world: World, installed: RunnerHost
+) -> None:
+    """By a grant for one run that the job shows, and by the policy; never by what a job says."""
+    host, refused = installed, (2, "")
+    for name in ("given", "guessed"):
+        host.shell(f"umask 077; echo {name}-secret >{HERE}/job/{name}", user="hardgate-runner")
+    given, guessed = (
+        {"HARDGATE_DIRECT_GRANT": f"{HERE}/job/{name}"} for name in ("given", "guessed")
+    )
+    assert run_direct_gate(host, world.image, **given) == refused
+    host.shell(
+        f"mark=$(printf %s given-secret | sha256sum | cut -d' ' -f1)\n"
+        f'echo "$mark $(($(date +%s) + 600))" >{GRANT}; chmod 0644 {GRANT}'
+    )
+    assert run_direct_gate(host, world.image, **guessed) == refused
+    assert run_direct_gate(host, world.image, **given) == (0, "direct")
+    host.shell(f"rm {GRANT}")
+    assert run_direct_gate(host, world.image, **given) == refused
+    part = ("--only", "agent_home_writable")
+    host.put(POLICY, OWN_POLICY.encode())
+    assert run_direct_gate(host, world.image, *part) == (3, "direct")
+    host.put(POLICY, OWN_POLICY.replace("[acme/site]", "[acme/other]").encode())
+    assert run_direct_gate(host, world.image, *part) == refused
 
 
 @pytest.fixture(scope="module")

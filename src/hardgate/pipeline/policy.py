@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 
 from hardgate.errors import UsageError
+from hardgate.pipeline.session_result import SESSIONS
 from hardgate.pipeline.trust import Trust
 from hardgate.schema.document import Node, Refusal, Scalar, read_document, translate_refusals
 from hardgate.schema.fields import Field, TableList, read_table, read_table_strictly
@@ -165,7 +166,24 @@ def read_policy(path: Path = POLICY_FILE, *, owner: int = 0) -> Policy:
             raise Refusal(first.line, first.text.rstrip("."), "Correct it: it would do nothing.")
         nodes = reading.values.get("static_excuses", ())
         excuses = tuple(_read_excuse(node) for node in nodes)
-    return Policy(**{**reading.values, "static_excuses": excuses}, exists=True)
+    policy = Policy(**{**reading.values, "static_excuses": excuses}, exists=True)
+    for why, remedy in _find_idle_words(policy):
+        raise UsageError(f"Policy '{path}' would do nothing where it means to: {why}.", remedy)
+    return policy
+
+
+def _find_idle_words(policy: Policy) -> Iterator[tuple[str, str]]:
+    """Yield what can be read, and holds for nothing; with what to do."""
+    for name in policy.untrusted_may_miss:
+        if name not in SESSIONS:
+            known = f"Name some of {', '.join(SESSIONS)}."
+            yield (
+                f"'untrusted_may_miss' names '{name}', which is no answer",
+                known,
+            )
+    pin = policy.contract_sha256.lower()
+    if pin and (len(pin) != SHA256_DIGITS or set(pin) - set("0123456789abcdef")):
+        yield f"'contract_sha256' is '{pin}', which is no sha256", f"Give {SHA256_DIGITS} digits."
 
 
 def _read_excuse(node: Node) -> Excuse:
@@ -189,7 +207,7 @@ def refuse_direct(
     host: str, trust: Trust, policy: Policy, environ: Mapping[str, str] = os.environ
 ) -> None:
     """Refuse to hand this machine to an image, unless its owner, or a person here, allows it."""
-    if host != "direct" or policy.direct_for_untrusted:
+    if host != "direct":
         return
     if has_grant(environ.get(GRANT_VARIABLE, "")):
         return
@@ -202,8 +220,10 @@ def refuse_direct(
 
 
 def _find_refusals(trust: Trust, policy: Policy) -> Iterator[str]:
-    if not trust.trusted:
+    if not trust.trusted and not policy.direct_for_untrusted:
         yield trust.reason
+    if policy.direct_for_untrusted and not policy.direct_for:
+        return
     if policy.exists and not policy.direct_for:
         yield f"this machine is a runner, and '{POLICY_FILE}' allows it to no repository"
     elif policy.exists and policy.registered_for not in policy.direct_for:
@@ -225,6 +245,6 @@ def has_grant(given: str, path: Path = GRANT_FILE, *, owner: int = 0) -> bool:
     digest = hashlib.sha256(secret).hexdigest()
     granted = (line.partition(" ") for line in lines)
     return bool(secret) and any(
-        known == digest and until.isdigit() and time.time() < int(until)
+        known == digest and until.isdecimal() and time.time() < int(until)
         for known, _, until in granted
     )

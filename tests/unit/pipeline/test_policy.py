@@ -229,6 +229,20 @@ def test_a_misspelt_policy_is_refused(tmp_path: Path) -> None:
         read_policy(file, owner=os.getuid())
 
 
+IDLE = {
+    "an answer that is none": ("untrusted_may_miss: [t5]\n", "names 't5', which is no answer"),
+    "the contract": ("untrusted_may_miss: [contract]\n", "'contract', which is no answer"),
+    "a pin that is none": ("contract_sha256: 1a2b\n", "is no sha256"),
+}
+
+
+@pytest.mark.parametrize("name", IDLE)
+def test_a_policy_that_would_hold_for_nothing_is_refused(tmp_path: Path, name: str) -> None:
+    text, why = IDLE[name]
+    with pytest.raises(UsageError, match=why):
+        read_policy(write(tmp_path, text), owner=os.getuid())
+
+
 def test_a_policy_that_is_a_dangling_link_is_not_no_policy(tmp_path: Path) -> None:
     """L18."""
     tmp_path.chmod(0o755)
@@ -258,6 +272,16 @@ DIRECT: dict[str, tuple[Trust, Policy, str]] = {
         TRUSTED,
         Policy(exists=True, direct_for=("own/it",)),
         "serves 'anybody'",
+    ),
+    "what root allows to all that come to one repository": (
+        UNTRUSTED,
+        replace(RUNNER, direct_for_untrusted=True, direct_for=("own/it",)),
+        "",
+    ),
+    "what root allows to all of one, on the runner of another": (
+        UNTRUSTED,
+        replace(RUNNER, direct_for_untrusted=True, direct_for=("own/other",)),
+        "allows it to own/other alone",
     ),
     "what root allows to all": (UNTRUSTED, Policy(exists=True, direct_for_untrusted=True), ""),
 }
