@@ -20,6 +20,12 @@ from hardgate.model.plan import Plan
 from hardgate.model.run import Run, StepSpan
 from hardgate.model.verdict import Outcome, Verdict
 from hardgate.redaction import Redactor
+from hardgate.report.closing_block import (
+    VERBOSE_BLOCK,
+    WHOLE_BLOCK,
+    ClosingBlock,
+    format_closing_block,
+)
 from hardgate.report.details import list_sections
 from hardgate.report.headline import run_opening
 from hardgate.report.log_groups import LogGroup, find_log_dialect
@@ -225,24 +231,62 @@ class Console:
             self.close_group()
             if self.verbosity >= 0:
                 self._print_styled(Tone.PLAIN, "")
-            self._print_all(self._format_run(run, reports if self.verbosity >= 0 else None))
+            self._print_all(self._format_run(run, reports))
 
     def _format_run(self, run: Run, reports: Path | None) -> Iterable[StyledLine]:
         """Give a run's last block: cut to the window where there is one, else whole."""
         marks, clean = self.mark_of_verdict, self.clean_text
-        if not self._fits_window:
-            detail = choose_detail(self.verbosity)
+        if not self.fits_window:
+            detail, reports = choose_detail(self.verbosity), self._hide_if_quiet(reports)
             return format_run_summary(run, clean, marks=marks, reports=reports, detail=detail)
         # Only a terminal needs it, and rich, which it loads.
         from hardgate.report.screen import fit_run_summary, measure_window  # noqa: PLC0415
 
-        window = measure_window(self._environ)
-        return fit_run_summary(run, clean, marks=marks, reports=reports, window=window)
+        return fit_run_summary(
+            run,
+            clean,
+            marks=marks,
+            reports=reports,
+            window=measure_window(self._environ),
+            is_quiet=self.verbosity < 0,
+        )
+
+    def print_closing_block(self, block: ClosingBlock, *, reports: Path | None) -> None:
+        """Tell what came of a session that is no gate; its last line says what it is worth."""
+        with self._lock:
+            self._running.clear()
+            self._show_progress()
+            self.close_group()
+            if self.verbosity >= 0:
+                self._print_styled(Tone.PLAIN, "")
+            self._print_all(self._format_closing_block(block, reports))
+
+    def _format_closing_block(
+        self, block: ClosingBlock, reports: Path | None
+    ) -> Iterable[StyledLine]:
+        if not self.fits_window:
+            detail = VERBOSE_BLOCK if self.verbosity > 0 else WHOLE_BLOCK
+            *lines, last = format_closing_block(block, self.clean_text, detail)
+            shown = self._hide_if_quiet(reports)
+            return [*lines, *([(Tone.PLAIN, f"Reports: {shown}")] if shown else []), last]
+        # Only a terminal needs it, and rich, which it loads.
+        from hardgate.report.screen import fit_closing_block, measure_window  # noqa: PLC0415
+
+        return fit_closing_block(
+            block,
+            self.clean_text,
+            reports=reports,
+            window=measure_window(self._environ),
+            is_quiet=self.verbosity < 0,
+        )
+
+    def _hide_if_quiet(self, reports: Path | None) -> Path | None:
+        return reports if self.verbosity >= 0 else None
 
     @property
-    def _fits_window(self) -> bool:
+    def fits_window(self) -> bool:
         """Say whether a last block is cut to the window: nobody asked for more than it holds."""
-        return self._is_terminal and self.verbosity == 0
+        return self._is_terminal and self.verbosity <= 0
 
     def clean_text(self, text: str) -> str:
         """Make a text fit to be shown. It has to be whole: a secret's half is not known."""
@@ -257,7 +301,7 @@ class Console:
 
         `beside` counts the rows of the last screen that are none of theirs.
         """
-        if self._fits_window:
+        if self.fits_window:
             from hardgate.report.screen import fit_quotes, measure_window  # noqa: PLC0415
 
             window = measure_window(self._environ)
@@ -280,9 +324,10 @@ class Console:
 
     def mark_of_outcome(self, outcome: Outcome, severity: Severity) -> str:
         """Give the mark that stands for an outcome, as this terminal can show it."""
-        return self._draw_mark(mark_outcome(outcome, severity))
+        return self.draw_mark(mark_outcome(outcome, severity))
 
-    def _draw_mark(self, mark: Mark) -> str:
+    def draw_mark(self, mark: Mark) -> str:
+        """Give a mark as this terminal can show it."""
         return mark.glyph if self._is_unicode else mark.ascii_glyph
 
     def record_step(self, name: str, seconds: float) -> None:
@@ -311,7 +356,7 @@ class Console:
             remark = f"  {one_line(step.outcome)}" if step.outcome else ""
             if self.verbosity >= 0 or mark is Mark.MISSED:
                 time_taken = format_duration(step.seconds)
-                line = f"{self._draw_mark(mark)} {step.name}  {time_taken}{remark}"
+                line = f"{self.draw_mark(mark)} {step.name}  {time_taken}{remark}"
                 self._print_styled(mark.tone, line)
 
     def _print_all(self, lines: Iterable[StyledLine]) -> None:

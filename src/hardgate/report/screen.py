@@ -5,7 +5,7 @@ What is left out is in the reports, and the block says so. Imported only where t
 
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from hardgate.model.run import Run
 from hardgate.model.verdict import Verdict
+from hardgate.report.closing_block import ClosingBlock, format_closing_block
 from hardgate.report.details import Clean
 from hardgate.report.live import make_terminal_console
 from hardgate.report.marks import Tone
@@ -71,16 +72,67 @@ def fit_run_summary(
     marks: Callable[[Verdict], str],
     reports: Path | None,
     window: Window,
+    is_quiet: bool = False,
 ) -> list[StyledLine]:
-    """Give the block with as much detail as the window holds."""
+    """Give the block with as much detail as the window holds; with `is_quiet` as `-q` wants it."""
     clean = cache(clean)  # each attempt shows the same texts
+    full = f"the reports in {reports}" if run.problem else f"hardgate explain --run {reports}"
+
+    def format_block(detail: Detail) -> Iterator[StyledLine]:
+        return format_run_summary(run, clean, marks=marks, reports=None, detail=detail)
+
+    return _fit_lines(
+        format_block,
+        count_reasons(run),
+        window,
+        reports=None if is_quiet else reports,
+        full=full if reports else "",
+        is_quiet=is_quiet,
+    )
+
+
+def fit_closing_block(
+    block: ClosingBlock,
+    clean: Clean,
+    *,
+    reports: Path | None,
+    window: Window,
+    is_quiet: bool = False,
+) -> list[StyledLine]:
+    """Give another session's last block with as much detail as the window holds."""
+    clean = cache(clean)
+    return _fit_lines(
+        lambda detail: format_closing_block(block, clean, detail),
+        len(block.causes),
+        window,
+        reports=None if is_quiet else reports,
+        full=f"the reports in {reports}" if reports else "",
+        is_quiet=is_quiet,
+    )
+
+
+def _fit_lines(
+    format_block: Callable[[Detail], Iterable[StyledLine]],
+    reasons: int,
+    window: Window,
+    *,
+    reports: Path | None,
+    full: str,
+    is_quiet: bool,
+) -> list[StyledLine]:
+    """Write a block ever shorter until it fits; the last way is taken as it is."""
     budget = max(window.rows - RESERVED_ROWS, MIN_BLOCK_ROWS)
     lines: list[StyledLine] = []
-    for attempt in _list_attempts(count_reasons(run), window.columns):
-        block = list(
-            format_run_summary(run, clean, marks=marks, reports=None, detail=attempt.detail)
+    for number, attempt in enumerate(_list_attempts(reasons, window.columns)):
+        detail = replace(attempt.detail, circumstances=number == 0 and not is_quiet)
+        lines = _fold_block(
+            list(format_block(detail)),
+            attempt.rows_per_line,
+            window.columns,
+            reports=reports,
+            full=full,
+            is_cut=number > 0,
         )
-        lines = _fold_block(block, attempt, window.columns, run, reports)
         if sum(count_rows(line, window.columns) for _, line in lines) <= budget:
             break
     return lines
@@ -121,31 +173,33 @@ def _list_attempts(reasons: int, columns: int) -> Iterator[_Attempt]:
 
 
 def _fold_block(
-    block: list[StyledLine], attempt: _Attempt, columns: int, run: Run, reports: Path | None
+    block: list[StyledLine],
+    rows_per_line: int,
+    columns: int,
+    *,
+    reports: Path | None,
+    full: str,
+    is_cut: bool,
 ) -> list[StyledLine]:
     """Break long lines; all but the last one, which stays whole for whoever copies it."""
     *lines, headline = block
     folded: list[StyledLine] = []
-    is_cut = not attempt.detail.circumstances
     for tone, line in lines:
         rows = fold_line(line, columns)
-        limit = 2 if _GUTTER.match(line) else attempt.rows_per_line
+        limit = 2 if _GUTTER.match(line) else rows_per_line
         if len(rows) > limit:
             is_cut = True
             rows = [*rows[: limit - 1], _mark_cut(rows[limit - 1], columns)]
         folded += [(tone, row) for row in rows]
-    tone, pointer = _point_at_reports(run, reports, is_cut=is_cut)
+    tone, pointer = _point_at_reports(reports, full, is_cut=is_cut)
     return [*folded, *((tone, row) for row in fold_line(pointer, columns) if row), headline]
 
 
-def _point_at_reports(run: Run, reports: Path | None, *, is_cut: bool) -> StyledLine:
+def _point_at_reports(reports: Path | None, full: str, *, is_cut: bool) -> StyledLine:
     """Say where the rest is: a run that never came to its probes has nothing to explain."""
     if not is_cut:
         return Tone.PLAIN, f"Reports: {reports}" if reports else ""
-    if reports is None:
-        return Tone.UNSURE, "Shortened; in full with '-v'"
-    where = f"the reports in {reports}" if run.problem else f"hardgate explain --run {reports}"
-    return Tone.UNSURE, f"Shortened; in full: {where}"
+    return Tone.UNSURE, f"Shortened; in full: {full}" if full else "Shortened; in full with '-v'"
 
 
 def fold_line(line: str, columns: int) -> list[str]:

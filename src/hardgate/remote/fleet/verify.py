@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from hardgate.errors import ExitCode, HardgateError
+from hardgate.remote.fleet.closing import make_fleet_block
 from hardgate.remote.fleet.events import FleetEventHandler
 from hardgate.remote.fleet.folder import open_fleet_folder, write_fleet_reports
-from hardgate.remote.fleet.headline import fleet_headline, fleet_opening
+from hardgate.remote.fleet.headline import fleet_opening
 from hardgate.remote.fleet.report_markdown import label_state, make_fleet_markdown
 from hardgate.remote.fleet.request import FleetImage, FleetRequest
 from hardgate.remote.fleet.result import FleetRun
@@ -18,10 +19,10 @@ from hardgate.remote.fleet.status import ImageState, ImageStatus
 from hardgate.remote.play import play_on_hosts
 from hardgate.report.console import Console
 from hardgate.report.folder import make_folder_name
-from hardgate.report.marks import tone_of_exit_code
 from hardgate.text.plain import one_line
 
 PLAYBOOK = "fleet.yml"
+GROUP_TITLE = "Steps, and each image on each host"
 STOPPED_ERROR = HardgateError("The fleet was stopped before its gate had answered.")
 
 
@@ -32,6 +33,7 @@ def run_fleet(request: FleetRequest, console: Console) -> ExitCode:
     folder = open_fleet_folder(request.out, run_id)
     _remove_old_reports(request, folder.path)
     console.print_line(fleet_opening(request, run_id))
+    console.open_group(GROUP_TITLE, run_id)
     handler = FleetEventHandler(request, lambda status: _print_image_status(status, console))
     with console.step("Verify the images where they run"):
         failure = play_on_hosts(
@@ -107,19 +109,4 @@ def _describe_image(number: int, image: FleetImage) -> dict[str, Any]:
 
 def print_fleet_run(run: FleetRun, folder: Path, console: Console) -> None:
     """Tell what must not be missed; the last line says what it is worth."""
-    for host in dict.fromkeys(
-        status.host for status in run.standings if status.gate_summary is None
-    ):
-        troubles = (
-            one.error for one in run.standings if one.host == host and one.gate_summary is None
-        )
-        for problem in dict.fromkeys(error.problem for error in troubles if error):
-            console.print_text(f"{host}: {problem}")
-    for image in run.images:
-        for stale_reason in image.stale_reasons:
-            console.print_text(f"Stale: {image.reference}: {stale_reason.sentence}")
-    for notice in run.notices:
-        console.print_notice(notice)
-    if console.verbosity >= 0:
-        console.print_line(f"Reports: {folder}")
-    console.print_line(fleet_headline(run), tone_of_exit_code(run.exit_code))
+    console.print_closing_block(make_fleet_block(run, console), reports=folder)

@@ -2,17 +2,17 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hardgate.errors import ExitCode
-from hardgate.model.verdict import Outcome
 from hardgate.redaction import Redactor
 from hardgate.remote.play import play_on_hosts
+from hardgate.remote.runner.closing import make_runner_block
 from hardgate.remote.runner.events import RunnerEventHandler
-from hardgate.remote.runner.headline import host_headline, runner_headline, runner_opening
+from hardgate.remote.runner.headline import runner_headline, runner_opening
 from hardgate.remote.runner.report_json import encode_host_summary, summarize_host
 from hardgate.remote.runner.report_junit import render_host_junit
 from hardgate.remote.runner.report_markdown import (
@@ -23,15 +23,10 @@ from hardgate.remote.runner.request import RunnerRequest
 from hardgate.remote.runner.result import DIRECT_HOST_KIND, HostReport, judge_host
 from hardgate.remote.runner.run import RunnerRun
 from hardgate.report.atomic_write import replace_file
-from hardgate.report.console import Console
+from hardgate.report.console import STEPS_TITLE, Console
 from hardgate.report.folder import ReportFolder, make_folder_name, open_report_folder
 from hardgate.report.formats import FORMATS, REPORT_FILES
-from hardgate.report.marks import Tone, tone_of_exit_code
 from hardgate.report.pages import render_host_html
-from hardgate.report.terminal_summary import (
-    choose_detail,
-    format_run_summary,
-)
 
 PLAYBOOK = "runner.yml"
 HOST_RENDERERS: Mapping[str, Callable[[Mapping[str, Any]], bytes]] = {
@@ -52,6 +47,7 @@ def provision_runners(request: RunnerRequest, console: Console) -> ExitCode:
     console.redactor = Redactor().with_values(request.secrets.values())
     folder = open_report_folder(request.out, run_id, session="runner")
     console.print_line(runner_opening(request, run_id))
+    console.open_group(STEPS_TITLE, run_id)
     handler = RunnerEventHandler(request.hosts, console)
     failure = play_on_hosts(
         PLAYBOOK,
@@ -80,7 +76,7 @@ def provision_runners(request: RunnerRequest, console: Console) -> ExitCode:
     folder.point_latest()
     headline = console.redactor.redact_text(runner_headline(run))
     request.publish_summary(render_runner_markdown(headline, summaries))
-    _print_runner_run(run, folder, console)
+    console.print_closing_block(make_runner_block(run, console), reports=folder.path)
     return run.exit_code
 
 
@@ -115,55 +111,3 @@ def _write_host_reports(
         if name in HOST_RENDERERS:
             replace_file(path / FORMATS[name].file, HOST_RENDERERS[name](summary))
     return summary
-
-
-def _print_runner_run(run: RunnerRun, folder: ReportFolder, console: Console) -> None:
-    """Tell of each host what broke, why, and what to do; the last line says it all."""
-    for host in run.hosts:
-        _print_host(host, console)
-    if run.problem:
-        for line in filter(None, (run.problem.problem, run.problem.remedy, run.problem.evidence)):
-            console.print_line(line, Tone.BAD)
-    console.print_line(f"Reports: {folder.path}")
-    console.print_line(runner_headline(run), tone_of_exit_code(run.exit_code))
-
-
-def _print_host(host: HostReport, console: Console) -> None:
-    console.print_line("")
-    for run in host.runs:
-        if run.exit_code is not ExitCode.HELD and not run.problem:
-            lines = format_run_summary(
-                run,
-                console.clean_text,
-                marks=console.mark_of_verdict,
-                reports=None,
-                detail=choose_detail(-1),
-            )
-            for tone, line in lines:
-                console.print_line(line, tone)
-    for line in _list_error_lines(host):
-        console.print_line(f"    {line}", Tone.UNSURE)
-    for line in _list_failures(host):
-        console.print_line(f"  {line}", Tone.BAD)
-    for notice in host.notices:
-        console.print_notice(notice)
-    console.print_line(host_headline(host), tone_of_exit_code(host.exit_code))
-
-
-def _list_error_lines(host: HostReport) -> Iterator[str]:
-    """Yield why nobody could tell, each once."""
-    parts = [
-        part
-        for error in (host.error, host.summary_error)
-        if error
-        for part in (error.problem, error.remedy, error.evidence)
-    ]
-    for part in dict.fromkeys(filter(None, parts)):
-        yield from part.splitlines()
-
-
-def _list_failures(host: HostReport) -> Iterator[str]:
-    """Yield what the gate there saw not to hold."""
-    for verdict in host.gate_summary.verdicts if host.gate_summary else ():
-        if verdict.outcome is not Outcome.PASS:
-            yield f"tier 4: {verdict.name}: {verdict.reason}"
