@@ -85,3 +85,21 @@ def test_a_cell_of_the_matrix_opens_what_it_stands_for(browser: Chrome, tmp_path
     [opened] = browser.find_elements(By.CSS_SELECTOR, "details[open]")
     assert "app:1" in opened.text
     assert "beta" in opened.text
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_narrow_window_scrolls_in_one_direction(
+    name: str, browser: Chrome, tmp_path: Path
+) -> None:
+    size = {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        open_page(browser, tmp_path, PAGES[name]())
+        assert browser.execute_script("return document.documentElement.scrollWidth <= 400")
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_fleets_count_is_of_images_on_hosts_not_of_rows(browser: Chrome, tmp_path: Path) -> None:
+    open_page(browser, tmp_path, PAGES["large fleet"]())
+    assert browser.find_element(By.ID, "count").text == "400 of 400 shown"

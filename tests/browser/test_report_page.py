@@ -11,6 +11,7 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from hardgate.model.observation import Look, LookKind
 from hardgate.model.run import Run, StepSpan
 from hardgate.model.verdict import Outcome
 from hardgate.redaction import Redactor
@@ -27,8 +28,11 @@ SPANS = (
 
 
 def twenty_misses() -> Run:
-    misses = [runs.failed(f"capability_{n}", HOSTILE, stdout=HOSTILE, hint="x") for n in range(20)]
-    return runs.red(verdicts=tuple(misses), evidence=HOSTILE, problem=HOSTILE)
+    names = [f"capability_{number}" for number in range(20)]
+    contract = replace(runs.CONTRACT, capabilities=tuple(map(runs.capability, names)))
+    plan = replace(runs.PLAN, contract=contract, capabilities=contract.capabilities)
+    misses = [runs.failed(name, HOSTILE, stdout=HOSTILE, hint="x") for name in names]
+    return runs.red(plan=plan, verdicts=tuple(misses), evidence=HOSTILE, problem=HOSTILE)
 
 
 def one_miss() -> Run:
@@ -38,15 +42,31 @@ def one_miss() -> Run:
 
 
 def no_engine() -> Run:
+    problem = "No engine answers."
+    verdicts = [replace(verdict, reason=problem) for verdict in runs.build_failed().verdicts]
     return runs.build_failed(
-        problem="No engine answers.", remedy="Start it.", evidence="", steps={}
+        problem=problem, remedy="Start it.", evidence="", steps={}, verdicts=tuple(verdicts)
     )
+
+
+def with_looks() -> Run:
+    """Give a run of which every look was timed; each probe had a second one."""
+    verdicts = []
+    for number, verdict in enumerate(runs.red().verdicts):
+        looks = tuple(
+            Look(kind=kind, began=13.0 + number / 10 + part / 40, seconds=0.02)
+            for part, kind in enumerate(LookKind)
+        )
+        seen = replace(verdict.observation, looks=looks)
+        verdicts.append(replace(verdict, observation=seen))
+    return runs.red(verdicts=tuple(verdicts))
 
 
 PAGES = {
     "green": runs.green,
     "one miss": one_miss,
     "all kinds": runs.red,
+    "looks": with_looks,
     "twenty misses": twenty_misses,
     "failed build": runs.build_failed,
     "no engine": no_engine,

@@ -11,6 +11,8 @@ Document = Mapping[str, Any]
 FLEET_OUTCOMES = {"green": "pass", "red": "fail", "stale": "stale", "unknown": "error"}
 FLEET_ORDER = ("stale", "red", "unknown", "green")
 """What somebody has to act on comes first."""
+MAX_FLEET_CAUSES = 3
+"""Above the matrix, which has to stay near the first screen."""
 
 
 def render_session_html(answer: Document) -> str:
@@ -40,7 +42,24 @@ def render_fleet_html(summary: Document) -> str:
         subject=f"fleet {run['id']}",
         rows=_matrix_rows(run, standings),
         standings=sorted(standings, key=lambda one: FLEET_ORDER.index(one["state"])),
+        causes=_group_misses(standings),
+        shown_causes=MAX_FLEET_CAUSES,
     )
+
+
+def _group_misses(standings: Sequence[Document]) -> list[dict[str, Any]]:
+    """Group what red images miss by promise, reason and remedy; what breaks most comes first."""
+    groups: dict[tuple[str, str, str], list[Document]] = {}
+    for standing in standings:
+        for cell in standing["cells"] if standing["state"] == "red" else ():
+            if cell["mark"] == "missed":
+                key = (cell["name"], cell["reason"], cell["remedy"])
+                groups.setdefault(key, []).append(standing)
+    causes = [
+        {"name": name, "reason": reason, "remedy": remedy, "standings": broken}
+        for (name, reason, remedy), broken in groups.items()
+    ]
+    return sorted(causes, key=lambda cause: -len(cause["standings"]))
 
 
 def _number_standings(standings: Sequence[Document]) -> Iterator[dict[str, Any]]:

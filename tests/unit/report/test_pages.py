@@ -15,9 +15,10 @@ from hardgate.redaction import Redactor
 from hardgate.remote.fleet.report_json import summarize_fleet
 from hardgate.remote.fleet.result import FleetRun
 from hardgate.remote.runner.report_json import summarize_host
+from hardgate.remote.task_answers import GateAnswer
 from hardgate.report.pages import render_fleet_html, render_host_html, render_session_html
-from tests.unit import fleets
-from tests.unit.remote.runner.test_runner import report, run_of
+from tests.unit import fleets, runs
+from tests.unit.remote.runner.test_runner import APP, report, run_of
 from tests.unit.report.test_html import HOSTILE, Page
 
 CHECKS = (
@@ -129,3 +130,20 @@ def test_a_host_tells_each_of_its_contracts() -> None:
     for one in document["contracts"]:
         for verdict in one["verdicts"]:
             assert f"{one['session']}-{verdict['name']}" in ids
+
+
+def test_a_fleets_page_begins_with_what_breaks_most_and_its_remedy() -> None:
+    text = Page(render_fleet_html(fleet_document(fleets.mixed()))).text
+    first = text.index("agent_home_writable: mkdir: cannot create")
+    assert first < text.index("Images and hosts")
+    assert "It breaks app:1 on beta." in " ".join(text.split())
+
+
+def test_a_hosts_page_begins_with_what_tier_4_missed_there() -> None:
+    told = fleets.told(runs.red(), APP)
+    told["host"] = {**told["host"], "kind": "direct"}
+    answered = GateAnswer(exit_code=told["exit_code"], summary=told, output="")
+    text = Page(render_host_html(host_document(gate=answered))).text
+    first = text.index("of tier 4.")
+    assert "It breaks agent_home_writable of tier 4." in " ".join(text.split())
+    assert first < text.index("contracts/runner-host.yaml")

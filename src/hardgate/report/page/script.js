@@ -1,6 +1,8 @@
 "use strict";
 (() => {
   const rows = [...document.querySelectorAll("[data-outcome]")];
+  const folded = rows.filter((row) => row.tagName === "DETAILS");
+  const counted = folded.length ? folded : rows;
   const bar = document.getElementById("filter");
   const search = document.getElementById("search");
   const count = document.getElementById("count");
@@ -21,13 +23,12 @@
   const filterRows = () => {
     const wanted = bar.querySelector("input[name=outcome]:checked").value;
     const text = search.value.trim().toLowerCase();
-    let shown = 0;
     for (const row of rows) {
       const fits = wanted === "all" || row.dataset.outcome === wanted;
       row.hidden = !(fits && row.textContent.toLowerCase().includes(text));
-      shown += row.hidden ? 0 : 1;
     }
-    count.textContent = `${shown} of ${rows.length} shown`;
+    const shown = counted.filter((row) => !row.hidden).length;
+    count.textContent = `${shown} of ${counted.length} shown`;
   };
 
   const openAll = (open) => {
