@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from tests.integration.conftest import ROOT
 from tests.integration.runner_hosts import RunnerHosts, gateway, runner_hosts
 from tests.integration.stand_in.forge import Forge, forge_at
 from tests.integration.stand_in.programs import write_archive, write_program
+from tests.serving import serve
 
 PROGRAM = "/usr/local/lib/hardgate-runner/program"
 REGISTRATION = "/var/lib/hardgate-runner/registration/.runner"
@@ -137,15 +137,8 @@ class World:
 def shop_at(address: str, folder: Path) -> Iterator[str]:
     """Offer a folder's files where hosts reach them, and give the address."""
     handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
-    server = ThreadingHTTPServer((address, 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serve(ThreadingHTTPServer((address, 0), handler)) as server:
         yield f"http://{address}:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +14,7 @@ from hardgate.engine.client import find_engine
 from hardgate.engine.own_base import explain_own_base, set_base
 from tests.integration.conftest import Gate
 from tests.integration.names import unique
+from tests.serving import serve
 
 CONFIG = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers"}}).encode()
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
@@ -60,10 +60,8 @@ class OneImage(BaseHTTPRequestHandler):
 @pytest.fixture
 def registry() -> Iterator[str]:
     """Serve a registry on this machine, which is where the engine is; give its address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), OneImage) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serve(ThreadingHTTPServer(("127.0.0.1", 0), OneImage)) as server:
         yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def explain(folder: Path, dockerfile: str, *arguments: str, base_given: bool = False) -> str | None:

@@ -6,7 +6,6 @@ GitHub's REST API of 2026. What a test changes is one thing in a run that is oth
 
 import io
 import json
-import threading
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from hardgate.model.run import Image, Source
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.session_result import IMAGE_SESSIONS, SESSIONS
 from hardgate.resources import CONTRACTS
+from tests.serving import serve
 from tests.unit.answers import DIGEST, answer_bytes, gate_run, plan_of, summary_bytes
 
 COMMIT = "5f0c1d9e8b7a6958473625140f0e0d0c0b0a0908"
@@ -289,7 +289,7 @@ def dispatch(scene: Scene, asked: Asked) -> Said:
 
 
 @contextmanager
-def serve(scene: Scene) -> Iterator[str]:
+def serve_scene(scene: Scene) -> Iterator[str]:
     """Serve on loopback, and give the address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -325,11 +325,5 @@ def serve(scene: Scene) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Keep quiet."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serve(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        yield f"http://127.0.0.1:{server.server_address[1]}"

@@ -18,6 +18,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.serving import serve
+
 JOB_SECONDS = 60.0
 WAIT_STEP = 0.02
 RUNNERS = r"/api/v[13]/(?:admin|user|orgs/[^/]+|repos/[^/]+/[^/]+)/actions/runners"
@@ -352,14 +354,8 @@ def forge_at(address: str) -> Iterator[Forge]:
     server = ThreadingHTTPServer((address, 0), partial(_Asked, forge))
     server.daemon_threads = True
     forge.url = f"http://{address}:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serve(server):
         yield forge
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _Asked(BaseHTTPRequestHandler):

@@ -8,7 +8,7 @@ import pytest
 from hardgate.cli.main import main
 from hardgate.cli.validate import make_session_argv
 from hardgate.forge.token import TOKEN_VARIABLE
-from tests.unit.forge_server import TOKEN, Scene, serve
+from tests.unit.forge_server import TOKEN, Scene, serve_scene
 from tests.unit.git_repositories import commit, make_repository
 
 
@@ -39,7 +39,7 @@ def test_validate_comments_its_table_before_its_last_line(
     monkeypatch.setenv("GITHUB_REPOSITORY", "o/r")
     monkeypatch.setenv(TOKEN_VARIABLE, TOKEN)
     scene = Scene(kind="forgejo")
-    with serve(scene) as base:
+    with serve_scene(scene) as base:
         monkeypatch.setenv("GITHUB_SERVER_URL", base)
         code, lines = validate(capsys, tmp_path / "out", "--comment")
     (comment,) = scene.comments

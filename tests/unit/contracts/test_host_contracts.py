@@ -11,7 +11,6 @@ import re
 import socketserver
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
@@ -25,6 +24,7 @@ from hardgate.model.plan import make_host_plan
 from hardgate.ownership import Owner
 from hardgate.remote.host_probes import pick_probe_variables
 from hardgate.resources import CONTRACTS
+from tests.serving import serve
 
 LOADED = {
     name: load_contract(str(CONTRACTS / f"{name}.yaml"), subject=Subject.HOST)
@@ -269,13 +269,8 @@ def forge() -> Iterator[http.server.ThreadingHTTPServer]:
 
         do_HEAD = do_GET  # noqa: N815 - the base class asks for this name
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serve(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        yield server
 
 
 @pytest.mark.parametrize(
@@ -404,7 +399,6 @@ class EngineSockets(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
                 self.wfile.write(answer)
 
         super().__init__(str(path), Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
 API = b"HTTP/1.0 200 OK\r\nApi-Version: 1.41\r\n\r\nOK"
@@ -424,10 +418,10 @@ def test_a_second_socket_of_the_engine_is_a_miss(
     script = script.replace('== "dockerd"', f'!= "" and process.name == "{os.getpid()}"')
     script = script.replace("seen.st_uid != 0", "False")
     with contextlib.ExitStack() as opened:
-        opened.enter_context(EngineSockets(main, API))
+        opened.enter_context(serve(EngineSockets(main, API)))
         main.chmod(0o660)
         if answer is not None:
-            opened.enter_context(EngineSockets(second, answer))
+            opened.enter_context(serve(EngineSockets(second, answer)))
         told, last = ask("runner-host:engine_only_on_socket", script)
     assert told == status, last
     assert not status or f"listens at '{second}', too." in last

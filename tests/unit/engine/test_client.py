@@ -2,7 +2,6 @@
 
 import json
 import ssl
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,6 +18,7 @@ from hardgate.engine.client import (
     refuse_unfit_engine,
 )
 from hardgate.errors import EngineError, ExitCode
+from tests.serving import serve
 
 RECORDED = json.loads((Path(__file__).parents[1] / "recorded" / "engines.json").read_text())
 FIT = RECORDED["debian_13"]
@@ -99,7 +99,7 @@ class Answer(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_POST(self) -> None:
-        threading.Event().wait(5)
+        self.rfile.read(1)  # until who asked goes away
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
         """Keep the tests' output clean."""
@@ -107,14 +107,13 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[HTTPServer]:
-    """Serve on this machine, until the test is over."""
+    """Listen on this machine, until the test is over."""
     with HTTPServer(("127.0.0.1", 0), Answer) as listening:
         yield listening
 
 
-def serve(listening: HTTPServer) -> str:
-    threading.Thread(target=listening.serve_forever, daemon=True).start()
-    return f"tcp://127.0.0.1:{listening.server_port}"
+def url_of(server: HTTPServer) -> str:
+    return f"tcp://127.0.0.1:{server.server_port}"
 
 
 def test_an_engines_own_authority_counts_whatever_else_the_machine_trusts(
@@ -131,13 +130,13 @@ def test_an_engines_own_authority_counts_whatever_else_the_machine_trusts(
     client = ours.issue_cert("client.test")
     client.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
     client.private_key_pem.write_to_path(tmp_path / "key.pem")
-    url = serve(server)
+    url = url_of(server)
     monkeypatch.setenv("DOCKER_HOST", url)
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "others.pem"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with connect_engine(url) as reached:
+    with serve(server), connect_engine(url) as reached:
         assert reached.api_version == FIT["version"]["ApiVersion"]
 
 
@@ -156,7 +155,7 @@ def test_a_silence_is_bounded_even_where_the_sdk_would_wait_for_ever(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with connect_engine(serve(server)) as client:
+    with serve(server), connect_engine(url_of(server)) as client:
         client.silence_seconds = 0.3
         with pytest.raises(OSError, match="timed out"):
             client.pull("debian", "trixie-slim")

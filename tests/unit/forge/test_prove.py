@@ -25,7 +25,7 @@ from tests.unit.forge_server import (
     Said,
     Scene,
     answer_file,
-    serve,
+    serve_scene,
     told,
     zipped,
 )
@@ -36,7 +36,7 @@ FORGES = ("gitea", "forgejo", "github")
 def proved(scene: Scene, out: Path, **changes: Any) -> tuple[ExitCode, str]:
     """Prove against a scene, and give the exit code and what was said."""
     stream = io.StringIO()
-    with serve(scene) as base:
+    with serve_scene(scene) as base:
         settings: dict[str, Any] = {
             "taken_seconds": 0.3,
             "seconds": 5,
@@ -74,7 +74,7 @@ def test_the_token_is_in_no_output_and_goes_nowhere_but_to_the_api(
     tmp_path: Path, kind: str
 ) -> None:
     storage = Scene(kind=kind)
-    with serve(storage) as elsewhere:
+    with serve_scene(storage) as elsewhere:
         scene = Scene(kind=kind, elsewhere=elsewhere)
         code, said = proved(scene, tmp_path)
     assert code == ExitCode.HELD, said
@@ -243,7 +243,7 @@ def test_a_forge_that_is_out_of_reach_for_a_moment_is_waited_for(tmp_path: Path)
 
 
 def test_nobody_at_the_address_is_unknown(tmp_path: Path) -> None:
-    with serve(Scene(kind="gitea")) as base:
+    with serve_scene(Scene(kind="gitea")) as base:
         pass
     request = ProveRequest(
         address=RepositoryAddress.from_url(f"{base}/o/r"), token=TOKEN, out=tmp_path
@@ -335,7 +335,7 @@ def test_the_command_says_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HARDGATE_FORGE_TOKEN", TOKEN)
-    with serve(Scene(kind="gitea", states=["success"])) as base:
+    with serve_scene(Scene(kind="gitea", states=["success"])) as base:
         words = ["runner", "--prove", f"{base}/o/r", "--out", str(tmp_path)]
         assert main(words) == ExitCode.HELD
     assert capsys.readouterr().out.splitlines()[-1].startswith("HARDGATE PROVE GREEN: ")
@@ -346,7 +346,7 @@ def test_the_command_without_a_token_is_unknown_and_asks_nobody(
 ) -> None:
     monkeypatch.delenv("HARDGATE_FORGE_TOKEN", raising=False)
     scene = Scene(kind="gitea")
-    with serve(scene) as base:
+    with serve_scene(scene) as base:
         assert main(["runner", "--prove", f"{base}/o/r"]) == ExitCode.UNKNOWN
     assert "There is no token for the forge's API" in capsys.readouterr().err
     assert scene.asked == []

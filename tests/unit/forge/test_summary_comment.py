@@ -18,7 +18,7 @@ from hardgate.forge.summary_comment import (
 )
 from hardgate.forge.token import TOKEN_VARIABLE
 from hardgate.report.console import Console
-from tests.unit.forge_server import TOKEN, Said, Scene, comment_of, serve
+from tests.unit.forge_server import TOKEN, Said, Scene, comment_of, serve_scene
 
 FORGES = ("gitea", "forgejo", "github")
 HEAD = "0123456789abcdef0123456789abcdef01234567"
@@ -43,7 +43,7 @@ def post(
 ) -> list[str]:
     """Post a summary, and give what the terminal shows."""
     stream = io.StringIO()
-    with serve(scene) as base:
+    with serve_scene(scene) as base:
         environ = job_of(tmp_path, base, **changes)
         post_summary_comment(markdown, key, Console(stream, environ={}), environ)
     return stream.getvalue().splitlines()

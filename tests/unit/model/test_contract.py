@@ -16,6 +16,7 @@ from hardgate.errors import ContractError, ExitCode
 from hardgate.model.contract import Contract, Severity, Subject, load_contract, parse_contract
 from hardgate.model.contract_fields import ProbeUser
 from hardgate.schema import source
+from tests.serving import serve
 
 GOOD = """\
 version: 1
@@ -483,14 +484,9 @@ class Pages(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    OVER.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serve(ThreadingHTTPServer(("127.0.0.1", 0), Pages)) as server:
+        yield f"http://127.0.0.1:{server.server_port}"
+        OVER.set()
 
 
 DIGEST = hashlib.sha256(GOOD.encode()).hexdigest()
