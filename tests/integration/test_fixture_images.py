@@ -75,7 +75,7 @@ CASES = (
         failed=frozenset({"host_root_reach_via_nsenter", "host_root_is_real"}),
         full=True,
     ),
-    Case(image="nsenter_lies_well", failed=frozenset({"host_root_is_real"})),
+    Case(image="nsenter_lies_well", failed=frozenset({"host_root_is_real"}), full=True),
     Case(
         image="sudo_swallows",
         failed=frozenset({"host_root_is_real"}),

@@ -163,6 +163,7 @@ def fleet(
 
 @OF_THE_FLEET
 @pytest.mark.slow
+@pytest.mark.full
 def test_a_fleet_is_as_good_as_the_worst_of_its_gates(fleet: Fleet) -> None:
     assert fleet.exit_code == 1
     states = {(one["image"], one["host"]): one["state"] for one in fleet.told["standings"]}
@@ -181,6 +182,7 @@ def test_a_fleet_is_as_good_as_the_worst_of_its_gates(fleet: Fleet) -> None:
 
 @OF_THE_FLEET
 @pytest.mark.slow
+@pytest.mark.full
 def test_each_miss_is_told_where_it_was_seen(fleet: Fleet) -> None:
     broken = fleet.marks(fleet.broken, "one")
     assert {name for name, mark in broken.items() if mark == "missed"} == {
@@ -192,6 +194,7 @@ def test_each_miss_is_told_where_it_was_seen(fleet: Fleet) -> None:
 
 @OF_THE_FLEET
 @pytest.mark.slow
+@pytest.mark.full
 def test_what_a_lesser_contract_did_not_ask_is_no_pass(fleet: Fleet) -> None:
     marks = fleet.marks(fleet.old, "two")
     stale = {name for name, mark in marks.items() if mark == "stale"}
@@ -204,6 +207,7 @@ def test_what_a_lesser_contract_did_not_ask_is_no_pass(fleet: Fleet) -> None:
 
 @OF_THE_FLEET
 @pytest.mark.slow
+@pytest.mark.full
 def test_a_host_that_cannot_be_reached_is_an_error_and_no_gap(fleet: Fleet) -> None:
     gone = fleet.standing(fleet.good, "gone")
     assert gone["error"]["problem"].startswith("Host 'gone' cannot be reached: ")
@@ -215,6 +219,7 @@ def test_a_host_that_cannot_be_reached_is_an_error_and_no_gap(fleet: Fleet) -> N
 
 @OF_THE_FLEET
 @pytest.mark.slow
+@pytest.mark.full
 def test_each_gates_own_reports_are_fetched_and_nothing_stays_there(fleet: Fleet) -> None:
     for one in fleet.told["standings"]:
         if one["host"] == "gone":

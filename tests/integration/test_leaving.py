@@ -81,7 +81,7 @@ def test_nothing_is_left_a_minute_after_sigkill(
 @pytest.mark.parametrize(
     ("stage", "number", "code", "word"),
     [
-        (EARLY, signal.SIGINT, 130, "INTERRUPTED"),
+        pytest.param(EARLY, signal.SIGINT, 130, "INTERRUPTED", marks=pytest.mark.full),
         (LATE, signal.SIGTERM, 143, "TERMINATED"),
         pytest.param(LATE, signal.SIGINT, 130, "INTERRUPTED", marks=pytest.mark.full),
         pytest.param(EARLY, signal.SIGTERM, 143, "TERMINATED", marks=pytest.mark.full),

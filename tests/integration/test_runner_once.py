@@ -159,6 +159,7 @@ def withdrawn(world: World, proved: Ran) -> Ran:
     return world.run()
 
 
+@pytest.mark.full
 def test_what_was_broken_is_healed_and_a_runner_that_misses_is_taken_back(
     world: World, withdrawn: Ran
 ) -> None:
@@ -173,6 +174,7 @@ def test_what_was_broken_is_healed_and_a_runner_that_misses_is_taken_back(
     assert told.output.split() == ["inactive", "disabled"]
 
 
+@pytest.mark.full
 def test_a_runner_that_is_removed_is_one_no_longer(world: World, withdrawn: Ran) -> None:
     assert withdrawn.exit_code == 1
     ran = world.run("--remove")

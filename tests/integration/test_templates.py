@@ -231,6 +231,7 @@ def test_direct_is_refused_for_untrusted_input_before_any_engine(files: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_a_new_template_is_green_at_once(tmp_path: Path) -> None:
     folder = tmp_path / "fresh"
     folder.mkdir()
