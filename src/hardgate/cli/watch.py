@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from hardgate.errors import ExitCode
+from hardgate.interruption import Interrupted
 from hardgate.model.run import Run
 from hardgate.pipeline.template import IGNORED_NAMES
 from hardgate.report.headline import format_headline
@@ -39,7 +40,7 @@ def watch_context(
             run = run_gate(io.StringIO())
             for line in describe_changes(older, run):
                 print(line, file=stream, flush=True)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted):  # while it waits: the last verdict stands
         return run.exit_code
     return run.exit_code
 

@@ -9,6 +9,7 @@ import pytest
 
 from hardgate.cli.watch import FileStates, describe_changes, read_file_states, watch_context
 from hardgate.errors import ExitCode
+from hardgate.interruption import Interrupted
 from hardgate.model.run import Run
 from tests.unit import runs
 
@@ -52,9 +53,12 @@ def test_the_first_run_is_shown_whole_and_the_others_as_changes(tmp_path: Path) 
     assert told.index("newly failing") < told.index("fixed")
 
 
-def test_an_interrupt_while_it_waits_gives_the_last_exit_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signal", [KeyboardInterrupt(), Interrupted(2), Interrupted(15)])
+def test_an_interrupt_while_it_waits_gives_the_last_exit_code(
+    signal: BaseException, tmp_path: Path
+) -> None:
     def stop(_context: Path, _before: FileStates) -> None:
-        raise KeyboardInterrupt
+        raise signal
 
     assert watch_context(tmp_path, script(one_miss()), io.StringIO(), wait=stop) is ExitCode.BROKEN
 
