@@ -118,6 +118,37 @@ def test_two_runs_of_one_checkout_at_once_do_not_touch_each_other(
     assert client.inspect_image(reference)["Id"] == reference
 
 
+@pytest.mark.full
+@pytest.mark.fault(
+    fault="Eight runs at once on one engine",
+    injected="four of an image that keeps its promise, and four that break it",
+    verdict="eight right ones",
+    exit_code="0 and 1",
+    left="nothing",
+)
+def test_eight_runs_at_once_give_eight_right_verdicts(
+    start_gate: Start,
+    make_contract: Callable[..., Path],
+    client: docker.APIClient,
+    reference: str,
+    tmp_path: Path,
+) -> None:
+    contracts = {
+        code: make_contract({"mine": f"sleep 1; exit {code}"}).rename(tmp_path / f"{code}.yaml")
+        for code in (0, 1)
+    }
+    codes = [0, 1] * 4
+    started = [
+        start_gate("--image", reference, "--tier", "1", "--contract", str(contracts[code]))
+        for code in codes
+    ]
+    assert [running.process.wait(timeout=400) for running in started] == codes
+    for running, code in zip(started, codes, strict=True):
+        ended = Ended(exit_code=code, output=running.log.read_text(), folder=running.folder)
+        assert ended.verdict("mine")["outcome"] == ("fail" if code else "pass")
+        assert left_of(client, run_of(ended.output)) == []
+
+
 @pytest.mark.usefixtures("reference")
 def test_a_kept_run_stays_says_how_to_go_on_and_is_removed_by_its_id(
     gate: Callable[..., Ended], client: docker.APIClient
