@@ -10,8 +10,13 @@ from hardgate.pipeline.check import Check
 from hardgate.pipeline.session_result import SessionResult
 from hardgate.redaction import Redactor
 from hardgate.report.console import Console
-from hardgate.report.junit import WHOLE_RUN_CASE
-from hardgate.report.junit_xml import ReportCase, ReportSuite
+from hardgate.report.junit_xml import (
+    NO_REASON,
+    RED_KINDS,
+    ReportCase,
+    ReportSuite,
+    make_whole_run_case,
+)
 from hardgate.report.marks import mark_outcome
 from hardgate.report.terminal_summary import quote_output
 from hardgate.text.plain import format_duration, one_line, strip_control_codes
@@ -65,7 +70,7 @@ def _make_check_cases(
     red = False
     for check in checks:
         kind = _kind_of_check(check)
-        red = red or kind in {"failure", "error"}
+        red = red or kind in RED_KINDS
         parts = (check.reason, check.remedy and f"What to do: {check.remedy}", check.evidence)
         text = redactor.redact_text(
             strip_control_codes("\n\n".join(part for part in parts if part))
@@ -74,20 +79,13 @@ def _make_check_cases(
             name=redactor.redact_text(one_line(check.name)),
             classname=f"{result.session}.{check.group}",
             kind=kind,
-            message=one_line(redactor.redact_text(strip_control_codes(check.reason)))
-            or "It gave no reason.",
+            message=one_line(redactor.redact_text(strip_control_codes(check.reason))) or NO_REASON,
             body=text if kind else "",
             stdout="" if kind else text,
             seconds=check.seconds,
         )
     if result.exit_code != ExitCode.HELD and not red:
-        yield ReportCase(
-            name=WHOLE_RUN_CASE,
-            classname=f"{result.session}.run",
-            kind="error",
-            message=one_line(result.headline),
-            body=result.headline,
-        )
+        yield make_whole_run_case(result.session, result.headline)
 
 
 def _kind_of_check(check: Check) -> str:

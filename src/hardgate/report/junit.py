@@ -18,13 +18,16 @@ from hardgate.report.headline import (
     run_opening,
     unselected_capabilities,
 )
-from hardgate.report.junit_xml import ReportCase, ReportSuite
+from hardgate.report.junit_xml import (
+    NO_REASON,
+    RED_KINDS,
+    ReportCase,
+    ReportSuite,
+    make_whole_run_case,
+)
 from hardgate.report.marks import mark_outcome
 from hardgate.report.sarif import find_repository_path
 from hardgate.text.plain import one_line, strip_control_codes
-
-WHOLE_RUN_CASE = "the_gate_finished"
-"""The case that stands for the run itself, where its exit code says more than its verdicts."""
 
 
 def write_junit(run: Run, path: Path, redactor: Redactor) -> None:
@@ -70,7 +73,7 @@ def _make_run_cases(run: Run, clean: Clean, *, advisory: bool) -> Iterator[Repor
             continue
         severity = Severity.HARD if advisory else verdict.severity
         kind = mark_outcome(verdict.outcome, severity).junit_kind
-        red = red or kind in ("failure", "error")
+        red = red or kind in RED_KINDS
         yield _make_verdict_case(verdict, run, kind, clean)
     if run.plan.is_partial or (run.exit_code is not ExitCode.HELD and not red):
         yield _make_whole_run_case(run, clean)
@@ -84,7 +87,7 @@ def _make_verdict_case(verdict: Verdict, run: Run, kind: str, clean: Clean) -> R
         name=clean(verdict.name),
         classname=f"{run.plan.group}.{_case_group(verdict)}",
         kind=kind,
-        message=f"{advisory}{reason or 'It gave no reason.'}",
+        message=f"{advisory}{reason or NO_REASON}",
         body=format_verdict_body(verdict, run, clean) if kind else "",
         stdout=clean(verdict.reason),
         seconds=execution.seconds if execution else None,
@@ -103,13 +106,7 @@ def _make_whole_run_case(run: Run, clean: Clean) -> ReportCase:
         f"What to do: {run.remedy}" if run.remedy else "",
         f"What was seen of it:\n{run.evidence}" if run.evidence else "",
     )
-    return ReportCase(
-        name=WHOLE_RUN_CASE,
-        classname=f"{run.plan.group}.run",
-        kind="error",
-        message=one_line(clean(format_headline(run))),
-        body=clean("\n\n".join(part for part in parts if part)),
-    )
+    return make_whole_run_case(run.plan.group, *map(clean, parts))
 
 
 def _run_properties(run: Run) -> Iterator[tuple[str, str]]:

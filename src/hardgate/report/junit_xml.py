@@ -11,8 +11,15 @@ from dataclasses import dataclass
 from junit_xml import TestCase, TestSuite, to_xml_report_string
 
 from hardgate.errors import HardgateError
+from hardgate.report.marks import Mark
+from hardgate.text.plain import one_line
 
 CASE_KINDS = ("failure", "error", "skipped")
+RED_KINDS = frozenset({"failure", "error"})
+WHOLE_RUN_CASE = "the_gate_finished"
+"""The case that stands for the run itself, where its exit code says more than its verdicts."""
+NO_REASON = "It gave no reason."
+MARK_PREFIXES = {Mark.ADVISORY: "Advisory, missed: ", Mark.STALE: "Stale: "}
 Counts = tuple[int, int, int, int]
 """Cases, failures, errors, skipped."""
 
@@ -30,10 +37,15 @@ class ReportCase:
     stdout: str = ""
     seconds: float | None = None
 
+    @property
+    def is_red(self) -> bool:
+        """Tell whether readers count it as broken."""
+        return self.kind in RED_KINDS
+
     def to_junit(self) -> TestCase:
         """Make it what junit_xml knows."""
         case = TestCase(name=self.name, classname=self.classname, elapsed_sec=self.seconds)
-        message = self.message or "It gave no reason."
+        message = self.message or NO_REASON
         match self.kind:
             case "failure":
                 case.add_failure_info(message, self.body)
@@ -63,6 +75,11 @@ class ReportSuite:
     """What promises the cases, below the working folder: action-junit-report annotates it, and
     looks otherwise for a file that is called like a case's class."""
 
+    @property
+    def is_red(self) -> bool:
+        """Tell whether one of its cases is."""
+        return any(case.is_red for case in self.cases)
+
     def to_bytes(self) -> bytes:
         """Write a report of this suite alone."""
         return write_suites([self], title=self.title)
@@ -78,6 +95,38 @@ class ReportSuite:
             timestamp=self.timestamp,
             properties=self.properties,
         )
+
+
+def make_promise_case(
+    mark: Mark, *, name: str, classname: str, reason: str, remedy: str
+) -> ReportCase:
+    """Make the case of a promise that was looked at elsewhere, of texts that are clean already."""
+    kind = mark.junit_kind
+    to_do = f"What to do: {remedy}" if remedy else ""
+    return ReportCase(
+        name=name,
+        classname=classname,
+        kind=kind,
+        message=f"{MARK_PREFIXES.get(mark, '')}{one_line(reason) or NO_REASON}" if kind else "",
+        body=join_parts(reason, to_do) if kind else "",
+        stdout="" if kind else reason,
+    )
+
+
+def make_whole_run_case(group: str, headline: str, *details: str) -> ReportCase:
+    """Make the case that makes a report red where its verdicts alone do not."""
+    return ReportCase(
+        name=WHOLE_RUN_CASE,
+        classname=f"{group}.run",
+        kind="error",
+        message=one_line(headline),
+        body=join_parts(headline, *details),
+    )
+
+
+def join_parts(*parts: str) -> str:
+    """Join paragraphs, without those that are empty."""
+    return "\n\n".join(part for part in parts if part)
 
 
 def write_suites(suites: Sequence[ReportSuite], *, title: str) -> bytes:

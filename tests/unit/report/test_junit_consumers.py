@@ -13,7 +13,8 @@ from hardgate.pipeline.check import Check
 from hardgate.pipeline.report import make_session_junit
 from hardgate.pipeline.session_result import make_session_result
 from hardgate.redaction import Redactor
-from hardgate.report.junit import WHOLE_RUN_CASE, make_advisory_junit, make_run_junit
+from hardgate.report.junit import make_advisory_junit, make_run_junit
+from hardgate.report.junit_xml import WHOLE_RUN_CASE
 from tests.unit import runs
 from tests.unit.report.junit_consumers import CONSUMERS, ReadCase, RefusedReportError
 

@@ -10,7 +10,14 @@ from junitparser import JUnitXml
 from hardgate.errors import HardgateError
 from hardgate.redaction import Redactor
 from hardgate.report.junit import make_run_suite
-from hardgate.report.junit_xml import ReportCase, ReportSuite, write_suites
+from hardgate.report.junit_xml import (
+    ReportCase,
+    ReportSuite,
+    make_promise_case,
+    make_whole_run_case,
+    write_suites,
+)
+from hardgate.report.marks import Mark
 from tests.unit import runs
 from tests.unit.report.test_junit import violations
 
@@ -66,3 +73,28 @@ def test_a_file_that_would_be_greener_than_what_was_judged_is_refused() -> None:
     broken = ReportSuite(name="x", id="x", timestamp="", properties={}, cases=[lost])
     with pytest.raises(HardgateError, match=r"would count .* were judged"):
         write_suites([suite("fine", ""), broken], title="x")
+
+
+@pytest.mark.parametrize("mark", Mark)
+def test_the_case_of_a_promise_is_what_its_mark_says(mark: Mark) -> None:
+    case = make_promise_case(mark, name="n", classname="c", reason="It is\nso.", remedy="Do that.")
+    assert case.kind == mark.junit_kind
+    assert case.is_red == (mark.junit_kind in {"failure", "error"})
+    told = (case.message, case.body, case.stdout)
+    if mark is Mark.HELD:
+        assert told == ("", "", "It is\nso.")
+    else:
+        assert case.message.endswith("It is so.")
+        assert told[1:] == ("It is\nso.\n\nWhat to do: Do that.", "")
+
+
+def test_a_promise_that_gives_no_reason_says_so() -> None:
+    case = make_promise_case(Mark.MISSED, name="n", classname="c", reason="", remedy="")
+    assert (case.message, case.body) == ("It gave no reason.", "")
+
+
+def test_the_case_of_a_whole_run_is_red_and_begins_with_the_headline() -> None:
+    case = make_whole_run_case("t4", "HARDGATE UNKNOWN", "", "Seen.")
+    assert case.is_red
+    assert (case.classname, case.message) == ("t4.run", "HARDGATE UNKNOWN")
+    assert case.body == "HARDGATE UNKNOWN\n\nSeen."

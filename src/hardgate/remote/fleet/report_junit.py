@@ -14,14 +14,19 @@ from hardgate.remote.fleet.report_json import summarize_fleet
 from hardgate.remote.fleet.result import FleetRun
 from hardgate.remote.fleet.status import ImageState
 from hardgate.report.html import strip_json_control_codes
-from hardgate.report.junit import WHOLE_RUN_CASE
-from hardgate.report.junit_xml import ReportCase, ReportSuite, write_suites
+from hardgate.report.junit_xml import (
+    WHOLE_RUN_CASE,
+    ReportCase,
+    ReportSuite,
+    make_promise_case,
+    make_whole_run_case,
+    write_suites,
+)
 from hardgate.report.marks import Mark
 from hardgate.text.plain import one_line
 
 CONTRACT_CASE = "the_contract_is_the_fleets"
 """The case that stands for what an image was verified by."""
-MARK_PREFIXES = {Mark.ADVISORY: "Advisory, missed: ", Mark.STALE: "Stale: "}
 
 Document = Mapping[str, Any]
 
@@ -36,7 +41,7 @@ def render_fleet_junit(fleet: Document) -> bytes:
     fleet = strip_json_control_codes(fleet)
     suites = [_make_host_suite(host, fleet) for host in fleet["hosts"]]
     suites = [suite for suite in suites if suite.cases]
-    red = any(case.kind in {"failure", "error"} for suite in suites for case in suite.cases)
+    red = any(suite.is_red for suite in suites)
     if fleet["error"] or (fleet["exit_code"] != ExitCode.HELD and not red):
         suites.append(_make_whole_run_suite(fleet))
     return write_suites(
@@ -100,30 +105,19 @@ def _make_contract_case(standing: Document, contract: Document, group: str) -> R
 
 
 def _make_cell_case(cell: Document, group: str) -> ReportCase:
-    mark = Mark(cell["mark"])
-    kind, prefix = mark.junit_kind, MARK_PREFIXES.get(mark, "")
-    reason = one_line(cell["reason"]) or "It gave no reason."
-    to_do = f"What to do: {cell['remedy']}" if cell["remedy"] else ""
-    is_guard = cell["kind"] == VerdictKind.GUARD.value
-    return ReportCase(
+    part = "guard" if cell["kind"] == VerdictKind.GUARD.value else cell["severity"]
+    return make_promise_case(
+        Mark(cell["mark"]),
         name=cell["name"],
-        classname=f"{group}.{'guard' if is_guard else cell['severity']}",
-        kind=kind,
-        message=f"{prefix}{reason}" if kind else "",
-        body="\n\n".join(part for part in (cell["reason"], to_do) if part) if kind else "",
-        stdout="" if kind else cell["reason"],
+        classname=f"{group}.{part}",
+        reason=cell["reason"],
+        remedy=cell["remedy"],
     )
 
 
 def _make_whole_run_suite(fleet: Document) -> ReportSuite:
     details = _describe_error(fleet["error"]) if fleet["error"] else ""
-    case = ReportCase(
-        name=WHOLE_RUN_CASE,
-        classname="fleet.run",
-        kind="error",
-        message=one_line(fleet["headline"]),
-        body="\n\n".join(part for part in (fleet["headline"], details) if part),
-    )
+    case = make_whole_run_case("fleet", fleet["headline"], details)
     return ReportSuite(
         name="hardgate fleet",
         id=fleet["id"],

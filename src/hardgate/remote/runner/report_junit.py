@@ -3,7 +3,7 @@
 Made from the host's `summary.json`, so that a finished run can be told anew.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from hardgate.errors import ExitCode
@@ -14,8 +14,17 @@ from hardgate.remote.runner.report_json import summarize_host
 from hardgate.remote.runner.result import HostReport
 from hardgate.remote.runner.run import RunnerRun
 from hardgate.report.html import strip_json_control_codes
-from hardgate.report.junit import WHOLE_RUN_CASE, make_run_suite
-from hardgate.report.junit_xml import ReportCase, ReportSuite, write_suites
+from hardgate.report.junit import make_run_suite
+from hardgate.report.junit_xml import (
+    NO_REASON,
+    WHOLE_RUN_CASE,
+    ReportCase,
+    ReportSuite,
+    join_parts,
+    make_promise_case,
+    make_whole_run_case,
+    write_suites,
+)
 from hardgate.report.marks import mark_outcome
 from hardgate.report.read_summary import restore_run
 from hardgate.text.plain import one_line
@@ -33,7 +42,7 @@ def render_host_junit(summary: Document) -> bytes:
     suites = [make_run_suite(restore_run(one), Redactor()) for one in summary["contracts"]]
     summary = strip_json_control_codes(summary)
     suites.append(_make_gate_suite(summary))
-    red = any(case.kind in {"failure", "error"} for suite in suites for case in suite.cases)
+    red = any(suite.is_red for suite in suites)
     if summary["exit_code"] != ExitCode.HELD and not red:
         suites.append(_make_whole_run_suite(summary))
     return write_suites(suites, title=one_line(f"HARDGATE RUNNER {summary['headline']}"))
@@ -68,39 +77,28 @@ def _make_gate_suite(summary: Document) -> ReportSuite:
 def _gate_message(gate: Document) -> str:
     if gate["error"]:
         return one_line(gate["error"]["problem"])
-    return one_line(gate["headline"]) or "It gave no reason."
+    return one_line(gate["headline"]) or NO_REASON
 
 
 def _format_error_body(error: Document | None) -> str:
     parts = (error["problem"], error["remedy"], error["evidence"]) if error else ()
-    return "\n\n".join(part for part in parts if part)
+    return join_parts(*parts)
 
 
 def _make_remote_case(verdict: Document, title: str) -> ReportCase:
     severity = Severity(verdict["severity"])
-    kind = mark_outcome(Outcome(verdict["outcome"]), severity).junit_kind
-    advisory = "Advisory, missed: " if kind == "skipped" else ""
-    reason = one_line(verdict["reason"]) or "It gave no reason."
-    to_do = f"What to do: {verdict['remedy']}" if verdict["remedy"] else ""
-    group = "guard" if verdict["kind"] == VerdictKind.GUARD.value else severity.value
-    return ReportCase(
+    part = "guard" if verdict["kind"] == VerdictKind.GUARD.value else severity.value
+    return make_promise_case(
+        mark_outcome(Outcome(verdict["outcome"]), severity),
         name=verdict["name"],
-        classname=f"{title}.{group}",
-        kind=kind,
-        message=f"{advisory}{reason}" if kind else "",
-        body="\n\n".join(part for part in (verdict["reason"], to_do) if part) if kind else "",
-        stdout="" if kind else verdict["reason"],
+        classname=f"{title}.{part}",
+        reason=verdict["reason"],
+        remedy=verdict["remedy"],
     )
 
 
 def _make_whole_run_suite(summary: Document) -> ReportSuite:
-    case = ReportCase(
-        name=WHOLE_RUN_CASE,
-        classname="runner.run",
-        kind="error",
-        message=one_line(summary["headline"]),
-        body="\n\n".join(part for part in _failure_parts(summary) if part),
-    )
+    case = make_whole_run_case("runner", summary["headline"], _format_error_body(summary["error"]))
     return ReportSuite(
         name=f"hardgate runner: {summary['host']}",
         id=summary["id"],
@@ -108,8 +106,3 @@ def _make_whole_run_suite(summary: Document) -> ReportSuite:
         properties={},
         cases=(case,),
     )
-
-
-def _failure_parts(summary: Document) -> Iterator[str]:
-    yield summary["headline"]
-    yield _format_error_body(summary["error"])
