@@ -1,4 +1,4 @@
-"""The points of an answer, on the terminal and in JUnit."""
+"""The points of an answer: a line each as they fall, the last block, and JUnit."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,6 +9,7 @@ from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.session_result import SessionResult
 from hardgate.redaction import Redactor
+from hardgate.report.closing_block import BlockCause, ClosingBlock
 from hardgate.report.console import Console
 from hardgate.report.junit_xml import (
     NO_REASON,
@@ -17,7 +18,7 @@ from hardgate.report.junit_xml import (
     ReportSuite,
     make_whole_run_case,
 )
-from hardgate.report.marks import mark_outcome
+from hardgate.report.marks import mark_outcome, tone_of_exit_code
 from hardgate.report.terminal_summary import quote_output
 from hardgate.text.plain import format_duration, one_line, strip_control_codes
 
@@ -30,11 +31,7 @@ def print_check(console: Console, check: Check) -> None:
     passed = check.outcome is Outcome.PASS
     if passed and console.verbosity < 0:
         return
-    advisory = " (advisory)" if check.severity is Severity.ADVISORY else ""
-    mark = console.mark_of_outcome(check.outcome, check.severity)
-    time = f"  {format_duration(check.seconds)}" if check.seconds >= 1 else ""
-    tone = mark_outcome(check.outcome, check.severity).tone
-    console.print_line(f"  {mark} {check.name}{advisory}{time}", tone)
+    print_check_title(console, check)
     why, to_do = (one_line(console.clean_text(text)) for text in (check.reason, check.remedy))
     if why:
         console.print_line(f"    {why}" if passed else f"    why:   {why}")
@@ -44,6 +41,47 @@ def print_check(console: Console, check: Check) -> None:
         lines = 1_000_000 if console.verbosity > 0 else CHECK_EXCERPT_LINES
         for tone, line in quote_output(console.clean_text(check.evidence), lines):
             console.print_line(line, tone)
+
+
+def print_check_title(console: Console, check: Check) -> None:
+    """Tell a point in one line: what it is worth, and what it took."""
+    mark = mark_outcome(check.outcome, check.severity)
+    time = f"  {format_duration(check.seconds)}" if check.seconds >= 1 else ""
+    name = _name_with_severity(check)
+    console.print_line(f"  {console.draw_mark(mark)} {name}{time}", mark.tone)
+
+
+def _name_with_severity(check: Check) -> str:
+    return check.name + (" (advisory)" if check.severity is Severity.ADVISORY else "")
+
+
+def make_session_block(
+    result: SessionResult, checks: Sequence[Check], console: Console
+) -> ClosingBlock:
+    """Make a session's last block: what was missed, what nobody could tell, then advice."""
+    told = [check for check in checks if check.outcome is not Outcome.PASS]
+    return ClosingBlock(
+        causes=tuple(_make_cause(check, console) for check in sorted(told, key=_weigh)),
+        notices=result.notices,
+        headline=result.headline,
+        tone=tone_of_exit_code(ExitCode(result.exit_code)),
+    )
+
+
+def _weigh(check: Check) -> tuple[bool, bool]:
+    return check.severity is Severity.ADVISORY, check.outcome is not Outcome.FAIL
+
+
+def _make_cause(check: Check, console: Console) -> BlockCause:
+    mark = mark_outcome(check.outcome, check.severity)
+    return BlockCause(
+        mark=console.draw_mark(mark),
+        name=_name_with_severity(check),
+        why=check.reason,
+        remedy=check.remedy,
+        evidence=check.evidence,
+        tone=mark.tone,
+    )
 
 
 def make_session_junit(

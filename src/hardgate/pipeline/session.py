@@ -21,7 +21,12 @@ from hardgate.interruption import Interrupted, ignore_signals, raise_on_signals
 from hardgate.model.run import Source
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check, redact_check
-from hardgate.pipeline.report import make_session_junit, print_check
+from hardgate.pipeline.report import (
+    make_session_block,
+    make_session_junit,
+    print_check,
+    print_check_title,
+)
 from hardgate.pipeline.session_result import (
     RESULT_FILE,
     SessionResult,
@@ -65,8 +70,8 @@ class Session:
     out: Path | None
     console: Console
     notices: list[str] = field(default_factory=list)
-    print_check: Callable[[Console, Check], None] = print_check
-    """How a point is told on the terminal."""
+    print_check: Callable[[Console, Check], None] | None = None
+    """How a point is told on the terminal, and all of it there; None: as the window wants it."""
     read_commit: Callable[[Path], str] = read_commit
     """What the answer is about; of `root`, where it is this checkout."""
     make_attestation: Callable[[SessionResult, Sequence[Check]], bytes] | None = None
@@ -140,7 +145,7 @@ class Session:
             with closing(_report_errors_as_checks(lambda: checks, self.session)) as told:
                 for check in told:
                     looked.checks.append(check)
-                    self.print_check(self.console, check)
+                    self._tell_check(check)
 
         tell(self._find_out_source(looked))
         tell(self._inspect_snapshot(inspect, folder, looked))
@@ -230,7 +235,7 @@ class Session:
             for problem in problems:
                 check = make_error_check("reports_written", "run", problem)
                 checks.append(check)
-                self.print_check(self.console, check)
+                self._tell_check(check)
             result = conclude()
             list(write(result))
         folder.point_latest()
@@ -238,10 +243,27 @@ class Session:
         headline = redactor.redact_text(result.headline)
         self.publish_summary(make_checks_markdown(headline, cleaned))
         print_annotations(self.console, list_check_findings(cleaned))
+        if self._has_last_block:
+            block = make_session_block(result, checks, self.console)
+            self.console.print_closing_block(block, reports=folder.path)
+            return result
         if self.console.verbosity >= 0:
             self.console.print_line(f"Reports: {folder.path}")
         self.console.print_line(headline, tone_of_exit_code(ExitCode(result.exit_code)))
         return result
+
+    @property
+    def _has_last_block(self) -> bool:
+        """Reasons and remedies stand in the last block, where a window is to hold them all."""
+        return self.print_check is None and self.console.fits_window
+
+    def _tell_check(self, check: Check) -> None:
+        if self.print_check is not None:
+            self.print_check(self.console, check)
+        elif not self._has_last_block:
+            print_check(self.console, check)
+        elif self.console.verbosity >= 0:
+            print_check_title(self.console, check)
 
 
 def state_session(result: SessionResult, checks: Sequence[Check]) -> Statement:

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from hardgate.errors import HardgateError
+from hardgate.model.contract import Severity
 from hardgate.model.run import Source
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
@@ -24,6 +26,7 @@ from hardgate.redaction import Redactor
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
 from tests.unit.git_repositories import commit, git, make_repository
+from tests.unit.terminals import Terminal, display, window
 
 HELD = Check(name="p", group="g", outcome=Outcome.PASS)
 
@@ -147,6 +150,38 @@ def test_a_report_that_cannot_be_written_leaves_no_green_last_line(
         assert answer(out)["exit_code"] == 3
     else:
         assert "UNKNOWN" in (out / "junit.xml").read_text()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+@pytest.mark.parametrize("verbosity", [0, -1])
+def test_the_last_screen_has_cause_remedy_and_outcome(
+    root: Path, tmp_path: Path, size: tuple[int, int], verbosity: int
+) -> None:
+    checks = [
+        *(replace(HELD, name=f"held_{number}") for number in range(40)),
+        *(
+            Check(
+                name=f"rule_{number}",
+                group="g",
+                outcome=Outcome.FAIL,
+                reason=f"Line {number} is wrong.",
+                remedy="Write it anew.",
+                evidence="found\n" * 30,
+            )
+            for number in range(9)
+        ),
+        Check(name="hint", group="g", outcome=Outcome.FAIL, severity=Severity.ADVISORY),
+    ]
+    stream = Terminal()
+    console = Console(stream, environ=window(*size), verbosity=verbosity)
+    session = replace(session_of(root, tmp_path / "out", StringIO()), console=console)
+    assert session.run_checks("o", lambda _s, _f: checks).exit_code == 1
+    stream.write("$ ")
+    shown = " ".join(display(stream.getvalue(), *size).shown.split())
+    assert "✗ rule_0 why: Line 0 is wrong. to do: Write it anew." in shown
+    assert "HARDGATE STATIC RED" in shown
+    assert "(exit 1)" in shown
+    assert "Shortened; in full: the reports in" in shown
 
 
 def test_an_error_and_a_crash_are_unknown_and_told(root: Path, tmp_path: Path) -> None:
