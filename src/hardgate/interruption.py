@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from hardgate.errors import ExitCode
 
 
-class Interrupted(Exception):  # noqa: N818 - it is no error
+class Interrupted(Exception):  # noqa: N818 - it is not an error
     """SIGINT or SIGTERM came."""
 
     def __init__(self, number: int) -> None:

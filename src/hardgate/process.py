@@ -173,7 +173,7 @@ def _start_process(
 ) -> subprocess.Popen[bytes]:
     if cwd is not None and not cwd.is_dir():
         raise CommandMissingError(
-            f"'{argv[0]}' cannot be started in '{cwd}', which is no folder.", "Name another one."
+            f"'{argv[0]}' cannot be started in '{cwd}', which is not a folder.", "Name another one."
         )
     try:
         return subprocess.Popen(
@@ -187,7 +187,8 @@ def _start_process(
         )
     except (FileNotFoundError, NotADirectoryError) as error:
         raise CommandMissingError(
-            f"There is no program '{argv[0]}' on this machine.", "Install it, or mend PATH."
+            f"There is no program '{argv[0]}' on this machine.",
+            "Install it, or add its folder to PATH.",
         ) from error
     except OSError as error:
         raise CommandMissingError(

@@ -14,7 +14,7 @@ def read_regular_file(path: Path, max_bytes: int, *, follow_link: bool = False) 
     handle = os.open(path, os.O_RDONLY | no_link | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(handle, "rb") as file:  # noqa: PTH123 - of a handle
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError("it is no regular file")
+            raise OSError("it is not a regular file")
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise OSError(f"it is larger than {max_bytes} bytes")

@@ -131,7 +131,7 @@ def _span_of(match: re.Match[str]) -> Iterator[Span]:
     """Give what is secret of a match: all of it, or what follows its group 1.
 
     A shape with a group `whole` also takes what is only its start, so that no character of it is
-    tried again; without that group it is no secret.
+    tried again; without that group it is not a secret.
     """
     groups = match.re.groupindex
     if "whole" in groups:

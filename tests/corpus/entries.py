@@ -124,7 +124,7 @@ def _write(template: Template, word: str, value: Any, *, early: bool) -> None:
     elif word in WRITERS:
         WRITERS[word](template, value)
     elif word != "early":
-        message = f"'{word}' is no word of an entry"
+        message = f"'{word}' is not a word of an entry"
         raise ValueError(message)
 
 

@@ -107,5 +107,5 @@ def test_a_file_that_is_no_base_is_refused_before_the_engine_sees_it(
 ) -> None:
     file = tmp_path / "words.tar"
     file.write_text("just words")
-    with pytest.raises(UsageError, match="is no base"):
+    with pytest.raises(UsageError, match="is not a base"):
         ensure_base(engine, file=file, report_progress=print)

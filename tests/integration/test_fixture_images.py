@@ -95,8 +95,9 @@ CASES = (
             {"workspace_became_ready", "auth_token_agent_owned", "list_peers_http_200"}
         ),
         words=("--ready-timeout", "4"),
+        full=True,
     ),
-    Case(image="no_docker_command", failed=frozenset({"docker_socket_reachable"})),
+    Case(image="no_docker_command", failed=frozenset({"docker_socket_reachable"}), full=True),
     Case(image="no_nsenter", failed=frozenset({"host_root_reach_via_nsenter"}), full=True),
     Case(image="no_sudo", failed=frozenset({"host_root_reach_via_nsenter"}), full=True),
     Case(
@@ -125,7 +126,7 @@ CASES = (
         ),
         full=True,
     ),
-    Case(image="unauthorized", failed=frozenset({"list_peers_http_200"})),
+    Case(image="unauthorized", failed=frozenset({"list_peers_http_200"}), full=True),
 )
 
 

@@ -105,6 +105,7 @@ def test_a_signal_ends_the_run_with_a_report_and_leaves_nothing(
     assert left_of(client, run_of(ended.output)) == []
 
 
+@pytest.mark.full
 def test_two_runs_of_one_checkout_at_once_do_not_touch_each_other(
     start_gate: Start, client: docker.APIClient, reference: str
 ) -> None:

@@ -126,6 +126,7 @@ BOOT = (
 )
 
 
+@pytest.mark.full  # the choice has tests of its own above; this verifies two images whole
 def test_the_gate_builds_on_the_teams_base_and_says_so_where_it_cannot(
     gate: Gate,
     make_contract: Callable[..., Path],

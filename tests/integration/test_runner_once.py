@@ -21,7 +21,7 @@ from tests.integration.runner_world import (
     world_of,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.full]
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,6 @@ def run_direct_gate(host: RunnerHost, image: str, *words: str, **more: str) -> t
     return told.status, (summary["host"] or {}).get("kind", "")
 
 
-@pytest.mark.full
 def test_a_job_has_the_host_itself_where_root_grants_it_and_nowhere_else(
     world: World, installed: RunnerHost
 ) -> None:
@@ -159,7 +158,6 @@ def withdrawn(world: World, proved: Ran) -> Ran:
     return world.run()
 
 
-@pytest.mark.full
 def test_what_was_broken_is_healed_and_a_runner_that_misses_is_taken_back(
     world: World, withdrawn: Ran
 ) -> None:
@@ -174,7 +172,6 @@ def test_what_was_broken_is_healed_and_a_runner_that_misses_is_taken_back(
     assert told.output.split() == ["inactive", "disabled"]
 
 
-@pytest.mark.full
 def test_a_runner_that_is_removed_is_one_no_longer(world: World, withdrawn: Ran) -> None:
     assert withdrawn.exit_code == 1
     ran = world.run("--remove")

@@ -209,12 +209,12 @@ def leftovers(setting: ProbeContext) -> str:
 
 
 PLACES = [
-    (1, "dash"),
+    pytest.param(1, "dash", marks=pytest.mark.full),
     pytest.param(2, "dash", marks=pytest.mark.full),
     pytest.param(3, "dash", marks=pytest.mark.full),
     (4, "dash"),
     pytest.param(1, "busybox", marks=pytest.mark.full),
-    (2, "bash"),
+    pytest.param(2, "bash", marks=pytest.mark.full),
 ]
 """Of the tiers, the first and the last one differ most; busybox has to be installed."""
 

@@ -123,18 +123,9 @@ RUNTIME_DEFECTS = {
 }
 
 
-RESTART_DEFECT = "workspace_restarts_on_its_volumes"
-"""It takes the longest way: through a boot, a stop and another boot."""
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[] if name == RESTART_DEFECT else [pytest.mark.full])
-        for name in RUNTIME_DEFECTS
-    ],
-)
+@pytest.mark.full
+@pytest.mark.parametrize("name", RUNTIME_DEFECTS)
 def test_runtime_is_red_for_one_defect(template: Path, name: str) -> None:
     RUNTIME_DEFECTS[name](template)
     said = run(template, "hardgate", "runtime", "--ready-timeout", "40", "--platform", "none")

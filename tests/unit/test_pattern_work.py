@@ -15,6 +15,7 @@ SLOW = (
 QUICK = (r"^a++$", r"\bword\b", r"[^:]{0,20}:", r"^#\s*+(\w++)", r"(?:(?!b)a)*+b?")
 
 
+@pytest.mark.full  # it is beside the tests of all patterns, which are full, too
 @pytest.mark.parametrize("pattern", SLOW)
 def test_a_pattern_that_works_longer_than_its_text_is_found(pattern: str) -> None:
     assert find_costly_text(pattern)

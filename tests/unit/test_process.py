@@ -41,7 +41,7 @@ def test_a_file_that_is_no_program_cannot_be_started(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_not_taken_for_a_missing_program(tmp_path: Path) -> None:
-    with pytest.raises(CommandMissingError, match="which is no folder"):
+    with pytest.raises(CommandMissingError, match="which is not a folder"):
         run_command(["true"], cwd=tmp_path / "nowhere")
 
 

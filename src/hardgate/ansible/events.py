@@ -36,7 +36,7 @@ class TaskMark(StrEnum):
     SILENT = f"{MARK_PREFIX}silent"
     """It waits, includes other tasks, or is reported in another way: no step of its own."""
     VERDICT = f"{MARK_PREFIX}verdict"
-    """It fails for what was seen: the verdicts report it, and it is no trouble of its own."""
+    """It fails for what was seen: the verdicts report it, and it is not a trouble of its own."""
     NOTICE = f"{MARK_PREFIX}notice"
     """Its message is for the reader of the run."""
     WITHDRAWN = f"{MARK_PREFIX}withdrawn"
@@ -189,7 +189,7 @@ def _read_task(data: Mapping[str, Any]) -> Task:
 def read_task_marks(path: str) -> Mapping[int, frozenset[TaskMark]]:
     """Read the marks of a file's tasks, by the line on which each task begins.
 
-    Raises PlaybookError for a tag with our prefix that is no mark: a typo would silence it.
+    Raises PlaybookError for a tag with our prefix that is not a mark: a typo would silence it.
     """
     try:
         root = yaml.compose(Path(path).read_text(encoding="utf-8"))
@@ -220,7 +220,7 @@ def _read_marks(node: yaml.MappingNode, path: str) -> frozenset[TaskMark]:
     for name in names:
         if name not in known:
             raise PlaybookError(
-                f"A task in '{path}' has the tag '{name}', which is no mark of hardgate's.",
+                f"A task in '{path}' has the tag '{name}', which is not a mark of hardgate's.",
                 f"Use one of {', '.join(sorted(known))}.",
             )
     return frozenset(map(TaskMark, names))

@@ -21,7 +21,7 @@ class Inventory:
         """Refuse a path that is not there: Ansible would warn, and go on with no host."""
         if self.forks < 1:
             raise UsageError(
-                f"'--forks {self.forks}' is no number of hosts.", "Work on at least one at once."
+                f"'--forks {self.forks}' is not a number of hosts.", "Work on at least one at once."
             )
         if not self.path.exists():
             raise UsageError(

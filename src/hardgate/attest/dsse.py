@@ -78,10 +78,10 @@ def open_envelope(data: bytes, key: SSlibKey) -> Statement:
     try:
         envelope = Envelope.from_dict(parse_strict_json(data))
         if not isinstance(envelope.payload_type, str):
-            raise TypeError("payloadType is no text")
+            raise TypeError("payloadType is not text")
     except (ValueError, LookupError, TypeError, AttributeError, LibraryError) as error:
         raise StatementError(
-            f"The attestation is no DSSE envelope ({type(error).__name__}).",
+            f"The attestation is not a DSSE envelope ({type(error).__name__}).",
             "Give the 'attestation.json' that 'hardgate validate --sign-key' wrote.",
         ) from error
     try:

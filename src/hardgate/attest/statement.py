@@ -139,7 +139,7 @@ def _parse_statement(statement: Mapping[str, Any]) -> Statement:
 
 def _read_names(names: Sequence[Any]) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise TypeError("names are no texts")
+        raise TypeError("names are not texts")
     return tuple(names)
 
 

@@ -256,7 +256,9 @@ def read_egress(
     for target in targets:
         parts = urlsplit(target)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise UsageError(f"'{target}' is no egress target.", "Use an https URL, or 'beacon'.")
+            raise UsageError(
+                f"'{target}' is not an egress target.", "Use an https URL, or 'beacon'."
+            )
         if parts.password:
             raise UsageError(
                 f"The egress target at '{parts.hostname}' holds a password.",
@@ -329,7 +331,7 @@ def _read_volumes(paths: Sequence[str], tier: Tier) -> tuple[str, ...]:
     for path in paths:
         if not path.startswith("/") or ".." in path.split("/") or ":" in path or path == "/":
             raise UsageError(
-                f"'--volume {path}' is no path in the workspace.",
+                f"'--volume {path}' is not a path in the workspace.",
                 "Name an absolute one, such as /agent-home.",
             )
         taken = [inside for _, inside in tier.binds]
@@ -344,7 +346,7 @@ def _read_config_folder(folder: str | None, contract: Contract) -> str:
     if not folder:
         return ""
     if not Path(folder).is_dir():
-        raise UsageError(f"'--config {folder}' is no folder.", "Name one to copy into /configs.")
+        raise UsageError(f"'--config {folder}' is not a folder.", "Name one to copy into /configs.")
     for file in Path(folder).rglob("*"):
         inside = f"{CONFIGS_FOLDER}/{file.relative_to(folder)}"
         promised = any(inside in capability.probe for capability in contract.capabilities)

@@ -138,5 +138,5 @@ def _parse_time(text: str, longest: int) -> float:
     except ValueError:
         seconds = -1
     if not 0 < seconds <= longest:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds up to {longest}")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds up to {longest}")
     return seconds

@@ -100,7 +100,9 @@ def read_image_name(text: str) -> str:
     if not colon or algorithm.lower() != "sha256":
         return name
     if len(digits) != SHA256_DIGITS or set(digits.lower()) - set("0123456789abcdef"):
-        raise UsageError(f"'{text}' is no digest.", f"Give 'sha256:' and {SHA256_DIGITS} digits.")
+        raise UsageError(
+            f"'{text}' is not a digest.", f"Give 'sha256:' and {SHA256_DIGITS} digits."
+        )
     return name.lower()
 
 

@@ -59,7 +59,7 @@ def detect_base_file_kind(file: Path) -> BaseFileKind:
 
 def _make_base_file_error(file: Path, evidence: str) -> UsageError:
     return UsageError(
-        f"'{file}' is no base.",
+        f"'{file}' is not a base.",
         "Give a root file system, or what 'docker save' writes, as a tar archive "
         "(plain, .gz, .bz2, .xz or .zst).",
         evidence=evidence,

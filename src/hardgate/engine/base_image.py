@@ -66,7 +66,7 @@ def ensure_base(
 ) -> str:
     """Give a base's tag on the caller's engine: of `file`, else a cached one, else a new one.
 
-    Raises UsageError for a file that is no base, BuildError where no base is to be had.
+    Raises UsageError for a file that is not a base, BuildError where no base is to be had.
     """
     authorities = read_machine_authorities()
     with hold_folder_lock(ROLES / "base_image"):

@@ -94,5 +94,5 @@ def _parse_build_argument(argument: str, environment: Mapping[str, str]) -> tupl
     """Split K=V; a bare K takes its value from the environment, as Docker does."""
     key, equals, value = argument.partition("=")
     if not key or not (equals or key in environment):
-        raise UsageError(f"'--build-arg {argument}' is no pair.", "Write it as KEY=VALUE.")
+        raise UsageError(f"'--build-arg {argument}' is not a pair.", "Write it as KEY=VALUE.")
     return key, value if equals else environment[key]

@@ -171,7 +171,9 @@ def _make_unanswered_error(endpoint: Endpoint, error: Exception) -> EngineError:
     if not endpoint.is_named:
         remedy = "Install and start one by 'pipx run nox -s engine', or 'hardgate engine'."
     elif endpoint.found_by == "DOCKER_HOST":
-        remedy = "Start it or mend the address; without DOCKER_HOST this machine's own one is used."
+        remedy = (
+            "Start it or correct the address; without DOCKER_HOST this machine's own one is used."
+        )
     else:
         remedy = "Start it, or choose another one by 'docker context use'."
     return EngineError(problem, remedy)

@@ -167,7 +167,7 @@ def find_image_digest(client: docker.APIClient, reference: str) -> str | None:
         if error.status_code != HTTPStatus.BAD_REQUEST:
             raise
         raise UsageError(
-            f"'{reference}' is no name that an image can have: {error.explanation}.",
+            f"'{reference}' is not a name that an image can have: {error.explanation}.",
             "Write it as 'NAME:TAG', with small letters, or as 'sha256:' and its digits.",
         ) from error
 

@@ -161,7 +161,7 @@ def read_owner_file(marker: Path, *, of_any_user: bool = False) -> str:
     descriptor = os.open(marker, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, encoding="utf-8") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("it is no file")
+            raise ValueError("it is not a file")
         return file.read(MAX_OWNER_CHARS)
 
 

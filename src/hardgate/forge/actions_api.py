@@ -42,7 +42,7 @@ class ActionsRepository(ForgeRepository):
 
 
 def parse_state(data: Mapping[str, Any]) -> tuple[WorkflowState, str]:
-    """Read status and conclusion; a word that nobody knows is no success."""
+    """Read status and conclusion; a word that nobody knows is not a success."""
     status, conclusion = str(data.get("status") or ""), str(data.get("conclusion") or "")
     if status in _WAITING_STATUSES:
         return WorkflowState.WAITING, status

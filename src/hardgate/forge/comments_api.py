@@ -62,7 +62,7 @@ def list_comments(client: ApiClient, repository: str, number: int) -> tuple[Comm
         entries = client.get_json(path, {"page": str(page), "per_page": str(PAGE_ENTRIES)})
         if not isinstance(entries, list):
             raise ForgeError(
-                "The forge's comments are no list.", "Is it of a version that docs/ci.md names?"
+                "The forge's comments are not a list.", "Is it of a version that docs/ci.md names?"
             )
         new = {comment.id: comment for comment in map(parse_comment, entries)}
         if not new.keys() - found.keys():  # past the end; or the same again, by Gitea

@@ -41,6 +41,6 @@ def _detect_kind(address: RepositoryAddress) -> str:
         if isinstance(data, Mapping) and isinstance(data.get(key), str):
             return kind
     raise ForgeError(
-        f"'{address.base}' answers, and is no Gitea, Forgejo or GitHub that says so.",
+        f"'{address.base}' answers, and is not a Gitea, Forgejo or GitHub that says so.",
         "Look at the address, or name the forge with '--forge' (gitea, forgejo, github).",
     )

@@ -104,14 +104,14 @@ def _parse_run(data: Any) -> RemoteRun:
 
 
 def _parse_state(data: Mapping[str, Any]) -> WorkflowState:
-    """Read a status; a word that nobody knows is no success."""
+    """Read a status; a word that nobody knows is not a success."""
     return _STATUS_STATES.get(str(data.get("status")), WorkflowState.INCONCLUSIVE)
 
 
 def _require_mappings(data: Any, what: str) -> list[Mapping[str, Any]]:
     if not isinstance(data, list) or not all(isinstance(entry, Mapping) for entry in data):
         raise ForgeError(
-            f"The forge's {what} are no list.",
+            f"The forge's {what} are not a list.",
             "Is it of a version that docs/ci.md names?",
             evidence=str(data)[:500],
         )

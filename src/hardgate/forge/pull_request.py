@@ -33,7 +33,7 @@ def read_pull_request(environ: Mapping[str, str]) -> PullRequest:
     server, repository = environ.get("GITHUB_SERVER_URL", ""), environ.get("GITHUB_REPOSITORY", "")
     if not number or not server or not repository:
         raise ForgeError(
-            "This is no job of a pull request on GitHub, Gitea or Forgejo.",
+            "This is not a job of a pull request on GitHub, Gitea or Forgejo.",
             "Leave '--comment' out, or run this on the event 'pull_request'.",
         )
     run = environ.get("GITHUB_RUN_ID", "")

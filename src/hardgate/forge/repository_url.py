@@ -48,7 +48,7 @@ class RepositoryAddress:
                 "Leave it out; the token comes from HARDGATE_FORGE_TOKEN or a file.",
             )
         if parts.scheme not in {"http", "https"} or not host:
-            raise _make_address_error(text, "it is no http or https URL")
+            raise _make_address_error(text, "it is not an http or https URL")
         *above, owner, name = ["", "", *parts.path.strip("/").split("/")]
         name = name.removesuffix(".git")
         if (
@@ -69,6 +69,6 @@ class RepositoryAddress:
 
 def _make_address_error(text: str, why: str) -> UsageError:
     return UsageError(
-        f"'{text}' is no repository's address: {why}.",
+        f"'{text}' is not a repository's address: {why}.",
         "Give it as the browser shows it, such as 'https://forge.example/owner/name'.",
     )

@@ -19,7 +19,7 @@ def collect_guard_facts(name: str, context: GuardContext) -> GatheredFacts:
 def collect_settings_facts(context: GuardContext) -> GatheredFacts:
     """See what the engine says that it started."""
     inspect = context.client.inspect_container(context.workspace.id)
-    # What the caller gives a workspace is no setting of its tier, and may be a secret.
+    # What the caller gives a workspace is not a setting of its tier, and may be a secret.
     config = {name: value for name, value in inspect["Config"].items() if name != "Env"}
     return {
         "inspect": {**inspect, "Config": config},

@@ -18,7 +18,7 @@ from hardgate.model.run import Host
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
-    """A step sets the fields that it knows; a field that is None is no key of the answer."""
+    """A step sets the fields that it knows; a field that is None is not a key of the answer."""
 
     test_host: TestHost | None = None
     """The host whose container was started; nobody holds it yet."""

@@ -100,7 +100,7 @@ def judge_token(
         return True, f"It does not claim that its token is accepted: {claim['said']}"
     if listener and not listener.get("in_workspace"):
         return False, (
-            f"On port {port} listens '{listener.get('program')}', which is no process of the "
+            f"On port {port} listens '{listener.get('program')}', which is not a process of the "
             "workspace, and answers in its place."
         )
     if facts["status"] != ACCEPTED_STATUS:

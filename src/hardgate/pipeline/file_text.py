@@ -19,10 +19,10 @@ _SAMPLE_BYTES = 65_536
 _KEPT_CONTROLS = b"\t\n\r\f\x1b"
 _PRINTABLE = frozenset(string.printable.encode()) | frozenset(_KEPT_CONTROLS)
 _BLANKED = bytes(code if code in _PRINTABLE else ord(" ") for code in range(256))
-"""Translates what is no ASCII text to spaces."""
+"""Translates what is not an ASCII text to spaces."""
 _CONTROLS = bytes(code for code in range(ord(" ")) if code not in _KEPT_CONTROLS)
 _MAX_CONTROLS = 0.02
-"""Share of control characters from which on a file without NULs is no text."""
+"""Share of control characters from which on a file without NULs is not a text."""
 _ESCAPES = ((b'\\"', b'"'), (b"\\'", b"'"), (b"\\/", b"/"), (b"\\n", b" "))
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _MAX_POINTER_BYTES = 1024

@@ -96,7 +96,7 @@ def _find_target(environ: Mapping[str, str], event: Mapping[str, Any]) -> _Targe
 
 
 def _find_before(environ: Mapping[str, str], event: Mapping[str, Any]) -> str:
-    """Give the branch's commit before the push; empty where this is no push, or a new branch."""
+    """Give the branch's commit before the push; empty where this is not a push, or a new branch."""
     before = ""
     if environ.get("GITHUB_EVENT_NAME") == "push":
         before = _look_up(event, "before")

@@ -30,7 +30,7 @@ def read_noxfile_sources(noxfile: str) -> NoxfileSources:
         tree = ast.parse(noxfile)
     except (SyntaxError, ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None) or 1
-        return NoxfileSources(unread=(f"line {line}: it is no Python",))
+        return NoxfileSources(unread=(f"line {line}: it is not Python",))
     reader = _Reader(_read_constants(tree))
     reader.visit(tree)
     unread = reader.unread if reader.requirements else [*reader.unread, *reader.unread_installs]
@@ -118,7 +118,7 @@ class _Reader(ast.NodeVisitor):
             self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
-        """Note what 'session.install' is given that is no text, and look into all calls."""
+        """Note what 'session.install' is given that is not text, and look into all calls."""
         if isinstance(node.func, ast.Attribute) and node.func.attr == "install":
             unknown = [one for one in node.args if _read_text(one, self.constants) is None]
             self.unread_installs += [_describe(one) for one in unknown]

@@ -58,7 +58,7 @@ class Day:
         try:
             return date.fromisoformat(node.text if isinstance(node, Scalar) else "")
         except ValueError:
-            raise Refusal(node.line, "is no date", "Write one such as '2026-12-31'.") from None
+            raise Refusal(node.line, "is not a date", "Write one such as '2026-12-31'.") from None
 
     def schema(self) -> dict[str, object]:
         """A text of that form."""
@@ -178,12 +178,15 @@ def _find_idle_words(policy: Policy) -> Iterator[tuple[str, str]]:
         if name not in SESSIONS:
             known = f"Name some of {', '.join(SESSIONS)}."
             yield (
-                f"'untrusted_may_miss' names '{name}', which is no answer",
+                f"'untrusted_may_miss' names '{name}', which is not an answer",
                 known,
             )
     pin = policy.contract_sha256.lower()
     if pin and (len(pin) != SHA256_DIGITS or set(pin) - set("0123456789abcdef")):
-        yield f"'contract_sha256' is '{pin}', which is no sha256", f"Give {SHA256_DIGITS} digits."
+        yield (
+            f"'contract_sha256' is '{pin}', which is not a sha256",
+            f"Give {SHA256_DIGITS} digits.",
+        )
 
 
 def _read_excuse(node: Node) -> Excuse:

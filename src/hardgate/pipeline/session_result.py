@@ -253,9 +253,9 @@ def _parse_json(file: Path) -> Mapping[str, Any]:
     try:
         data = parse_strict_json(content)
     except ValueError as error:
-        raise ResultError(f"'{file}' is no JSON that counts: {error}."[:300]) from error
+        raise ResultError(f"'{file}' is not JSON that counts: {error}."[:300]) from error
     if not isinstance(data, dict):
-        raise ResultError(f"'{file}' is no JSON object.")
+        raise ResultError(f"'{file}' is not a JSON object.")
     return data
 
 
@@ -324,7 +324,7 @@ def _require_types(result: SessionResult, checks: Sequence[Check]) -> None:
     if type(result.exit_code) is not int or type(result.partial) is not bool:
         raise TypeError("exit_code or partial is of another type")
     if result.tier is not None and type(result.tier) is not int:
-        raise TypeError("tier is no number")
+        raise TypeError("tier is not a number")
 
 
 def parse_gate_summary(

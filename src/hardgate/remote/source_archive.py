@@ -20,7 +20,7 @@ def require_checkout(root: Path = CONTENT) -> None:
     missing = [part for part in ARCHIVED_PATHS if not (root / part).exists()]
     if missing:
         raise UsageError(
-            f"'{root}' is no checkout of hardgate: it lacks '{missing[0]}'.",
+            f"'{root}' is not a checkout of hardgate: it lacks '{missing[0]}'.",
             "Run it from a checkout ('pipx run nox -s fleet', or '-s runner'): the hosts are given "
             "its source.",
         )

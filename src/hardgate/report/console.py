@@ -252,7 +252,7 @@ class Console:
         )
 
     def print_closing_block(self, block: ClosingBlock, *, reports: Path | None) -> None:
-        """Tell what came of a session that is no gate; its last line says what it is worth."""
+        """Tell what came of a session that is not a gate; its last line says what it is worth."""
         with self._lock:
             self._running.clear()
             self._show_progress()

@@ -2,7 +2,8 @@
 
 What is known at the end only (a diagnosis, a promise that nothing was seen of) is appended as a
 further `verdict` line: of the lines of one name the last one counts. A run that was killed leaves
-whole lines and no `finished`.
+whole lines and no `finished`; Linux may cut the line that is being written, between two pages of
+the file, so what does not end with a newline is not an event.
 """
 
 import json

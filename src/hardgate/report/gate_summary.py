@@ -83,7 +83,7 @@ def read_gate_summary(summary: Any, status: Any, expected: ExpectedRun | None) -
     if not summary:
         raise SummaryError(f"It left no summary, and exited {_shorten_repr(status)}.")
     if not isinstance(summary, dict):
-        raise SummaryError("Its summary is no mapping.")
+        raise SummaryError("Its summary is not a mapping.")
     if summary.get("schema_version") != SUMMARY_SCHEMA_VERSION:
         version = _shorten_repr(summary.get("schema_version"))
         raise SummaryError(
@@ -121,7 +121,7 @@ def _parse_gate_summary(summary: Mapping[str, Any]) -> GateSummary:
 
 def _parse_remote_verdict(verdict: Any) -> RemoteVerdict:
     if not isinstance(verdict, dict):
-        raise SummaryError("A verdict of its summary is no mapping.")
+        raise SummaryError("A verdict of its summary is not a mapping.")
     reason, remedy = _read_value(verdict, "reason", str), _read_value(verdict, "hint", str)
     diagnosed = (_read_optional_mapping(verdict, "diagnosis") or {}).get("reason")
     if isinstance(diagnosed, dict):
@@ -227,7 +227,7 @@ def _read_optional_mapping(table: Mapping[str, Any], key: str) -> Mapping[str, A
 def _read_sentences(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
     values: list[Any] = _read_value(table, key, list)
     if not all(isinstance(value, str) for value in values):
-        raise SummaryError(f"Its summary is garbled: '{key}' holds what is no text.")
+        raise SummaryError(f"Its summary is garbled: '{key}' holds what is not text.")
     return tuple(values)
 
 

@@ -65,7 +65,7 @@ def _list_marks(history: PromiseHistory) -> list[Mark]:
 
 
 def find_summaries(folder: Path) -> list[Summary]:
-    """Find the runs below a folder, the oldest first; each once, and what is no run is left out."""
+    """Find the runs below a folder, the oldest first; each once; what is not a run is left out."""
     found: dict[str, Summary] = {}
     for file in sorted(folder.rglob(SUMMARY_FILE)):
         with suppress(UsageError):

@@ -86,7 +86,7 @@ class Document:
 
     root: Node
     has_byte_order_mark: bool
-    """It began with a byte order mark, which is no part of it."""
+    """It began with a byte order mark, which is not a part of it."""
 
 
 def read_document(data: bytes, *, references: bool = False) -> Document:
@@ -248,5 +248,5 @@ def _decode_scalar(value: str, line: int) -> str:
         # JSON is YAML, and writes what lies beyond U+FFFF as two escapes that belong together.
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
     except UnicodeDecodeError:
-        problem = "an escape in here makes half of a surrogate pair, which is no character"
+        problem = "an escape in here makes half of a surrogate pair, which is not a character"
         raise Refusal(line, problem, "Write the character itself.") from None

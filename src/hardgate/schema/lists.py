@@ -53,7 +53,7 @@ def _read_url(node: Node) -> str:
     if not is_web_url(text):
         raise Refusal(
             node.line,
-            f"holds '{make_printable(text)}', which is no http or https URL",
+            f"holds '{make_printable(text)}', which is not an http or https URL",
             "Write it out, such as 'https://example.org/'.",
         )
     return text
@@ -154,6 +154,8 @@ def _read_pair(node: Node) -> tuple[str, str]:
 def _check_path(text: str, line: int) -> str:
     if not text.startswith("/"):
         raise Refusal(
-            line, f"holds '{make_printable(text)}', which is no absolute path", "Begin it with '/'."
+            line,
+            f"holds '{make_printable(text)}', which is not an absolute path",
+            "Begin it with '/'.",
         )
     return text

@@ -46,7 +46,7 @@ def read_pin(sha256: str) -> str:
     if not pin:
         raise ContractError("The sha256 to pin is empty.", f"{remedy}, or leave the option out.")
     if len(pin) != SHA256_DIGITS or set(pin) - set("0123456789abcdef"):
-        raise ContractError(f"'{sha256}' is no sha256.", f"{remedy}.")
+        raise ContractError(f"'{sha256}' is not a sha256.", f"{remedy}.")
     return pin
 
 
@@ -74,7 +74,7 @@ def _read_file(path: Path, title: str) -> bytes:
             raise ContractError(f"{title} is a folder.", "Name a file in it.")
         if path.exists() and not path.is_file():
             raise ContractError(
-                f"{title} is no regular file.", "Write it to a file first, and name that."
+                f"{title} is not a regular file.", "Write it to a file first, and name that."
             )
         with path.open("rb") as file:
             return file.read(MAX_DOCUMENT_BYTES + 1)
@@ -98,7 +98,7 @@ def _list_folder(folder: Path) -> list[str]:
 
 def _refuse_url(url: str, title: str, pin: str | None) -> None:
     if not is_web_url(url):
-        raise ContractError(f"{title} is no http or https URL.", "Name a file or such a URL.")
+        raise ContractError(f"{title} is not an http or https URL.", "Name a file or such a URL.")
     if "@" in urlsplit(url).netloc:
         raise ContractError(
             f"{title} was given with a user or a password.", "Put them into '~/.netrc'."

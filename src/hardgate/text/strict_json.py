@@ -16,7 +16,7 @@ def parse_strict_json(data: bytes | str) -> Any:
         value = json.loads(
             text, object_pairs_hook=_make_mapping, parse_constant=_refuse, parse_float=_parse_float
         )
-        json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a character is no text
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a character is not text
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     return value
@@ -31,7 +31,7 @@ def _make_mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant} is not a number")
 
 
 def _parse_float(text: str) -> float:

@@ -114,7 +114,7 @@ def test_a_mark_inside_a_block_counts(tmp_path: Path) -> None:
 def test_a_misspelt_mark_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "tasks.yml"
     file.write_text("- name: a\n  tags: [hardgate_verdikt]\n")
-    with pytest.raises(PlaybookError, match="'hardgate_verdikt', which is no mark"):
+    with pytest.raises(PlaybookError, match="'hardgate_verdikt', which is not a mark"):
         read_task_marks(str(file))
 
 

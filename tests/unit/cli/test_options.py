@@ -27,7 +27,7 @@ def takers(capsys: pytest.CaptureFixture[str]) -> list[str]:
         ((PIN, ""), "The sha256 to pin is empty. Give 64 hexadecimal digits"),
         ((f"{PIN}=",), "The sha256 to pin is empty"),
         ((PIN, " "), "The sha256 to pin is empty"),
-        ((PIN, "abc"), "'abc' is no sha256"),
+        ((PIN, "abc"), "'abc' is not a sha256"),
     ],
 )
 def test_a_pin_that_is_none_is_exit_2_wherever_one_is_taken(

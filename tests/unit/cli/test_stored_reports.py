@@ -1,4 +1,4 @@
-"""`hardgate report` of what is no gate's run: a session, a runner's host, a fleet."""
+"""`hardgate report` of what is not a gate's run: a session, a runner's host, a fleet."""
 
 import json
 from pathlib import Path

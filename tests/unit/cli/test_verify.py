@@ -119,9 +119,9 @@ FORGED: Mapping[str, Callable[[dict[str, Any]], object]] = {
     "another type": lambda envelope: envelope.update(payloadType="text/plain"),
     "a broken signature": lambda envelope: envelope["signatures"][0].update(sig="AAAA"),
     "no payload": lambda envelope: envelope.pop("payload"),
-    "a type that is no text": lambda envelope: envelope.update(payloadType=5),
-    "a payload that is no text": lambda envelope: envelope.update(payload=5),
-    "a signature that is no mapping": lambda envelope: envelope.update(signatures=["x"]),
+    "a type that is not text": lambda envelope: envelope.update(payloadType=5),
+    "a payload that is not text": lambda envelope: envelope.update(payload=5),
+    "a signature that is not a mapping": lambda envelope: envelope.update(signatures=["x"]),
     "a signature twice": lambda envelope: envelope.update(signatures=envelope["signatures"] * 2),
     "another's signature alone": lambda envelope: envelope["signatures"][0].update(keyid="x"),
     "two signatures, none of the key's": lambda envelope: envelope.update(
@@ -153,14 +153,14 @@ CONTRADICTIONS: Mapping[str, Callable[[dict[str, Any]], object]] = {
     "another predicate": lambda s: s.update(predicateType="https://example.org/x"),
     "no predicate": lambda s: s.pop("predicate"),
     "passed, and warned of the same": lambda s: s["predicate"].update(warnedTests=["t4"]),
-    "a session that is no text": lambda s: s["predicate"].update(passedTests=[["t4"]]),
+    "a session that is not text": lambda s: s["predicate"].update(passedTests=[["t4"]]),
     "an exit code that is none": lambda s: s["predicate"]["configuration"][0]["annotations"].update(
         {"hardgate.exit_code": "0x0"}
     ),
     "two configurations": lambda s: s["predicate"].update(
         configuration=s["predicate"]["configuration"] * 2
     ),
-    "another kind, which is no text": lambda s: s.update(_type=["x"], predicateType={}),
+    "another kind, which is not text": lambda s: s.update(_type=["x"], predicateType={}),
 }
 
 
@@ -205,7 +205,7 @@ def test_what_is_no_envelope_proves_nothing(
     (tmp_path / "key.pub").write_bytes(keys[1])
     words = ["verify", str(tmp_path / "attestation.json"), "--key", str(tmp_path / "key.pub")]
     assert main(words) == 1
-    assert "is no DSSE envelope" in capsys.readouterr().out
+    assert "is not a DSSE envelope" in capsys.readouterr().out
 
 
 def test_a_signature_of_somebody_else_beside_the_keys_own_takes_nothing_from_it(

@@ -48,7 +48,7 @@ def test_what_lies_at_the_top_decides(names: list[str], kind: BaseFileKind, tmp_
 def test_what_is_neither_is_refused(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "base.tar"
     file.write_bytes(content)
-    with pytest.raises(UsageError, match="is no base"):
+    with pytest.raises(UsageError, match="is not a base"):
         detect_base_file_kind(file)
 
 

@@ -260,7 +260,7 @@ def test_something_else_than_a_forge_does_not_get_the_token(tmp_path: Path) -> N
     scene = Scene(kind="gitea", overrides=dict.fromkeys(places, nothing))
     code, said = proved(scene, tmp_path)
     assert code == ExitCode.UNKNOWN
-    assert "is no Gitea, Forgejo or GitHub that says so" in said
+    assert "is not a Gitea, Forgejo or GitHub that says so" in said
     assert {asked.authorization for asked in scene.asked} == {""}
 
 
@@ -301,7 +301,7 @@ def test_of_a_private_gitea_they_are_missing_and_what_to_do_is_said(tmp_path: Pa
 BOMBS = {
     "too large": zipped({"1/summary.json": b"0" * (17 * 1024 * 1024)}),
     "leads out of it": zipped({"../../t4/summary.json": b"{}"}),
-    "cannot be read": b"this is no zip",
+    "cannot be read": b"this is not a zip",
     "holds 10,001 files": zipped({f"{n}": b"" for n in range(10_001)}),
 }
 

@@ -137,7 +137,7 @@ LACKS = {
     "no token": (change(environ={TOKEN_VARIABLE: ""}), "There is no token"),
     "no pull request": (
         change(environ={"GITHUB_EVENT_PATH": "/nowhere"}),
-        "This is no job of a pull request",
+        "This is not a job of a pull request",
     ),
     "no forge": (
         change(environ={"GITHUB_SERVER_URL": "http://127.0.0.1:1"}),
@@ -155,7 +155,7 @@ LACKS = {
     ),
     "no list": (
         change(scene={"overrides": {"/api/v1/repos/o/r/issues/5/comments": Said(body=b"{}")}}),
-        "are no list",
+        "are not a list",
     ),
     "no JSON": (
         change(scene={"overrides": {"/api/v1/repos/o/r/issues/5/comments": Said(body=b"<p>")}}),
@@ -224,5 +224,5 @@ def test_the_number_is_the_events_or_the_refs(
     if number:
         assert read_pull_request(environ).number == number
     else:
-        with pytest.raises(ForgeError, match="no job of a pull request"):
+        with pytest.raises(ForgeError, match="not a job of a pull request"):
             read_pull_request(environ)

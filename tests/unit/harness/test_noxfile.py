@@ -158,7 +158,7 @@ class FailingSession(Session):
 def test_noxs_last_words_say_what_the_exit_code_means(
     code: int, meaning: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stale fleet is no missed capability."""
+    """A stale fleet is not a missed capability."""
     monkeypatch.setattr(noxfile, "environment", lambda *_: Path("/programs"))
     session = cast("nox.Session", FailingSession(f"Returned code {code}"))
     with pytest.raises(EndedError, match=f"exit {code}: .*{meaning}"):

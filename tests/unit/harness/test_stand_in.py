@@ -21,6 +21,9 @@ from tests.integration.stand_in.forge import Answer, Forge, forge_at
 from tests.integration.stand_in.program.act import main
 from tests.integration.stand_in.programs import NAMES, write_archive, write_program
 
+# What the stand-in is for, the runner's own tests, is full, too.
+pytestmark = pytest.mark.full
+
 CONFIG = """
 log:
   level: info  # as documented

@@ -364,11 +364,11 @@ def test_a_file_that_is_no_contract_is_refused(data: bytes | str, problem: str) 
         ("", "'required_egress' of capability 'agent_home' is empty"),
         ("[1]", "is 1, which YAML takes for a number"),
         ("['']", "is empty"),
-        ("[example.org]", "holds 'example.org', which is no http or https URL"),
-        ("['ftp://example.org/']", "which is no http or https URL"),
-        ("['https://']", "which is no http or https URL"),
-        ("['https://example.org:x/']", "which is no http or https URL"),
-        ("['https://[::1/']", "which is no http or https URL"),
+        ("[example.org]", "holds 'example.org', which is not an http or https URL"),
+        ("['ftp://example.org/']", "which is not an http or https URL"),
+        ("['https://']", "which is not an http or https URL"),
+        ("['https://example.org:x/']", "which is not an http or https URL"),
+        ("['https://[::1/']", "which is not an http or https URL"),
         ("['https://a.example b.example']", "holds a URL that cannot be used"),
         ('["https://a.example\\n"]', "holds a URL that cannot be used"),
         (f"['https://example.org/{'a' * 2048}']", "holds a URL that cannot be used"),
@@ -396,7 +396,7 @@ def test_a_file_is_loaded_and_its_hash_compared(tmp_path: Path) -> None:
     assert load_contract(str(path), sha256=digest.upper()).origin == str(path)
     with pytest.raises(ContractError, match="was asked for"):
         load_contract(str(path), sha256="0" * 64)
-    with pytest.raises(ContractError, match="is no sha256"):
+    with pytest.raises(ContractError, match="is not a sha256"):
         load_contract(str(path), sha256="abc")
 
 
@@ -423,8 +423,8 @@ def test_what_is_no_regular_file_is_refused_without_reading(tmp_path: Path) -> N
     (tmp_path / "loop").symlink_to("loop")
     for name, problem in (
         (str(tmp_path), "is a folder"),
-        (str(tmp_path / "pipe"), "is no regular file"),
-        ("/dev/zero", "is no regular file"),
+        (str(tmp_path / "pipe"), "is not a regular file"),
+        ("/dev/zero", "is not a regular file"),
         (str(tmp_path / "loop"), "cannot be read"),
         ("n" * 300, "cannot be read"),
     ):
@@ -522,9 +522,9 @@ def test_a_url_that_cannot_be_believed_is_refused(
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("ftp://example.org/t4.yaml", "is no http or https URL"),
-        ("file:///etc/passwd", "is no http or https URL"),
-        ("https:///t4.yaml", "is no http or https URL"),
+        ("ftp://example.org/t4.yaml", "is not an http or https URL"),
+        ("file:///etc/passwd", "is not an http or https URL"),
+        ("https:///t4.yaml", "is not an http or https URL"),
         ("https://user:word@example.org/t4.yaml", "with a user or a password"),
     ],
 )

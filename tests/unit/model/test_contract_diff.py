@@ -270,7 +270,7 @@ def test_a_softer_contract_is_exit_0(softer: str, capsys: pytest.CaptureFixture[
         (("diff", str(T4)), "The command is wrong"),
         (("diff", str(T4), "/no/such.yaml"), "'/no/such.yaml' does not exist"),
         (("diff", str(T4), "https://u:p@example.org/c"), "Pin it by --b-sha256 HEX"),
-        (("diff", str(T4), str(T4), "--a-sha256", "00"), "'00' is no sha256"),
+        (("diff", str(T4), str(T4), "--a-sha256", "00"), "'00' is not a sha256"),
         (("diff", str(T4), str(T4), "--a-sha256", ""), "sha256"),
         (("diff", str(T4), str(T4), "--b-sha256", "0" * 64), "was asked for"),
     ],

@@ -338,7 +338,11 @@ def test_a_tier_needs_no_more_than_its_name_network_and_volumes(tmp_path: Path) 
         ("version: 1", "version: 2", "line 1: 'version' of the file is 2"),
         ("network: bridge", "network: bridged", "line 5: 'network' of a tier is 'bridged'"),
         ("network: bridge", "net: bridge", "line 3: a tier has no 'network'"),
-        ("[/configs]", "[configs]", "line 6: 'volumes' of a tier holds 'configs', which is no abs"),
+        (
+            "[/configs]",
+            "[configs]",
+            "line 6: 'volumes' of a tier holds 'configs', which is not an abs",
+        ),
         ("[/configs]", "/configs", "line 6: 'volumes' of a tier is a single value"),
         ("[/configs]", "[]\n    binds: ['/']", "line 7: 'binds' of a tier holds no pair"),
         ("[/configs]", "[]\n    binds: ['/:/a:ro']", "line 7: 'binds' of a tier holds no pair"),

@@ -115,7 +115,7 @@ OWN = {"port": 8080, "program": "python3", "in_workspace": True}
         (True, OWN, 200, 200, True, "accepts any other token, too."),
         (True, OWN, 401, 401, False, "answers 401 when the host sends it."),
         (True, OWN, None, None, False, "does not answer when the host sends it."),
-        (True, OWN | {"in_workspace": False}, 200, 401, False, "is no process of the workspace"),
+        (True, OWN | {"in_workspace": False}, 200, 401, False, "is not a process of the workspace"),
         (False, None, None, None, True, "does not claim that its token is accepted"),
     ],
 )

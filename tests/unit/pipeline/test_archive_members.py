@@ -41,7 +41,7 @@ def make_zip(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> byt
 
 
 def read(data: bytes) -> dict[str, bytes]:
-    """Give what is no archive itself."""
+    """Give what is not an archive itself."""
     parts = read_members(data)
     return {one.path: one.data for one in parts if isinstance(one, Member) and not one.is_archive}
 
@@ -103,7 +103,7 @@ def test_a_zip_behind_something_else_is_read() -> None:
 
 @pytest.mark.parametrize("kind", ARCHIVES)
 def test_an_archive_is_given_as_it_is_too(kind: str) -> None:
-    """A tar's reader stops at what is no header; text behind it is found in the whole."""
+    """A tar's reader stops at what is not a header; text behind it is found in the whole."""
     data = ARCHIVES[kind]({"a": b"x"})
     whole = [one for one in read_members(data) if isinstance(one, Member) and one.is_archive]
     assert whole == [Member(path="", data=data, is_archive=True)]

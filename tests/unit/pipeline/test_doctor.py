@@ -92,7 +92,7 @@ UNREAD: Mapping[str, tuple[str, str]] = {
         'S = "hardgate @ git+https://f.example/o/hardgate@1"\nS = other()\nsession.install(S)',
         "",
     ),
-    "no Python": ("def (", "line 1: it is no Python"),
+    "no Python": ("def (", "line 1: it is not Python"),
 }
 
 

@@ -230,9 +230,9 @@ def test_a_misspelt_policy_is_refused(tmp_path: Path) -> None:
 
 
 IDLE = {
-    "an answer that is none": ("untrusted_may_miss: [t5]\n", "names 't5', which is no answer"),
-    "the contract": ("untrusted_may_miss: [contract]\n", "'contract', which is no answer"),
-    "a pin that is none": ("contract_sha256: 1a2b\n", "is no sha256"),
+    "an answer that is none": ("untrusted_may_miss: [t5]\n", "names 't5', which is not an answer"),
+    "the contract": ("untrusted_may_miss: [contract]\n", "'contract', which is not an answer"),
+    "a pin that is none": ("contract_sha256: 1a2b\n", "is not a sha256"),
 }
 
 

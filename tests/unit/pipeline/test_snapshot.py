@@ -75,7 +75,7 @@ def make_submodule(root: Path) -> None:
 TREES: Mapping[str, Callable[[Path], object]] = {
     "as it was committed": lambda _root: None,
     "links": make_link,
-    "names that are no text": make_odd_names,
+    "names that are not text": make_odd_names,
     "a tracked file that is gone": delete_tracked,
     "a link in a tracked folder's place": replace_folder_by_link,
     "a program": make_executable,

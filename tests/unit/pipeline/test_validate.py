@@ -250,9 +250,9 @@ DEFECTS: Mapping[str, tuple[str, str, Defect]] = {
         "missing",
         lambda s: drop(s, "secrets"),
     ),
-    "H7 garbled": ("secrets", "no JSON", lambda s: file_of(s, "secrets").write_text("{")),
-    "H7 a list": ("secrets", "no JSON object", lambda s: file_of(s, "secrets").write_text("[]")),
-    "H7 deep": ("static", "no JSON", lambda s: file_of(s, "static").write_text("[" * 10**5)),
+    "H7 garbled": ("secrets", "not JSON", lambda s: file_of(s, "secrets").write_text("{")),
+    "H7 a list": ("secrets", "not a JSON object", lambda s: file_of(s, "secrets").write_text("[]")),
+    "H7 deep": ("static", "not JSON", lambda s: file_of(s, "static").write_text("[" * 10**5)),
     "H7 a newer one was broken off": (
         "t4",
         "broken off",
@@ -267,19 +267,19 @@ DEFECTS: Mapping[str, tuple[str, str, Defect]] = {
     "H7 a gate's key twice": ("t4", "'exit_code' stands twice", repeat_a_key("t4")),
     "H7 a number that is none": (
         "static",
-        "NaN is no number",
+        "NaN is not a number",
         changed("static", seconds=float("nan")),
     ),
     "H7 a text that is none": (
         "static",
-        "no JSON that counts",
+        "not JSON that counts",
         changed("static", notices=["\ud800"]),
     ),
     "H7 latest leads out": ("static", "names no run", mark_latest("../t4/1")),
     "H7 latest is empty": ("static", "names no run", mark_latest("")),
     "H7 latest has a zero in it": ("static", "names no run", mark_latest("1\0")),
     "H7 latest without end": ("static", "larger than", mark_latest("1" * 20 * 2**20)),
-    "H7 a pipe": ("static", "no regular file", make_pipe),
+    "H7 a pipe": ("static", "not a regular file", make_pipe),
     "H7 another session's": ("secrets", "of 'static'", changed("secrets", session="static")),
     "H7 another schema": ("static", "schema version", changed("static", schema_version=9)),
     "H7 green over red points": (
@@ -289,7 +289,7 @@ DEFECTS: Mapping[str, tuple[str, str, Defect]] = {
     ),
     "H7 green over no points": ("static", "come to 3", changed("static", points=[])),
     "H7 points of another shape": ("static", "garbled", changed("static", points=[{"name": 1}])),
-    "H7 a code that is no code": ("static", "garbled", changed("static", exit_code=7)),
+    "H7 a code that is not a code": ("static", "garbled", changed("static", exit_code=7)),
     "H7 a code that is a flag": ("static", "garbled", changed("static", exit_code=False)),
     "H7 another headline": ("static", "headline", changed("static", headline="all is well")),
     "H7 misses that are not named": (
@@ -375,7 +375,7 @@ def test_a_broken_newest_answer_is_not_skipped_for_an_older_green_one(
     scene: ValidationContext,
 ) -> None:
     put(scene, "t4", "2", b"{")
-    assert "no JSON" in reasons(scene)["t4"]
+    assert "not JSON" in reasons(scene)["t4"]
 
 
 UNKNOWN: Mapping[str, tuple[str, Defect]] = {

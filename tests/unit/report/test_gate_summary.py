@@ -81,9 +81,9 @@ def drop(key: str) -> Change:
         (put("exit_code", value=7), "'exit_code' is 7"),
         (put("exit_code", value=3), "says exit 3, and its process exited 0"),
         (put("outcome", value="red"), "says 'red' and exit 0"),
-        (put("notices", value=[1]), "'notices' holds what is no text"),
+        (put("notices", value=[1]), "'notices' holds what is not text"),
         (put("verdicts", value={}), "'verdicts' is {}"),
-        (put("verdicts", 0, value="held"), "no mapping"),
+        (put("verdicts", 0, value="held"), "not a mapping"),
         (put("verdicts", 0, "outcome", value="green"), "'outcome' is 'green'"),
         (put("verdicts", 0, "outcome", value=[]), "'outcome' is []"),
         (put("verdicts", 0, "severity", value="soft"), "'severity' is 'soft'"),
@@ -129,7 +129,7 @@ def test_no_summary_is_an_error_whatever_the_process_says(summary: Any) -> None:
 
 @pytest.mark.parametrize("summary", ["green", [1], 7])
 def test_what_is_no_mapping_is_an_error(summary: Any) -> None:
-    with pytest.raises(SummaryError, match="no mapping"):
+    with pytest.raises(SummaryError, match="not a mapping"):
         read_gate_summary(summary, 0, ASKED)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -102,23 +103,18 @@ def test_the_advisory_file_shows_a_missed_advice_as_failed_and_is_no_greener(
         assert any(case.outcome == "failed" for case in cases.values())
 
 
-HOSTILE = "[[ATTACHMENT|/etc/passwd]] ]]> <failure/> \x00\x1b[31m &amp; a.py:7"
-
-
-@every_consumer
-def test_what_an_image_wrote_is_text_to_every_reader(consumer: str) -> None:
+@cache
+def write_hostile_junit() -> bytes:
+    """Write it once: it is large, and the same for every reader."""
     verdict = runs.failed("agent_uid_1000", HOSTILE, stdout=HOSTILE * 50_000, stderr=HOSTILE)
     held = runs.passed("agent_home_writable", reason=HOSTILE)
-    run = runs.red(verdicts=(verdict, held))
-    cases = {case.name: case for case in read(consumer, run)}
-    assert set(cases) == {"agent_uid_1000", "agent_home_writable"}
-    assert cases["agent_uid_1000"].outcome == "failed"
-    assert "[[ATTACHMENT" in cases["agent_uid_1000"].details
-    assert cases["agent_home_writable"].outcome == "passed"
+    return make_run_junit(runs.red(verdicts=(verdict, held)), Redactor())
 
 
-@every_consumer
-def test_a_hundred_misses_with_twenty_megabytes_each_are_taken(consumer: str) -> None:
+@cache
+def write_large_junit() -> bytes:
+    """Write a hundred misses, once."""
+
     def miss(number: int) -> Verdict:
         output = "x" * 2_000 + "\n"
         return replace(
@@ -126,8 +122,26 @@ def test_a_hundred_misses_with_twenty_megabytes_each_are_taken(consumer: str) ->
             name=f"promise_{number}",
         )
 
-    verdicts = tuple(miss(number) for number in range(100))
-    cases = read(consumer, runs.red(verdicts=verdicts))
+    return make_run_junit(
+        runs.red(verdicts=tuple(miss(number) for number in range(100))), Redactor()
+    )
+
+
+HOSTILE = "[[ATTACHMENT|/etc/passwd]] ]]> <failure/> \x00\x1b[31m &amp; a.py:7"
+
+
+@every_consumer
+def test_what_an_image_wrote_is_text_to_every_reader(consumer: str) -> None:
+    cases = {case.name: case for case in CONSUMERS[consumer](write_hostile_junit())}
+    assert set(cases) == {"agent_uid_1000", "agent_home_writable"}
+    assert cases["agent_uid_1000"].outcome == "failed"
+    assert "[[ATTACHMENT" in cases["agent_uid_1000"].details
+    assert cases["agent_home_writable"].outcome == "passed"
+
+
+@every_consumer
+def test_a_hundred_misses_with_much_output_each_are_taken(consumer: str) -> None:
+    cases = CONSUMERS[consumer](write_large_junit())
     assert [case.outcome for case in cases] == ["failed"] * 100
 
 

@@ -154,7 +154,7 @@ class _StepCorrelator:
         if index is None:
             index = self._find_by_program(record.program, lines)
         if index is None:
-            # What it printed is no sign of a failure; where it says why, that is on its stderr.
+            # What it printed is not a sign of a failure; where it says why, that is on its stderr.
             self._unassigned_output.extend(lines if record.fd == STDERR_FD else ())
         else:
             self._outputs.setdefault(index, []).extend(lines)

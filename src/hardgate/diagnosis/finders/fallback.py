@@ -14,17 +14,17 @@ _ADVICE = re.compile(
 )
 SEARCH_PROGRAMS = frozenset({"grep", "egrep", "fgrep"})
 UNARY_TEST_MEANINGS = {
-    "-d": "'{operand}' is no folder",
-    "-f": "'{operand}' is no file",
+    "-d": "'{operand}' is not a folder",
+    "-f": "'{operand}' is not a file",
     "-e": "'{operand}' is not there",
     "-s": "'{operand}' is not there, or empty",
     "-r": "'{operand}' may not be read",
     "-w": "'{operand}' may not be written",
     "-x": "'{operand}' may not be run or entered",
-    "-S": "'{operand}' is no socket",
-    "-p": "'{operand}' is no pipe",
-    "-L": "'{operand}' is no symbolic link",
-    "-h": "'{operand}' is no symbolic link",
+    "-S": "'{operand}' is not a socket",
+    "-p": "'{operand}' is not a pipe",
+    "-L": "'{operand}' is not a symbolic link",
+    "-h": "'{operand}' is not a symbolic link",
     "-O": "'{operand}' is not the agent's",
     "-n": "what was to be there is empty",
     "-z": "what was to be empty is '{operand}'",

@@ -140,7 +140,7 @@ def _why_unread(file: Dockerfile, ends: Sequence[End], states: Sequence[State]) 
     first = next((end for end in ends), None)
     if first is None or first.file != file.name or first.line in _run_lines(file):
         return ""
-    return f"'{first.command}' is no shell script of the context"
+    return f"'{first.command}' is not a shell script of the context"
 
 
 def _run_lines(file: Dockerfile) -> frozenset[int]:
@@ -236,7 +236,7 @@ def _may_drop_itself(file: Dockerfile, call: Call) -> bool:
 
 
 def _programs(file: Dockerfile, calls: Sequence[Call]) -> Iterator[str]:
-    """Yield the text of each file of the context that a call names, and that is no shell's."""
+    """Yield the text of each file of the context that a call names, and that is not a shell's."""
     for call in calls:
         for word in call.argv:
             if not is_known(word):

@@ -20,7 +20,7 @@ class Plain:
     def read(self, node: Node) -> str:
         """Refuse a list or a mapping, and nothing."""
         if not isinstance(node, Scalar) or node.tag == "null":
-            raise Refusal(node.line, "is no single value", "Write one, such as '1.0.0'.")
+            raise Refusal(node.line, "is not a single value", "Write one, such as '1.0.0'.")
         return node.text
 
     def schema(self) -> dict[str, Any]:
@@ -48,7 +48,7 @@ class Items:
     def read(self, node: Node) -> None:
         """Refuse a single value and a mapping."""
         if not isinstance(node, Listing) and not (isinstance(node, Scalar) and node.tag == "null"):
-            raise Refusal(node.line, "is no list", "Write '[]', or '- ' before each item.")
+            raise Refusal(node.line, "is not a list", "Write '[]', or '- ' before each item.")
 
     def schema(self) -> dict[str, Any]:
         """Anything in it."""
@@ -62,9 +62,9 @@ class Part:
     fields: tuple[Field, ...] = ()
 
     def read(self, node: Node) -> None:
-        """Refuse what is no mapping; its fields are read one by one."""
+        """Refuse what is not a mapping; its fields are read one by one."""
         if not isinstance(node, Table):
-            raise Refusal(node.line, "is no mapping", "Write 'name: value' lines below it.")
+            raise Refusal(node.line, "is not a mapping", "Write 'name: value' lines below it.")
 
     def schema(self) -> dict[str, Any]:
         """Its fields."""
@@ -125,7 +125,7 @@ def _read(
     node: Node, fields: tuple[Field, ...], subject: str, values: dict[str, Any]
 ) -> Iterator[Refusal]:
     if not isinstance(node, Table):
-        yield Refusal(node.line, f"{subject} is no mapping", "Write 'name: value' lines.")
+        yield Refusal(node.line, f"{subject} is not a mapping", "Write 'name: value' lines.")
         return
     for field in fields:
         value = node.get_value(field.name)

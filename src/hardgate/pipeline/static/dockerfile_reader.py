@@ -127,7 +127,7 @@ class _Parser:
         self.seen_directives.add(name)
         if name == "escape":
             if value not in {"\\", "`"}:
-                raise BadDockerfileError(self.next, f"'{value}' is no escape character")
+                raise BadDockerfileError(self.next, f"'{value}' is not an escape character")
             self.escape = value
 
     def _without_continuation(self, line: str) -> tuple[str, bool]:

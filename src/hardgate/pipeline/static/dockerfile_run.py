@@ -17,7 +17,7 @@ from hardgate.pipeline.static.shell_wrappers import EXPAND_BRACES, SHELLS
 
 
 def read_run(stage: Stage, instruction: Instruction, name: str) -> Run | None:
-    """Prepare a RUN; None where it is no shell's."""
+    """Prepare a RUN; None where it is not a shell's."""
     text, shell = instruction.text, list(stage.shell)
     lines: Lines = instruction.line_at
     if instruction.json is not None:

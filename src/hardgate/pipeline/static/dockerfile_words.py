@@ -188,7 +188,7 @@ class _Reader:
         if modifier in {"/", "//"}:
             return self._replaced(name, value)
         if modifier not in {"+", "-", "?", "#", "%", ":+", ":-", ":?"}:
-            raise BadWordError(f"'{modifier}' is no modifier")
+            raise BadWordError(f"'{modifier}' is not a modifier")
         if modifier in {"#", "%"} and self.peek() == modifier:
             modifier += self.take()
         word = self._modifier_word(raw=modifier[0] in "#%")

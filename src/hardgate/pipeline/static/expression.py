@@ -40,7 +40,7 @@ _EXPRESSION = re.compile(r"\$\{\{((?:[^$}]|\$(?!\{\{)|\}(?!\}))*)\}\}")
 
 
 class BadExpressionError(ValueError):
-    """A text that is no expression."""
+    """A text that is not an expression."""
 
 
 @dataclass(frozen=True, kw_only=True)

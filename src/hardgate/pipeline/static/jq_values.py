@@ -136,7 +136,7 @@ def read_field(name: str) -> Filter:
 
     def give(value: Any) -> Iterator[Any]:
         if value is not None and not isinstance(value, dict):
-            raise BadFilterError(f"'.{name}' of what is no object")
+            raise BadFilterError(f"'.{name}' of what is not an object")
         yield (value or {}).get(name)
 
     return give
@@ -147,7 +147,7 @@ def read_item(number: int) -> Filter:
 
     def give(value: Any) -> Iterator[Any]:
         if not isinstance(value, list):
-            raise BadFilterError("a number is asked of what is no array")
+            raise BadFilterError("a number is asked of what is not an array")
         yield value[number] if number < len(value) else None
 
     return give
@@ -175,7 +175,7 @@ def _length(value: Any) -> Iterator[Any]:
 
 def _to_entries(value: Any) -> Iterator[Any]:
     if not isinstance(value, dict):
-        raise BadFilterError("entries of what is no object")
+        raise BadFilterError("entries of what is not an object")
     yield [{"key": key, "value": one} for key, one in value.items()]
 
 
@@ -229,7 +229,7 @@ def _join_by(separator: Filter) -> Filter:
 
 def _keys(value: Any) -> Iterator[Any]:
     if not isinstance(value, dict):
-        raise BadFilterError("keys of what is no object")
+        raise BadFilterError("keys of what is not an object")
     yield sorted(value)
 
 

@@ -23,13 +23,13 @@ class RulePolicy:
     today: date
 
     def check_names(self) -> None:
-        """Refuse a policy that names what is no rule: it would do nothing."""
+        """Refuse a policy that names what is not a rule: it would do nothing."""
         known = {*rules(), *linters()}
         named = [*self.policy.static_raises, *(one.rule for one in self.policy.static_excuses)]
         for name in named:
             if name not in known and name.partition("/")[0] not in linters():
                 raise UsageError(
-                    f"Policy '{POLICY_FILE}' names '{name}', which is no rule of 'static'.",
+                    f"Policy '{POLICY_FILE}' names '{name}', which is not a rule of 'static'.",
                     suggest_choice(name, known) or "'hardgate static' lists them in its report.",
                 )
 

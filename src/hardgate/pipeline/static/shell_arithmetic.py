@@ -21,7 +21,7 @@ Value = int | str
 
 
 class BadArithmeticError(ValueError):
-    """A text that is no arithmetic that is read here."""
+    """A text that is not an arithmetic that is read here."""
 
 
 def calculate(text: str, value_of: Callable[[str], str]) -> str:

@@ -99,7 +99,7 @@ def read_workflow(data: bytes, file: str) -> Workflow:
     """Read a file's bytes; raises Refusal."""
     root = read_document(data, references=True).root
     if not isinstance(root, Table):
-        raise Refusal(root.line, "it is no mapping", "Begin with 'name:', 'on:' and 'jobs:'")
+        raise Refusal(root.line, "it is not a mapping", "Begin with 'name:', 'on:' and 'jobs:'")
     jobs = root.get_value("jobs")
     if not isinstance(jobs, Table) or not jobs.entries:
         raise Refusal(root.line, "it has no jobs", "Add some below 'jobs:'")

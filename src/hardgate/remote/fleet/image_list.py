@@ -25,7 +25,9 @@ class ImageReference:
         text = Name(max_chars=MAX_REFERENCE_CHARS).read(node)
         if text.startswith("-") or " " in text:
             remedy = "Write it as 'docker run' takes it, such as 'registry.example.org/team/app:1'."
-            raise Refusal(node.line, f"is '{make_printable(text)}', which is no reference", remedy)
+            raise Refusal(
+                node.line, f"is '{make_printable(text)}', which is not a reference", remedy
+            )
         return text
 
     def schema(self) -> dict[str, Any]:

@@ -262,7 +262,7 @@ def _parse_time(text: str) -> datetime:
     except ValueError:
         time = datetime.min
     if time.tzinfo is None:
-        raise _GarbledError(f"'started_at' is {_shorten(text)}, which is no time with a zone")
+        raise _GarbledError(f"'started_at' is {_shorten(text)}, which is not a time with a zone")
     return time
 
 

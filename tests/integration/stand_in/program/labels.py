@@ -4,7 +4,7 @@ from .refusal import Refusal
 
 
 def names(labels: tuple[str, ...], program: str) -> list[str]:
-    """Give the names that the forge hears; refuse what is no label."""
+    """Give the names that the forge hears; refuse what is not a label."""
     return [_name(label, program) for label in labels]
 
 

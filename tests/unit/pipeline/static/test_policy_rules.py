@@ -89,7 +89,7 @@ def test_what_cannot_be_told_is_neither_raised_nor_excused() -> None:
 
 def test_a_policy_that_names_no_rule_is_refused() -> None:
     policy = Policy(static_raises=("pined-action",), exists=True)
-    with pytest.raises(UsageError, match="no rule of 'static'"):
+    with pytest.raises(UsageError, match="not a rule of 'static'"):
         RulePolicy(policy=policy, today=TODAY).check_names()
     known = Policy(static_raises=("hadolint/DL3003", "zizmor", "pinned-action"), exists=True)
     RulePolicy(policy=known, today=TODAY).check_names()
@@ -125,8 +125,8 @@ def test_the_policy_is_read_with_its_excuses(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("until: some day", "no date"),
-        ("until: 2026-13-01", "no date"),
+        ("until: some day", "not a date"),
+        ("until: 2026-13-01", "not a date"),
         ("reason: ''", "is empty"),
         ("forever: true", "not known"),
     ],

@@ -246,8 +246,8 @@ def test_a_fleets_own_word_of_a_red_gate_is_not_believed(tmp_path: Path) -> None
         (lambda one: one["standings"][0].pop("gate"), "'gate' is None"),
         (lambda one: one["standings"][0]["gate"].update(exit_code=True), "'exit_code' is True"),
         (lambda one: one["standings"][0].update(host=7), "'host' is 7"),
-        (lambda one: one.update(started_at="yesterday"), "no time with a zone"),
-        (lambda one: one.update(started_at="2025-11-24T09:04:00"), "no time with a zone"),
+        (lambda one: one.update(started_at="yesterday"), "not a time with a zone"),
+        (lambda one: one.update(started_at="2025-11-24T09:04:00"), "not a time with a zone"),
         (lambda one: one.update(id="a/../b"), "'id' is"),
         (lambda one: one.update(error="x"), "'error' is"),
         (lambda one: one.pop("error"), "'error' is None"),
@@ -275,7 +275,7 @@ def test_a_folder_without_a_run_and_a_pipe_are_refused_at_once(tmp_path: Path) -
     with pytest.raises(UsageError, match="No such file"):
         read_fleet_part(tmp_path)
     os.mkfifo(tmp_path / "fleet.json")
-    with pytest.raises(UsageError, match="no regular file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         read_fleet_part(tmp_path)
 
 
