@@ -6,6 +6,7 @@ A gate's own is made by `terminal_summary`; `screen` fits both to a window.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from hardgate.errors import HardgateError
 from hardgate.report.details import Clean
 from hardgate.report.marks import Tone
 from hardgate.report.terminal_summary import UNLIMITED, Detail, StyledLine, quote_output
@@ -41,6 +42,21 @@ class ClosingBlock:
     notices: tuple[str, ...] = ()
     headline: str
     tone: Tone
+
+
+def make_error_cause(
+    mark: str, name: str, places: tuple[str, ...], error: HardgateError
+) -> BlockCause:
+    """Tell what kept a verdict from being given."""
+    return BlockCause(
+        mark=mark,
+        name=name,
+        places=places,
+        why=error.problem,
+        remedy=error.remedy,
+        evidence=error.evidence,
+        tone=Tone.UNSURE,
+    )
 
 
 def merge_causes(causes: Iterable[BlockCause]) -> tuple[BlockCause, ...]:

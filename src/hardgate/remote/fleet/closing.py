@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from hardgate.errors import HardgateError
 from hardgate.model.verdict import VerdictKind
 from hardgate.remote.fleet.headline import fleet_headline
 from hardgate.remote.fleet.result import FleetRun, format_locations
 from hardgate.remote.fleet.status import ImageState, ImageStatus
-from hardgate.report.closing_block import BlockCause, ClosingBlock, merge_causes
+from hardgate.report.closing_block import BlockCause, ClosingBlock, make_error_cause, merge_causes
 from hardgate.report.console import Console
 from hardgate.report.marks import Mark, Tone, tone_of_exit_code
 
@@ -64,24 +63,12 @@ def _list_stale(run: FleetRun, console: Console) -> Iterator[BlockCause]:
 
 def _list_errors(run: FleetRun, console: Console) -> Iterator[BlockCause]:
     if run.problem:
-        yield _make_error_cause("the whole run", (), run.problem, console)
+        yield make_error_cause(console.draw_mark(Mark.UNKNOWN), "the whole run", (), run.problem)
     for status in run.with_state(ImageState.UNKNOWN):
         if status.error and not (run.problem and status.error.problem == run.problem.problem):
-            yield _make_error_cause("unknown", (_locate(status),), status.error, console)
-
-
-def _make_error_cause(
-    name: str, places: tuple[str, ...], error: HardgateError, console: Console
-) -> BlockCause:
-    return BlockCause(
-        mark=console.draw_mark(Mark.UNKNOWN),
-        name=name,
-        places=places,
-        why=error.problem,
-        remedy=error.remedy,
-        evidence=error.evidence,
-        tone=Tone.UNSURE,
-    )
+            yield make_error_cause(
+                console.draw_mark(Mark.UNKNOWN), "unknown", (_locate(status),), status.error
+            )
 
 
 def _locate(status: ImageStatus) -> str:

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 
 from hardgate.diagnosis.root_cause import group_root_causes
-from hardgate.errors import HardgateError
 from hardgate.model.verdict import Outcome
 from hardgate.remote.runner.headline import host_headline, runner_headline
 from hardgate.remote.runner.result import HostReport
 from hardgate.remote.runner.run import RunnerRun
-from hardgate.report.closing_block import BlockCause, ClosingBlock, merge_causes
+from hardgate.report.closing_block import BlockCause, ClosingBlock, make_error_cause, merge_causes
 from hardgate.report.console import Console
 from hardgate.report.headline import join_verdict_names
 from hardgate.report.marks import Mark, Tone, tone_of_exit_code
@@ -57,7 +56,7 @@ def _list_misses(host: HostReport, console: Console) -> Iterator[BlockCause]:
 
 def _list_errors(run: RunnerRun, console: Console) -> Iterator[BlockCause]:
     if run.problem:
-        yield _make_error_cause("the whole run", (), run.problem, console)
+        yield make_error_cause(console.draw_mark(Mark.UNKNOWN), "the whole run", (), run.problem)
     for host in run.hosts:
         yield from _list_unknown_verdicts(host, console)
         problems = dict.fromkeys(error for error in (host.error, host.summary_error) if error)
@@ -65,7 +64,9 @@ def _list_errors(run: RunnerRun, console: Console) -> Iterator[BlockCause]:
         for error in problems:
             if error.problem not in told:
                 told.add(error.problem)
-                yield _make_error_cause("unknown", (host.name,), error, console)
+                yield make_error_cause(
+                    console.draw_mark(Mark.UNKNOWN), "unknown", (host.name,), error
+                )
 
 
 def _list_unknown_verdicts(host: HostReport, console: Console) -> Iterator[BlockCause]:
@@ -79,17 +80,3 @@ def _list_unknown_verdicts(host: HostReport, console: Console) -> Iterator[Block
                 remedy=verdict.hint,
                 tone=Tone.UNSURE,
             )
-
-
-def _make_error_cause(
-    name: str, places: tuple[str, ...], error: HardgateError, console: Console
-) -> BlockCause:
-    return BlockCause(
-        mark=console.draw_mark(Mark.UNKNOWN),
-        name=name,
-        places=places,
-        why=error.problem,
-        remedy=error.remedy,
-        evidence=error.evidence,
-        tone=Tone.UNSURE,
-    )
