@@ -189,16 +189,28 @@ def read_artifact_folder(
 ) -> SessionResult | None:
     """Read the answer of a session's own artifact, which holds one run."""
     runs = list(_list_runs(folder, session))
-    # An upload follows links: 'latest' comes back as a second folder with the same files.
     named = [run for run in runs if run.name != LATEST_LINK]
     if len(named) > 1:
         raise ResultError(f"'{folder}' holds {len(named)} answers, and none of them counts.")
     if not named:
         return None
-    twin = folder / LATEST_LINK / _result_file_name(session)
-    if twin.is_file() and _read_bytes(twin) != _read_bytes(named[0] / twin.name):
-        raise ResultError(f"'{folder}' holds two answers that differ.")
+    _require_latest(named[0], session)
     return read_run_folder(named[0], session, expected)
+
+
+def _require_latest(run: Path, session: str) -> None:
+    """Refuse an artifact whose `latest` is about another run than the one that is there.
+
+    GitLab and a plain copy keep the link; an upload of GitHub, Gitea or Forgejo follows it, and
+    `latest` comes back as a second folder with the same files.
+    """
+    latest = run.with_name(LATEST_LINK)
+    name = _read_latest_name(latest)
+    if name not in {None, run.name}:
+        raise ResultError(f"'{latest}' names a run that is not there.")
+    twin = latest / _result_file_name(session)
+    if name is None and twin.is_file() and _read_bytes(twin) != _read_bytes(run / twin.name):
+        raise ResultError(f"'{run.parent}' holds two answers that differ.")
 
 
 def _find_latest_run(folder: Path, session: str) -> Path | None:

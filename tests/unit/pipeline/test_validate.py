@@ -549,6 +549,19 @@ def test_an_upload_that_followed_latest_holds_one_answer_twice(
     assert all(why in told[name] for name, why in expected.items())
 
 
+@pytest.mark.parametrize("mark", [Path.symlink_to, Path.write_text], ids=["a link", "a file"])
+@pytest.mark.parametrize("named", ["1", "2"])
+def test_an_artifact_may_keep_latest_as_it_was(
+    scene: ValidationContext, mark: Callable[[Path, str], object], named: str
+) -> None:
+    """As GitLab's artifacts do, and a plain copy; it has to name the run that is there."""
+    for session in SESSIONS:
+        mark(move_to_artifact(scene, session) / "latest", named)
+    told = reasons(scene)
+    assert set(told) == (set() if named == "1" else set(SESSIONS))
+    assert all("names a run that is not there" in why for why in told.values())
+
+
 def test_an_artifact_of_two_runs_counts_for_nothing(scene: ValidationContext) -> None:
     folder = move_to_artifact(scene, "adapter")
     (folder / "2").mkdir()
