@@ -30,7 +30,7 @@ from hardgate.engine.client import find_engine
 from hardgate.engine.proxy import read_proxy_environment
 from hardgate.host.image import ensure_host_image
 from hardgate.host.test_host import boot_host_engine
-from hardgate.ownership import OWNER_LABEL, RUN_LABEL, ProcessIdentity
+from hardgate.system.ownership import OWNER_LABEL, RUN_LABEL, ProcessIdentity
 from tests.integration.machine import Machine, machine
 
 LONGEST_SECONDS = 25.0

@@ -20,7 +20,7 @@ from hardgate.host.test_host import (
     create_host_container,
     wait_until_held,
 )
-from hardgate.ownership import Owner, ProcessIdentity
+from hardgate.system.ownership import Owner, ProcessIdentity
 from tests.integration.names import unique
 
 UNIFIED = """

@@ -34,7 +34,7 @@ from hardgate.engine.client import find_engine
 from hardgate.engine.proxy import read_proxy_environment
 from hardgate.host.image import HOST_IMAGE_FOLDER
 from hardgate.host.test_host import make_privileged_config
-from hardgate.ownership import Owner, ProcessIdentity
+from hardgate.system.ownership import Owner, ProcessIdentity
 
 CONTEXT = Path(__file__).parent / "runner_host"
 TAG = "hardgate-test/runner-host:1"

@@ -25,7 +25,7 @@ import docker
 import pytest
 from junitparser import JUnitXml
 
-from hardgate.ownership import RUN_LABEL
+from hardgate.system.ownership import RUN_LABEL
 from tests.integration.conftest import ROOT
 from tests.integration.sharing import copy_checkout
 from tests.integration.test_leaving import wait_until_gone

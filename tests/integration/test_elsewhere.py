@@ -13,8 +13,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from hardgate.ownership import RUN_LABEL, Owner, ProcessIdentity
 from hardgate.pipeline.trust import determine_trust
+from hardgate.system.ownership import RUN_LABEL, Owner, ProcessIdentity
 from tests.integration.conftest import Ended, Gate, Running
 from tests.integration.machine import Machine, machine
 from tests.integration.names import unique

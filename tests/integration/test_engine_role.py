@@ -18,7 +18,7 @@ from hardgate.engine.proxy import read_proxy_environment
 from hardgate.host.image import HOST_IMAGE_FOLDER
 from hardgate.host.observer import Observer
 from hardgate.host.test_host import HostRequest, Lifeline, create_host_container, wait_until_held
-from hardgate.ownership import Owner, ProcessIdentity
+from hardgate.system.ownership import Owner, ProcessIdentity
 from tests.integration.names import unique
 
 pytestmark = [pytest.mark.slow, pytest.mark.full]

@@ -17,7 +17,7 @@ import docker
 import pytest
 
 from hardgate.host.test_host import boot_host_engine
-from hardgate.ownership import Owner, ProcessIdentity
+from hardgate.system.ownership import Owner, ProcessIdentity
 from tests.integration.conftest import ROOT, Ended, Gate, Running, gate_words
 from tests.integration.machine import Machine, machine
 from tests.integration.sharing import Once, output_of

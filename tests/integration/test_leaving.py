@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from hardgate.ownership import RUN_LABEL
+from hardgate.system.ownership import RUN_LABEL
 from tests.integration.conftest import ROOT, Ended, Running
 
 pytestmark = pytest.mark.independent

@@ -18,7 +18,7 @@ import docker
 import pytest
 
 from hardgate.engine.proxy import read_proxy_environment
-from hardgate.ownership import RUN_LABEL
+from hardgate.system.ownership import RUN_LABEL
 from tests.integration.acting import (
     SHELL,
     RecordProperty,

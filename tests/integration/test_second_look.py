@@ -33,7 +33,7 @@ from hardgate.host.workspace import (
 )
 from hardgate.model.observation import Observation
 from hardgate.model.tier import load_tiers
-from hardgate.ownership import Owner, ProcessIdentity
+from hardgate.system.ownership import Owner, ProcessIdentity
 from tests.full import wants_full
 from tests.integration.conftest import ROOT
 from tests.integration.machine import Machine, machine

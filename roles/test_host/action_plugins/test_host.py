@@ -28,7 +28,7 @@ from hardgate.host.test_host import (
     use_shared_socket,
     wait_until_held,
 )
-from hardgate.ownership import Owner
+from hardgate.system.ownership import Owner
 
 ARRIVAL_PAUSE_SECONDS = 0.02
 

@@ -39,9 +39,9 @@ from hardgate.ansible.events import (
 )
 from hardgate.ansible.inventory import Inventory
 from hardgate.errors import PlaybookError, UsageError
-from hardgate.process import CommandResult, run_command
 from hardgate.resources import PLAYBOOKS
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system.process import CommandResult, run_command
+from hardgate.system.temporary_folder import temporary_folder
 
 PLAY_TERMINATE_SECONDS = 5.0
 """Seconds between the polite and the impolite end of a play that is broken off."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hardgate.attest.statement import PAYLOAD_TYPE, Statement, StatementError, read_statement
 from hardgate.errors import HardgateError, UsageError
-from hardgate.regular_file import read_regular_file
+from hardgate.system.regular_file import read_regular_file
 from hardgate.text.strict_json import parse_strict_json
 
 try:

@@ -20,9 +20,9 @@ from hardgate.engine.endpoint import locate_endpoint
 from hardgate.engine.lock import hold_folder_lock
 from hardgate.engine.proxy import read_proxy_environment
 from hardgate.errors import EngineError, PlaybookError
-from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.report.console import Console
 from hardgate.resources import ROLES
+from hardgate.system.ownership import Owner, ProcessIdentity
 
 INSTALL_RECORD = Path("/var/lib/hardgate-engine")
 PROOF_SECONDS = 60

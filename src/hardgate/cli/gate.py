@@ -37,14 +37,12 @@ from hardgate.cli.watch import watch_context
 from hardgate.engine.build_request import BuildRequest
 from hardgate.errors import UsageError
 from hardgate.gate.run import RUN_SECONDS, FrozenBuild, GateRequest, run_gate
-from hardgate.git import UNKNOWN_COMMIT, GitRefusedError, read_commit
 from hardgate.host.platform_stub import URL_VARIABLE
 from hardgate.host.workspace import CONFIGS_FOLDER, TOKEN_FILE
 from hardgate.model.contract import Contract
 from hardgate.model.plan import make_plan
 from hardgate.model.run import Run
 from hardgate.model.tier import Tier, load_tiers
-from hardgate.ownership import measure_process_age
 from hardgate.pipeline.policy import read_policy, refuse_direct
 from hardgate.pipeline.session import make_change_error
 from hardgate.pipeline.snapshot import Snapshot
@@ -54,6 +52,8 @@ from hardgate.report.console import Console
 from hardgate.report.job_summary import PublishSummary
 from hardgate.report.read_summary import read_summary
 from hardgate.resources import CONTRACTS
+from hardgate.system.git import UNKNOWN_COMMIT, GitRefusedError, read_commit
+from hardgate.system.ownership import measure_process_age
 
 BEACON_TARGET = "beacon"
 EGRESS_VARIABLE = "MOLECULE_T4_EGRESS_TARGETS"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from hardgate.cli.parser import CommandParser
 from hardgate.errors import UsageError
-from hardgate.git import find_repository_root
 from hardgate.pipeline.hardgate_source import HardgateSource, find_source
 from hardgate.pipeline.scaffold.write import (
     FileChange,
@@ -19,6 +18,7 @@ from hardgate.pipeline.scaffold.write import (
     plan_update,
 )
 from hardgate.pipeline.template import FORGE_FOLDERS, Template
+from hardgate.system.git import find_repository_root
 
 FORGE_CHOICES = tuple(forge.lstrip(".") for forge in FORGE_FOLDERS)
 

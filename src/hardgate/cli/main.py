@@ -14,10 +14,10 @@ from hardgate.cli.parser import split_command
 from hardgate.cli.secret_inputs import redactor_of_command_line
 from hardgate.engine.docker_group import join_engine_group
 from hardgate.errors import ExitCode, HardgateError, explain_crash
-from hardgate.interruption import Interrupted, raise_on_signals
 from hardgate.redaction import Redactor
 from hardgate.report.console import Console
 from hardgate.report.terminal_summary import quote_output
+from hardgate.system.interruption import Interrupted, raise_on_signals
 from hardgate.text.bounded import bound_lines
 from hardgate.text.plain import one_line
 

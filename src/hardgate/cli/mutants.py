@@ -31,7 +31,7 @@ from hardgate.mutants.mutation import (
     mutate_tier,
     write_context,
 )
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system.temporary_folder import temporary_folder
 
 ABOUT = (
     "Verify an image, then each mutation of it, and say which promises noticed what. Exit codes: "

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from hardgate.cli.options import add_template_options, load_requested_contract, make_session
 from hardgate.cli.parser import CommandParser
-from hardgate.git import Repository, open_repository
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.changed_files import (
     ChangedFile,
@@ -24,7 +23,8 @@ from hardgate.pipeline.snapshot import Snapshot
 from hardgate.pipeline.template import Template, walk_files
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system.git import Repository, open_repository
+from hardgate.system.temporary_folder import temporary_folder
 from hardgate.text.plain import one_line
 
 REMEDY = (

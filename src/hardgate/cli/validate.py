@@ -32,8 +32,6 @@ from hardgate.cli.runtime import (
 from hardgate.cli.secrets import run_secrets_session
 from hardgate.cli.static import run_static_session
 from hardgate.errors import ExitCode, HardgateError, explain_crash
-from hardgate.git import UNKNOWN_COMMIT, GitRefusedError, open_repository, read_commit
-from hardgate.interruption import Interrupted
 from hardgate.model.contract import Contract
 from hardgate.model.plan import make_plan
 from hardgate.model.run import Run, Source
@@ -72,6 +70,8 @@ from hardgate.report.gate_summary import ExpectedRun
 from hardgate.report.marks import Tone, mark_outcome
 from hardgate.report.summary_json import summarize_run
 from hardgate.resources import CONTRACTS, PACKAGE_FOLDER
+from hardgate.system.git import UNKNOWN_COMMIT, GitRefusedError, open_repository, read_commit
+from hardgate.system.interruption import Interrupted
 from hardgate.text.headline import Headline, exit_code_word
 from hardgate.text.plain import one_line
 

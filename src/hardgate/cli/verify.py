@@ -16,8 +16,8 @@ from hardgate.engine.image import find_image_digest
 from hardgate.errors import ExitCode, HardgateError, UsageError
 from hardgate.pipeline.session_result import SESSIONS
 from hardgate.pipeline.validate import CONTRACT_GROUP
-from hardgate.regular_file import read_regular_file
 from hardgate.schema.source import SHA256_DIGITS, read_pin
+from hardgate.system.regular_file import read_regular_file
 from hardgate.text.headline import Headline
 from hardgate.text.plain import one_line
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TextIO
 
 from hardgate.errors import ExitCode
-from hardgate.interruption import Interrupted
 from hardgate.model.run import Run
 from hardgate.pipeline.template import IGNORED_NAMES
 from hardgate.report.headline import format_headline
 from hardgate.report.run_diff import diff_runs
 from hardgate.report.summary_json import summarize_run
+from hardgate.system.interruption import Interrupted
 from hardgate.text.plain import disarm_workflow_commands, strip_control_codes
 
 POLL_SECONDS = 0.5

@@ -11,9 +11,9 @@ from enum import Enum
 from io import BufferedIOBase
 from pathlib import Path
 
-from hardgate import process
 from hardgate.errors import UsageError
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system import process
+from hardgate.system.temporary_folder import temporary_folder
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _OPENERS_BY_MAGIC: dict[bytes, Callable[[Path], BufferedIOBase]] = {

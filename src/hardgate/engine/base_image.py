@@ -29,7 +29,7 @@ from hardgate.engine.lock import hold_folder_lock
 from hardgate.engine.proxy import read_proxy_environment
 from hardgate.errors import BuildError, PlaybookError, UsageError
 from hardgate.resources import ROLES
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system.temporary_folder import temporary_folder
 
 DEBIAN_SUITE = "trixie"
 BASE_REPOSITORY = "hardgate/base"

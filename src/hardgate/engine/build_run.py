@@ -13,11 +13,11 @@ import docker
 from docker.errors import APIError, DockerException
 from docker.utils.build import tar
 
-from hardgate import process
 from hardgate.engine.build_request import BuildRequest
 from hardgate.engine.build_way import BuildClient, BuildWay
 from hardgate.errors import BuildError
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system import process
+from hardgate.system.temporary_folder import temporary_folder
 from hardgate.text.bounded import bound_lines
 
 BUILD_EVIDENCE_LINES = 20

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from hardgate import process
+from hardgate.system import process
 
 FIRST_CLIENT_WITH_BUILDKIT = 19
 FIRST_CLIENT_WITHOUT_BUILDKIT = 23

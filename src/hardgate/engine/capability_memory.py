@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardgate.engine.capabilities import CAPABILITY_NAMES
-from hardgate.ownership import read_boot_id, read_start_time
+from hardgate.system.ownership import read_boot_id, read_start_time
 
 LOCAL_SOCKETS = frozenset({"unix:///var/run/docker.sock", "unix:///run/docker.sock"})
 PID_FILE = Path("/run/docker.pid")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hardgate.engine import watchdog
 from hardgate.engine.reaper import make_private_folder
-from hardgate.ownership import Owner
+from hardgate.system.ownership import Owner
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from hardgate.engine.build_way import INSTALL_BUILDX_REMEDY, BuildClient, BuildW
 from hardgate.engine.client import Engine
 from hardgate.engine.proxy import read_proxy_environment
 from hardgate.errors import BuildError, UsageError
-from hardgate.git import UNKNOWN_COMMIT, GitRefusedError, read_commit
 from hardgate.model.run import Image
+from hardgate.system.git import UNKNOWN_COMMIT, GitRefusedError, read_commit
 
 
 def build_image(

@@ -18,7 +18,7 @@ from typing import Any
 import docker
 from docker.errors import APIError, NotFound
 
-from hardgate.ownership import OWNER_LABEL, RUN_LABEL, Owner
+from hardgate.system.ownership import OWNER_LABEL, RUN_LABEL, Owner
 
 MISSING_OR_BUSY_STATUSES = frozenset({404, 409})
 """The engine's answers for what is gone, what is being removed by another reaper or by its own

@@ -10,7 +10,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from hardgate.bounded_http import (
+from hardgate.errors import HardgateError
+from hardgate.forge.token import FORGE_RIGHTS
+from hardgate.system.bounded_http import (
     REDIRECT_STATUSES,
     HttpError,
     HttpRequest,
@@ -18,8 +20,6 @@ from hardgate.bounded_http import (
     SlowAnswerError,
     send_request,
 )
-from hardgate.errors import HardgateError
-from hardgate.forge.token import FORGE_RIGHTS
 
 CONNECT_SECONDS, IDLE_SECONDS = 10.0, 30.0
 """To connect, and between two pieces of an answer."""

@@ -15,8 +15,8 @@ from hardgate.forge.detect import open_forge
 from hardgate.forge.http import ForgeError
 from hardgate.forge.pull_request import PullRequest, read_pull_request
 from hardgate.forge.token import TOKEN_VARIABLE, read_forge_token
-from hardgate.interruption import Interrupted, raise_on_signals
 from hardgate.report.console import Console
+from hardgate.system.interruption import Interrupted, raise_on_signals
 from hardgate.text.plain import one_line
 
 COMMENT_RIGHTS = (

@@ -15,7 +15,7 @@ from hardgate.engine.reaper import make_private_folder, remove_run_debris
 from hardgate.host.engine_relay import Relay
 from hardgate.host.observer import Observer, TestHost
 from hardgate.host.test_host import NONCE_FILE, Lifeline
-from hardgate.ownership import Owner
+from hardgate.system.ownership import Owner
 
 
 class TestEnvironment:

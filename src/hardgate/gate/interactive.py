@@ -12,13 +12,13 @@ from hardgate.gate.run import LIFE_SECONDS, GateRequest, verify_image
 from hardgate.gate.state import RunState
 from hardgate.gate.variables import promises_token
 from hardgate.host.workspace import inspect_state
-from hardgate.interruption import Interrupted, raise_on_signals
-from hardgate.ownership import Owner, ProcessIdentity
-from hardgate.process import run_interactive
 from hardgate.redaction import Redactor
 from hardgate.report.console import Console
 from hardgate.report.folder import ReportFolder
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system.interruption import Interrupted, raise_on_signals
+from hardgate.system.ownership import Owner, ProcessIdentity
+from hardgate.system.process import run_interactive
+from hardgate.system.temporary_folder import temporary_folder
 
 LOG_LINES = 20
 

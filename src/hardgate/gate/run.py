@@ -39,18 +39,11 @@ from hardgate.gate.variables import (
 from hardgate.host import egress_beacon, platform_stub
 from hardgate.host.image import ensure_host_image
 from hardgate.host.kept_probes import KeptProbes, keep_probes
-from hardgate.interruption import (
-    Interrupted,
-    defer_signals,
-    ignore_signals,
-    raise_on_signals,
-)
 from hardgate.model.contract import Severity
 from hardgate.model.observation import Observation
 from hardgate.model.plan import Plan
 from hardgate.model.run import Host, Image, Run, Source, StepSpan
 from hardgate.model.verdict import Outcome, exit_code_of_verdicts, judge_plan
-from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.redaction import Redactor
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.console import Console, ConsoleStep
@@ -62,6 +55,13 @@ from hardgate.report.markdown import render_run_markdown
 from hardgate.report.run_diff import diff_runs
 from hardgate.report.sarif import list_run_findings
 from hardgate.report.summary_json import summarize_run
+from hardgate.system.interruption import (
+    Interrupted,
+    defer_signals,
+    ignore_signals,
+    raise_on_signals,
+)
+from hardgate.system.ownership import Owner, ProcessIdentity
 from hardgate.text.plain import one_line
 
 PLAYBOOKS = {"runtime": "runtime.yml"}

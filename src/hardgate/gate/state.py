@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from hardgate.errors import HardgateError
 from hardgate.host.workspace import Workspace
-from hardgate.interruption import Interrupted
 from hardgate.model.observation import Observation
 from hardgate.model.run import Host, Image, Source
 from hardgate.model.verdict import Verdict
+from hardgate.system.interruption import Interrupted
 
 
 @dataclass(kw_only=True)

@@ -11,7 +11,7 @@ import docker
 from hardgate.engine.tar import archive_file
 from hardgate.host.sidecar import start_sidecar
 from hardgate.host.test_host import TOOLS_FOLDER
-from hardgate.ownership import Owner
+from hardgate.system.ownership import Owner
 
 BEACON_LIFE_SECONDS = 4 * 3600
 """Ends it where nobody does."""

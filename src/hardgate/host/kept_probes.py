@@ -15,7 +15,7 @@ from hardgate.engine.tar import archive_file
 from hardgate.errors import UsageError
 from hardgate.host.workspace import CONFIGS_FOLDER, TOKEN_FILE
 from hardgate.model.observation import Execution
-from hardgate.ownership import RUN_LABEL
+from hardgate.system.ownership import RUN_LABEL
 from hardgate.text.typo import suggest_choice
 
 KEPT_FOLDER, KEPT_FILE = "/var/tmp", "hardgate-kept.json"  # noqa: S108 - in the run's own test host

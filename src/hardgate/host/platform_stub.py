@@ -11,7 +11,7 @@ import docker
 
 from hardgate.host.sidecar import start_sidecar
 from hardgate.host.test_host import TOOLS_FOLDER
-from hardgate.ownership import Owner
+from hardgate.system.ownership import Owner
 
 STUB_LIFE_SECONDS = 4 * 3600
 URL_VARIABLE, ID_VARIABLE = "PLATFORM_URL", "WORKSPACE_ID"

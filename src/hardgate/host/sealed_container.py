@@ -19,9 +19,9 @@ from hardgate.engine.client import Engine
 from hardgate.engine.exec import ENGINE_ERRORS, engine_error_text, execute_in_container
 from hardgate.engine.reaper import make_private_folder, reap_debris, remove_run_debris
 from hardgate.errors import HardgateError
-from hardgate.interruption import defer_signals
 from hardgate.model.observation import Execution
-from hardgate.ownership import Owner, ProcessIdentity
+from hardgate.system.interruption import defer_signals
+from hardgate.system.ownership import Owner, ProcessIdentity
 
 LIFE_SECONDS = 2 * 3600
 MAX_PROCESSES = 512

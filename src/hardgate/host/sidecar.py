@@ -7,7 +7,7 @@ from docker.errors import APIError
 
 from hardgate.errors import HostError
 from hardgate.host.test_host import ROLE_LABEL
-from hardgate.ownership import Owner
+from hardgate.system.ownership import Owner
 
 
 def start_sidecar(

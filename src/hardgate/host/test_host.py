@@ -21,7 +21,7 @@ from hardgate.engine.capability_memory import CapabilityMemory
 from hardgate.errors import HostError
 from hardgate.host.observer import Observer, TestHost
 from hardgate.model.run import Host
-from hardgate.ownership import Owner
+from hardgate.system.ownership import Owner
 
 TOOLS_FOLDER = "/usr/local/lib/hardgate"
 MEMORY_MIB = 6144

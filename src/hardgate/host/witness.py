@@ -27,7 +27,7 @@ from hardgate.host.workspace import (
 )
 from hardgate.model.observation import Execution
 from hardgate.model.witness import ACCEPTED_STATUS
-from hardgate.ownership import RUN_LABEL
+from hardgate.system.ownership import RUN_LABEL
 
 LABEL_PREFIX = "hardgate."
 

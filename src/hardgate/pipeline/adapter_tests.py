@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from hardgate import process
 from hardgate.engine.lock import hold_folder_lock
 from hardgate.errors import HardgateError, UsageError
 from hardgate.model.contract import Severity
@@ -18,7 +17,8 @@ from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.isolation import IsolationLevel, TestPlace, prepare_place
 from hardgate.pipeline.template import Template
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system import process
+from hardgate.system.temporary_folder import temporary_folder
 from hardgate.text.plain import keep_tail
 
 INSTALL_SECONDS = 900

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from hardgate.git import GitRefusedError, Repository, remedy_for_cut_clone
 from hardgate.pipeline.archive_members import MAX_BYTES
 from hardgate.pipeline.git_change import FileChange
+from hardgate.system.git import GitRefusedError, Repository, remedy_for_cut_clone
 
 GROUP_BYTES = 64 * 1024 * 1024
 """Bytes of blobs that are read at once, where one alone is not larger."""

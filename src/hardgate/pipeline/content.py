@@ -14,10 +14,10 @@ from pathlib import Path
 
 from hardgate.engine.build_context import list_build_entries
 from hardgate.errors import HardgateError
-from hardgate.git import Repository, open_repository
 from hardgate.model.run import Source
 from hardgate.pipeline.template import Template
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system.git import Repository, open_repository
+from hardgate.system.temporary_folder import temporary_folder
 
 OUTPUTS: Mapping[str, str] = {
     "reports": "answers and reports",

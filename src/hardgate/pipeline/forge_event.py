@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hardgate.regular_file import read_regular_file
+from hardgate.system.regular_file import read_regular_file
 from hardgate.text.strict_json import parse_strict_json
 
 EVENT_VARIABLE = "GITHUB_EVENT_PATH"

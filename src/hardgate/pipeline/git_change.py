@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hardgate.git import GitRefusedError, Repository, remedy_for_cut_clone
 from hardgate.pipeline.forge_event import read_forge_event
+from hardgate.system.git import GitRefusedError, Repository, remedy_for_cut_clone
 
 MAIN_BRANCHES = (
     *("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master"),

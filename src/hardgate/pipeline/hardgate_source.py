@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from hardgate.errors import UsageError
-from hardgate.git import GitRefusedError, Repository, open_repository
+from hardgate.system.git import GitRefusedError, Repository, open_repository
 
 PACKAGE = "hardgate[pipeline]"
 SOURCE_REMEDY = (

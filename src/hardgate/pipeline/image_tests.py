@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from hardgate import process
 from hardgate.engine.client import Engine
 from hardgate.errors import HardgateError
 from hardgate.host.sealed_container import SealedContainer, open_sealed_container
@@ -32,7 +31,8 @@ from hardgate.pipeline.adapter_tests import (
 )
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.template import IGNORED_NAMES, Template
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system import process
+from hardgate.system.temporary_folder import temporary_folder
 
 PLACE = PurePosixPath("/hardgate-adapter")
 """The folder in the container that holds the template, pytest and what it writes."""

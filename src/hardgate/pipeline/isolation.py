@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from hardgate import process
 from hardgate.errors import HardgateError
 from hardgate.pipeline.template import IGNORED_NAMES, Template
+from hardgate.system import process
 
 TEST_USER_ID = 65534
 """The user and group that nobody's files belong to ('nobody')."""

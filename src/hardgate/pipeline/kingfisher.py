@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hardgate import process
 from hardgate.errors import HardgateError
 from hardgate.pipeline.known_examples import (
     is_known_example,
     is_random,
     is_weak_password,
 )
+from hardgate.system import process
 
 RULES = Path(__file__).with_name("secret_rules.yml")
 COPY_SUFFIX = ".txt"

@@ -16,8 +16,6 @@ from hardgate.attest.statement import (
     encode_statement,
 )
 from hardgate.errors import ExitCode, HardgateError, explain_crash
-from hardgate.git import UNKNOWN_COMMIT, GitRefusedError, read_commit
-from hardgate.interruption import Interrupted, ignore_signals, raise_on_signals
 from hardgate.model.run import Source
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check, redact_check
@@ -45,6 +43,8 @@ from hardgate.report.job_summary import PublishSummary, append_job_summary, prin
 from hardgate.report.marks import tone_of_exit_code
 from hardgate.report.pages import render_session_html
 from hardgate.report.sarif import SourceFinding, render_sarif
+from hardgate.system.git import UNKNOWN_COMMIT, GitRefusedError, read_commit
+from hardgate.system.interruption import Interrupted, ignore_signals, raise_on_signals
 from hardgate.text.plain import one_line
 
 HTML_FILE, SARIF_FILE = FORMATS["html"].file, FORMATS["sarif"].file

@@ -15,9 +15,9 @@ from hardgate.errors import ExitCode, HardgateError
 from hardgate.model.run import Source
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check, exit_code_for_checks
-from hardgate.regular_file import read_regular_file
 from hardgate.report.folder import LATEST_LINK
 from hardgate.report.gate_summary import ExpectedRun, SummaryError, read_gate_summary
+from hardgate.system.regular_file import read_regular_file
 from hardgate.text.headline import Headline
 from hardgate.text.plain import one_line
 from hardgate.text.strict_json import parse_strict_json

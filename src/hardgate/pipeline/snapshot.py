@@ -18,7 +18,7 @@ from hardgate.errors import HardgateError
 from hardgate.model.run import Source
 from hardgate.pipeline.content import SourceFiles, hash_source, list_source_files
 from hardgate.pipeline.template import Template, is_shell_script
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system.temporary_folder import temporary_folder
 
 COPY_FOLDER = "repository"
 DOCKERFILE_FOLDER = "dockerfile"

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from hardgate.errors import UsageError
-from hardgate.git import find_repository_root
+from hardgate.system.git import find_repository_root
 
 ADAPTER_FILES = ("adapter.py", "adapter/__init__.py", "src/adapter.py", "src/adapter/__init__.py")
 CONFIG_FILES = ("config.yaml", "config.yml")

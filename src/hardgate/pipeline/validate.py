@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hardgate.errors import HardgateError, UsageError
-from hardgate.git import UNKNOWN_COMMIT, GitRefusedError, open_repository
 from hardgate.model.contract import Contract, Severity
 from hardgate.model.run import Source
 from hardgate.model.verdict import Outcome
@@ -28,6 +27,7 @@ from hardgate.pipeline.session_result import (
 from hardgate.pipeline.trust import Trust
 from hardgate.report.gate_summary import ExpectedRun
 from hardgate.resources import CONTRACTS
+from hardgate.system.git import UNKNOWN_COMMIT, GitRefusedError, open_repository
 from hardgate.text.headline import read_headline_story
 from hardgate.text.strict_json import parse_strict_json
 

@@ -14,9 +14,9 @@ from hardgate.ansible.inventory import Inventory
 from hardgate.ansible.play import mark_unsafe, run_playbook
 from hardgate.engine.guarded_folder import open_guarded_folder
 from hardgate.errors import ExitCode, HardgateError, explain_crash
-from hardgate.interruption import Interrupted, raise_on_signals
-from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.remote.source_archive import pack_source
+from hardgate.system.interruption import Interrupted, raise_on_signals
+from hardgate.system.ownership import Owner, ProcessIdentity
 
 FOLDER_LIFE_SECONDS = 24 * 3600
 """After these what the run left here is debris, whatever it does."""

@@ -6,9 +6,9 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hardgate.bounded_http import HttpError, HttpRequest, SlowAnswerError, send_request
 from hardgate.errors import ContractError
 from hardgate.schema.document import MAX_DOCUMENT_BYTES
+from hardgate.system.bounded_http import HttpError, HttpRequest, SlowAnswerError, send_request
 from hardgate.text.typo import suggest_choice
 
 FETCH_SECONDS = 30.0

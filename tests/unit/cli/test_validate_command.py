@@ -22,7 +22,7 @@ from hardgate.gate import run as gate_run
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.session_result import make_session_result
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system.temporary_folder import temporary_folder
 
 root, marker = Path(sys.argv[1]), Path(sys.argv[2])
 seen = []

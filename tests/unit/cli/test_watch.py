@@ -9,8 +9,8 @@ import pytest
 
 from hardgate.cli.watch import FileStates, describe_changes, read_file_states, watch_context
 from hardgate.errors import ExitCode
-from hardgate.interruption import Interrupted
 from hardgate.model.run import Run
+from hardgate.system.interruption import Interrupted
 from tests.unit import runs
 
 HOME = "agent_home_writable"

@@ -11,8 +11,8 @@ from contracts.src.shared import canary, engine_api
 from hardgate.errors import ContractError
 from hardgate.model.contract import Subject, load_contract
 from hardgate.model.contract_sources import CONTRACTS_WITH_SOURCES, assemble_contract
-from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.resources import CONTRACTS
+from hardgate.system.ownership import Owner, ProcessIdentity
 
 SOURCES = CONTRACTS / "src"
 

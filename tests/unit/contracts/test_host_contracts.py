@@ -21,9 +21,9 @@ import pytest
 from hardgate.model.contract import Capability, Subject, load_contract
 from hardgate.model.contract_fields import ProbeUser
 from hardgate.model.plan import make_host_plan
-from hardgate.ownership import Owner
 from hardgate.remote.host_probes import pick_probe_variables
 from hardgate.resources import CONTRACTS
+from hardgate.system.ownership import Owner
 from tests.serving import serve
 
 LOADED = {

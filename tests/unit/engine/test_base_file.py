@@ -13,7 +13,7 @@ import pytest
 
 from hardgate.engine.base_file import BaseFileKind, detect_base_file_kind, open_unpacked
 from hardgate.errors import UsageError
-from hardgate.process import run_command
+from hardgate.system.process import run_command
 
 HEX = "0" * 64
 

@@ -12,7 +12,7 @@ import requests
 from docker.errors import APIError, NotFound
 
 from hardgate.engine.reaper import read_engine_clock, reap_debris, remove_run_debris
-from hardgate.ownership import Owner, ProcessIdentity
+from hardgate.system.ownership import Owner, ProcessIdentity
 
 ME = ProcessIdentity.of_current_process()
 HOUR = 3600

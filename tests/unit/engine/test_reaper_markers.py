@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hardgate.engine import reaper
-from hardgate.ownership import Owner, ProcessIdentity
+from hardgate.system.ownership import Owner, ProcessIdentity
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import pytest
 
 from hardgate.gate import environment
 from hardgate.gate.environment import TestEnvironment as Environment
-from hardgate.ownership import Owner, ProcessIdentity
+from hardgate.system.ownership import Owner, ProcessIdentity
 
 
 @pytest.fixture

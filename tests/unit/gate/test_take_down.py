@@ -14,7 +14,7 @@ from docker.errors import APIError
 
 from hardgate.engine import watchdog
 from hardgate.gate import environment as gate_environment
-from hardgate.ownership import Owner, ProcessIdentity
+from hardgate.system.ownership import Owner, ProcessIdentity
 
 
 class Gone:

@@ -9,7 +9,7 @@ import pytest
 from docker.errors import DockerException
 
 from hardgate.host import sealed_container
-from hardgate.ownership import Owner, ProcessIdentity
+from hardgate.system.ownership import Owner, ProcessIdentity
 
 
 def test_an_engine_that_is_away_is_left_to_the_watchdog_with_the_folder(

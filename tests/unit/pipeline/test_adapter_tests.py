@@ -22,7 +22,7 @@ from hardgate.pipeline.adapter_tests import (
 )
 from hardgate.pipeline.check import exit_code_for_checks
 from hardgate.pipeline.template import Template
-from hardgate.process import CommandResult
+from hardgate.system.process import CommandResult
 
 
 def ended(status: int | None) -> CommandResult:

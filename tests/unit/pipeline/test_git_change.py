@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.git import GitRefusedError, Repository, open_repository
 from hardgate.pipeline.changed_files import ChangedFile, UnreadFile, read_changed_files
 from hardgate.pipeline.git_change import (
     Change,
@@ -17,6 +16,7 @@ from hardgate.pipeline.git_change import (
     list_file_changes,
     read_raw_listing,
 )
+from hardgate.system.git import GitRefusedError, Repository, open_repository
 from tests.unit.git_repositories import commit, git, make_repository
 
 CI = {"CI": "true"}

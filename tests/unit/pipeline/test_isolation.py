@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hardgate import process
 from hardgate.pipeline.isolation import IsolationLevel, TestPlace, prepare_place
 from hardgate.pipeline.template import Template
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system import process
+from hardgate.system.temporary_folder import temporary_folder
 
 READ_ALL_ENVIRONMENTS = """
 import glob

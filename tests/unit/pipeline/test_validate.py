@@ -15,7 +15,6 @@ from hardgate.cli.validate import RUN_SESSION, _print_row, _run_sessions, state_
 from hardgate.cli.verify import find_problems
 from hardgate.diagnosis.diagnose import attach_diagnoses
 from hardgate.errors import ExitCode, HardgateError, UsageError
-from hardgate.git import UNKNOWN_COMMIT, read_commit
 from hardgate.model.contract import load_contract, parse_contract
 from hardgate.model.observation import Observation
 from hardgate.model.run import Image, Source
@@ -46,6 +45,7 @@ from hardgate.pipeline.validate import (
 from hardgate.report.console import Console
 from hardgate.report.gate_summary import ExpectedRun
 from hardgate.resources import CONTRACTS
+from hardgate.system.git import UNKNOWN_COMMIT, read_commit
 from tests.unit.answers import DIGEST, answer_bytes, gate_run, plan_of, summary_bytes
 from tests.unit.git_repositories import commit, git
 

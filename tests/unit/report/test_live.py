@@ -194,7 +194,7 @@ def test_a_terminal_without_unicode_gets_none() -> None:
 STEP_PROGRAM = textwrap.dedent(
     """
     import sys, time
-    from hardgate.interruption import Interrupted, raise_on_signals
+    from hardgate.system.interruption import Interrupted, raise_on_signals
     from hardgate.report.console import Console
     console = Console(sys.stdout)
     try:

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from hardgate.engine import reaper
-from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.resources import ROLES
+from hardgate.system.ownership import Owner, ProcessIdentity
 
 SCRIPT = ROLES / "remote_gate" / "files" / "make-folder"
 HERE = ProcessIdentity.of_current_process()

@@ -8,8 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from hardgate.ownership import Owner, ProcessIdentity
 from hardgate.resources import ROLES
+from hardgate.system.ownership import Owner, ProcessIdentity
 
 ME = ProcessIdentity.of_current_process()
 GONE = ProcessIdentity(boot=ME.boot, namespace=ME.namespace, pid=4194000, started=1)

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hardgate import process
 from hardgate.errors import HardgateError
 from hardgate.model.contract import Severity
 from hardgate.pipeline.static.rules import Finding, linters
 from hardgate.pipeline.template import Template
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system import process
+from hardgate.system.temporary_folder import temporary_folder
 
 LINTER_TIMEOUT_SECONDS = 120
 _NOTE = re.compile(rb"#[ \t]*(?P<linter>shellcheck|hadolint)[ \t](?P<words>[^\r\n]*)")

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hardgate.errors import HardgateError, UsageError
-from hardgate.regular_file import read_regular_file
 from hardgate.remote.fleet.folder import JSON_FILE
 from hardgate.remote.fleet.report_json import FLEET_SCHEMA_VERSION
 from hardgate.remote.fleet.request import FleetImage
@@ -21,6 +20,7 @@ from hardgate.remote.fleet.status import ImageStatus
 from hardgate.report.folder import make_folder_name
 from hardgate.report.gate_summary import ExpectedRun, SummaryError, read_gate_summary
 from hardgate.report.read_summary import SUMMARY_FILE
+from hardgate.system.regular_file import read_regular_file
 from hardgate.text.printable import make_printable
 from hardgate.text.strict_json import parse_strict_json
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from hardgate.errors import ExitCode, HardgateError
 from hardgate.model.contract import Contract
-from hardgate.regular_file import read_regular_file
 from hardgate.remote.fleet.folder import open_fleet_folder, write_fleet_reports
 from hardgate.remote.fleet.headline import fleet_opening
 from hardgate.remote.fleet.merge import (
@@ -26,6 +25,7 @@ from hardgate.remote.fleet.verify import print_fleet_run
 from hardgate.report.atomic_write import replace_file
 from hardgate.report.console import Console
 from hardgate.report.job_summary import PublishSummary, append_job_summary
+from hardgate.system.regular_file import read_regular_file
 
 GATE_REPORTS = ("summary.json", "junit.xml")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.ownership import Owner, ProcessIdentity, read_start_time
 from hardgate.resources import ROLES
+from hardgate.system.ownership import Owner, ProcessIdentity, read_start_time
 
 SRC = Path(__file__).parents[2] / "src"
 NOBODY = 65534
@@ -47,7 +47,7 @@ def ask_where_proc_is_hidden(identity: ProcessIdentity, hidepid: int, script: st
 
 OWN_RULE = """
 import sys; sys.path.insert(0, sys.argv[2])
-from hardgate.ownership import ProcessIdentity
+from hardgate.system.ownership import ProcessIdentity
 print(ProcessIdentity.from_label(sys.argv[1]).is_gone())
 """
 REAPERS_RULE = f"""
@@ -133,7 +133,7 @@ def make_owner(*, keep: bool = False) -> Owner:
 
 def test_a_process_knows_how_long_it_has_lived() -> None:
     script = (
-        "import time; from hardgate.ownership import measure_process_age; time.sleep(0.5); "
+        "import time; from hardgate.system.ownership import measure_process_age; time.sleep(0.5); "
         "print(measure_process_age())"
     )
     begun = time.monotonic()

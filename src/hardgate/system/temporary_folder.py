@@ -15,9 +15,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from hardgate.interruption import defer_signals
-from hardgate.ownership import Owner, ProcessIdentity
-from hardgate.process import dismiss_remover, start_remover
+from hardgate.system.interruption import defer_signals
+from hardgate.system.ownership import Owner, ProcessIdentity
+from hardgate.system.process import dismiss_remover, start_remover
 
 FOLDER_PREFIX = "hardgate-"
 OWNER_FILE = "owner.json"

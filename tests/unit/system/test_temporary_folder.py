@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from hardgate.engine.reaper import FOLDER_PREFIX, OWNER_FILE
-from hardgate.interruption import Interrupted, raise_on_signals
-from hardgate.ownership import Owner
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system.interruption import Interrupted, raise_on_signals
+from hardgate.system.ownership import Owner
+from hardgate.system.temporary_folder import temporary_folder
 
 PROGRAM = """
 import os, signal, sys
-from hardgate import temporary_folder
+from hardgate.system import temporary_folder
 begin = temporary_folder.start_remover
 def begin_and_end(folder):
     remover = begin(folder)

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from hardgate import process
 from hardgate.errors import HardgateError
-from hardgate.temporary_folder import temporary_folder
+from hardgate.system import process
+from hardgate.system.temporary_folder import temporary_folder
 
 TIMEOUT_SECONDS = 300
 UNKNOWN_COMMIT = "unknown"

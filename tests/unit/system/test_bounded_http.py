@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.bounded_http import HttpError, HttpRequest, SlowAnswerError, send_request
+from hardgate.system.bounded_http import HttpError, HttpRequest, SlowAnswerError, send_request
 
 BODY = b"#" * 1000
 PACKED = {"/packed": gzip.compress(BODY), "/bomb": gzip.compress(b"\0" * 20_000_000)}

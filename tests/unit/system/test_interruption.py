@@ -5,7 +5,12 @@ import signal
 
 import pytest
 
-from hardgate.interruption import Interrupted, defer_signals, ignore_signals, raise_on_signals
+from hardgate.system.interruption import (
+    Interrupted,
+    defer_signals,
+    ignore_signals,
+    raise_on_signals,
+)
 
 BOTH = [signal.SIGINT, signal.SIGTERM]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hardgate import process
-from hardgate.process import CommandMissingError, run_command
+from hardgate.system import process
+from hardgate.system.process import CommandMissingError, run_command
 
 
 def shell(script: str, **options: object) -> process.CommandResult:

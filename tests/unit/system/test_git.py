@@ -9,7 +9,7 @@ from shutil import which
 
 import pytest
 
-from hardgate.git import GitRefusedError, find_repository_root, open_repository, read_commit
+from hardgate.system.git import GitRefusedError, find_repository_root, open_repository, read_commit
 from tests.unit.git_repositories import commit, git, make_repository
 
 
