@@ -36,7 +36,8 @@ from hardgate.cli.secret_inputs import (
 from hardgate.cli.watch import watch_context
 from hardgate.engine.build_request import BuildRequest
 from hardgate.errors import UsageError
-from hardgate.gate.run import RUN_SECONDS, FrozenBuild, GateRequest, run_gate
+from hardgate.gate.request import RUN_SECONDS, FrozenBuild, GateRequest
+from hardgate.gate.run import run_gate
 from hardgate.host.platform_stub import URL_VARIABLE
 from hardgate.host.workspace import CONFIGS_FOLDER, TOKEN_FILE
 from hardgate.model.contract import Contract

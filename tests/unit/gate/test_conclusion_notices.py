@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hardgate.gate.run import GateRequest, list_notices
+from hardgate.gate.conclusion import list_notices
+from hardgate.gate.request import GateRequest
 from hardgate.host.egress_beacon import BEACON_NOTICE
 from hardgate.model.contract import Capability
 from hardgate.model.observation import Execution, Observation

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hardgate.errors import ExitCode
-from hardgate.gate.run import _begin_run, _open_event_stream, _write_reports
+from hardgate.gate.conclusion import begin_run, open_event_stream, write_reports
 from hardgate.gate.state import RunState
 from hardgate.report.console import Console
 from hardgate.report.folder import open_report_folder
@@ -23,7 +23,7 @@ def test_a_report_that_cannot_be_written_makes_green_unknown_everywhere(
     folder = open_report_folder(tmp_path, "1")
     (tmp_path / name).mkdir()
     spoken = StringIO()
-    run = _write_reports(runs.green(), folder, Console(spoken), ())
+    run = write_reports(runs.green(), folder, Console(spoken), ())
     assert run.exit_code is ExitCode.UNKNOWN
     assert "could not be written" in run.problem
     for other in {"junit.xml", "summary.json"} - {name}:
@@ -35,14 +35,14 @@ def test_a_report_that_cannot_be_written_makes_green_unknown_everywhere(
 def test_a_red_run_stays_red_without_a_report(tmp_path: Path) -> None:
     folder = open_report_folder(tmp_path, "1")
     (tmp_path / "junit.xml").mkdir()
-    assert _write_reports(runs.red(), folder, Console(StringIO()), ()).exit_code is ExitCode.BROKEN
+    assert write_reports(runs.red(), folder, Console(StringIO()), ()).exit_code is ExitCode.BROKEN
 
 
 def test_steps_and_verdicts_are_in_the_events_file_before_the_run_has_ended(tmp_path: Path) -> None:
     run, state, console = runs.red(), RunState(), Console(StringIO(), verbosity=-1)
     folder = open_report_folder(tmp_path, run.id)
-    began = _begin_run(run.plan, run.id, run.started_at)
-    stream = _open_event_stream(began, folder, console, state, time.monotonic())
+    began = begin_run(run.plan, run.id, run.started_at)
+    stream = open_event_stream(began, folder, console, state, time.monotonic())
     with console.step("Build the image"):
         pass
     state.on_verdict(run.verdicts[0])
@@ -52,7 +52,7 @@ def test_steps_and_verdicts_are_in_the_events_file_before_the_run_has_ended(tmp_
         return [json.loads(line) for line in lines]
 
     assert [one["event"] for one in read_events()] == ["started", "step", "verdict"]
-    _write_reports(run, folder, console, ("jsonl",), stream)
+    write_reports(run, folder, console, ("jsonl",), stream)
     events = read_events()
     assert [one["event"] for one in events[:3]] == ["started", "step", "verdict"]
     assert events[-1]["headline"] == json.loads((tmp_path / "summary.json").read_text())["headline"]
@@ -62,10 +62,10 @@ def test_steps_and_verdicts_are_in_the_events_file_before_the_run_has_ended(tmp_
 def test_an_events_file_that_cannot_be_finished_makes_green_unknown(tmp_path: Path) -> None:
     run, state, console = runs.green(), RunState(), Console(StringIO())
     folder = open_report_folder(tmp_path, run.id)
-    began = _begin_run(run.plan, run.id, run.started_at)
-    stream = _open_event_stream(began, folder, console, state, time.monotonic())
+    began = begin_run(run.plan, run.id, run.started_at)
+    stream = open_event_stream(began, folder, console, state, time.monotonic())
     (tmp_path / "events.jsonl").unlink()
     (tmp_path / "events.jsonl").mkdir()
     state.on_verdict(run.verdicts[0])
-    assert _write_reports(run, folder, console, ("jsonl",), stream).exit_code is ExitCode.UNKNOWN
+    assert write_reports(run, folder, console, ("jsonl",), stream).exit_code is ExitCode.UNKNOWN
     assert json.loads((tmp_path / "summary.json").read_text())["exit_code"] == 3

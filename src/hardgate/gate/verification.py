@@ -1,0 +1,308 @@
+"""From an image to observations: builds, has a host made by the play, and takes all of it down."""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import docker
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+
+from hardgate.engine import image, reaper
+from hardgate.engine.base_image import ensure_base
+from hardgate.engine.client import Engine, connect_engine, find_engine
+from hardgate.engine.proxy import read_proxy_environment
+from hardgate.engine.settled_build import settle_build
+from hardgate.errors import HardgateError
+from hardgate.gate.environment import TestEnvironment
+from hardgate.gate.events import take_token
+from hardgate.gate.kept import describe_kept_run
+from hardgate.gate.play import ARRIVAL_FILE, HOST_ORDER_FILE, play_gate
+from hardgate.gate.request import GateRequest
+from hardgate.gate.state import RunState
+from hardgate.gate.variables import (
+    choose_egress_targets,
+    contract_probe_variables,
+    probe_environment,
+)
+from hardgate.host import egress_beacon, platform_stub
+from hardgate.host.image import ensure_host_image
+from hardgate.host.kept_probes import KeptProbes, keep_probes
+from hardgate.model.run import Image
+from hardgate.report.console import Console
+from hardgate.report.folder import BUILD_LOG, WORKSPACE_LOG, ReportFolder
+from hardgate.report.html import load_run_page
+from hardgate.system.interruption import (
+    defer_signals,
+)
+from hardgate.system.ownership import Owner
+from hardgate.text.plain import one_line
+
+LEFT_NOTICE = (
+    "What the run made on the engine could not be removed at its end ({problem}). It goes as soon "
+    "as the engine answers; after some minutes only by 'hardgate reap', or with the next gate"
+)
+LOG_CHUNK_BYTES = 64 * 1024
+MAX_WORKSPACE_LOG_BYTES = 8 * 2**20
+"""Bytes of the workspace's log that are kept: the last ones."""
+WORKSPACE_LOG_LINES = 5000
+
+
+class RunTimeoutError(HardgateError):
+    """The run as a whole took too long."""
+
+
+def verify_image(
+    request: GateRequest,
+    owner: Owner,
+    folder: ReportFolder,
+    console: Console,
+    state: RunState,
+    *,
+    then: Callable[[TestEnvironment], None] | None = None,
+) -> None:
+    """Build, boot and probe, and fill in `state`; `then` is called before all is taken down."""
+    with contextlib.ExitStack() as frozen:
+        if request.build is not None and request.freeze_build is not None:
+            copied = frozen.enter_context(request.freeze_build(request.build))
+            state.source = copied.source
+            request = replace(request, build=copied.build)
+        _verify_frozen_image(request, owner, folder, console, state, then)
+
+
+def _verify_frozen_image(
+    request: GateRequest,
+    owner: Owner,
+    folder: ReportFolder,
+    console: Console,
+    state: RunState,
+    then: Callable[[TestEnvironment], None] | None,
+) -> None:
+    deadline = time.monotonic() + request.run_seconds
+    engine = find_engine()
+    with (
+        ThreadPoolExecutor() as workers,
+        image.hold_image(engine, request.build),
+        _open_environment(engine, owner, console, state) as test_environment,
+    ):
+        # First of all, for Ansible takes a second to start: it waits for what is found meanwhile.
+        play_future = workers.submit(play_gate, request, engine, test_environment, console, state)
+        test_environment.play = play_future
+        workers.submit(load_run_page)
+        beacon_futures: list[Future[egress_beacon.Beacon | None]] = []
+        try:
+            base, host_image = _prepare_host(request, engine, test_environment, console)
+            request = _add_platform_stub(
+                request, test_environment.client, host_image, owner, console
+            )
+            beacon_futures.append(
+                workers.submit(_start_beacon, request, test_environment, host_image)
+            )
+            state.image = _obtain_image(request, engine, base, folder, console, state, deadline)
+            _publish_image(request, test_environment, state.image, beacon_futures[0].result())
+            _wait_for_play(test_environment, play_future, request, deadline)
+            if then:
+                then(test_environment)
+            if request.keep:
+                test_environment.keep_running()
+                _keep_probes(request, test_environment, state)
+                state.kept = describe_kept_run(request.plan, test_environment, state)
+        finally:
+            test_environment.over.set()
+            wait(beacon_futures)  # a beacon that came up later would stay
+            _collect_token_and_log(test_environment, folder, console, state)
+    play_future.result()  # Ansible may fail in its last moment, after the end of its play
+
+
+def _prepare_host(
+    request: GateRequest,
+    engine: Engine,
+    test_environment: TestEnvironment,
+    console: Console,
+) -> tuple[str, str]:
+    """Remove debris, and find what is built from and the two images that a host is made from.
+
+    The play makes the host as soon as its image is known.
+    """
+    client = engine.open_client()
+    for removed in reaper.reap_debris(client):
+        console.print_text(f"Removed what a dead run left: {removed}.")
+    base = ensure_base(
+        engine,
+        file=request.base,
+        refresh=request.refresh_base,
+        report_progress=console.print_text,
+        open_step=console.step,
+    )
+    host_image = _prepare_host_image(client, base, console)
+    _publish(test_environment, HOST_ORDER_FILE, {"image": host_image})
+    return base, host_image
+
+
+def _keep_probes(request: GateRequest, test_environment: TestEnvironment, state: RunState) -> None:
+    """Leave in the test host what 'hardgate probe' needs."""
+    host, running = test_environment.host, state.workspace
+    if host is None or running is None or request.plan.contract.agent_uid is None:
+        return
+    arrival = json.loads((test_environment.folder / ARRIVAL_FILE).read_text())
+    probes = contract_probe_variables(
+        request.plan, run=test_environment.owner.run, seconds=request.probe_seconds
+    )["contract_probe_probes"]
+    kept = KeptProbes(
+        nested=host.kind == "nested",
+        workspace=running.id,
+        agent_uid=request.plan.contract.agent_uid,
+        environment=arrival["probe_environment"],
+        probes={probe["name"]: {"script": probe["script"], "id": probe["id"]} for probe in probes},
+    )
+    keep_probes(test_environment.client, host.container, kept)
+
+
+@contextmanager
+def _open_environment(
+    engine: Engine, owner: Owner, console: Console, state: RunState
+) -> Iterator[TestEnvironment]:
+    test_environment = TestEnvironment(engine.open_client(), engine.url, owner)
+    test_environment.set_up()
+    try:
+        yield test_environment
+    finally:
+        # A signal now would leave half of it there; it is heard when all is down.
+        with console.step("Take everything down"), defer_signals():
+            problem = test_environment.take_down()
+        if problem:
+            state.notices.append(LEFT_NOTICE.format(problem=one_line(problem)))
+
+
+def _prepare_host_image(client: docker.APIClient, base: str, console: Console) -> str:
+    with console.step("Make the test host's image ready") as step:
+        return ensure_host_image(client, base, read_proxy_environment(), step.show_progress)
+
+
+def _obtain_image(
+    request: GateRequest,
+    engine: Engine,
+    base: str,
+    folder: ReportFolder,
+    console: Console,
+    state: RunState,
+    deadline: float,
+) -> Image:
+    if request.build is None:
+        with console.step(f"Find the image '{request.reference}'"):
+            return image.find_image(engine.open_client(), request.reference)
+    build = settle_build(
+        engine,
+        request.build,
+        base_given=request.base is not None,
+        provide_base=lambda: base,
+        note=state.notices.append,
+    )
+    with (
+        console.step("Build the image") as step,
+        folder.open_log(BUILD_LOG, console.redactor) as log,
+    ):
+        seconds = min(build.request.seconds, max(1.0, deadline - time.monotonic()))
+        return image.build_for_engine(
+            engine,
+            replace(build.request, seconds=seconds),
+            way=build.way,
+            write=step.show_lines_of(lambda line: log.write(f"{line}\n")),
+        )
+
+
+def _add_platform_stub(
+    request: GateRequest, client: docker.APIClient, host_image: str, owner: Owner, console: Console
+) -> GateRequest:
+    """Give the workspace a platform to register with, where it asks for one."""
+    if not request.platform:
+        return request
+    stub = platform_stub.start_platform_stub(client, host_image, owner, request.environment)
+    console.redactor = console.redactor.with_values([stub.token])
+    return replace(request, environment=stub.environment)
+
+
+def _start_beacon(
+    request: GateRequest, test_environment: TestEnvironment, host_image: str
+) -> egress_beacon.Beacon | None:
+    if not request.plan.beacon:
+        return None
+    return egress_beacon.start_beacon(test_environment.client, host_image, test_environment.owner)
+
+
+def _publish_image(
+    request: GateRequest,
+    test_environment: TestEnvironment,
+    built: Image,
+    started_beacon: egress_beacon.Beacon | None,
+) -> None:
+    """Let the play go on with the image, which was built meanwhile."""
+    targets = choose_egress_targets(
+        request.plan, request.egress, started_beacon.url if started_beacon else ""
+    )
+    value = {
+        "workspace_environment": dict(request.environment),
+        "image": built.digest,
+        "layers": image.list_layers(test_environment.client, built.digest),
+        "egress_ca": started_beacon.ca if started_beacon else "",
+        "probe_environment": probe_environment(targets, beacon=started_beacon is not None),
+    }
+    _publish(test_environment, ARRIVAL_FILE, value)
+
+
+def _publish(test_environment: TestEnvironment, name: str, value: Mapping[str, Any]) -> None:
+    """Write, whole or not at all, what a task of the play waits for."""
+    draft = test_environment.folder / f"{name}.draft"
+    draft.write_text(json.dumps(value))
+    draft.replace(test_environment.folder / name)
+
+
+def _wait_for_play(
+    test_environment: TestEnvironment,
+    play_future: "Future[None]",
+    request: GateRequest,
+    deadline: float,
+) -> None:
+    """Wait in small pieces, so that a signal and the run's deadline are noticed at once."""
+    while not (play_future.done() or test_environment.play_ended.is_set()):
+        if time.monotonic() > deadline:
+            raise RunTimeoutError(
+                f"The run was still going after {request.run_seconds:g} s, and was ended.",
+                "Look at what was reported last; '--run-timeout' gives it more time.",
+            )
+        time.sleep(0.02)
+    if play_future.done():
+        play_future.result()
+
+
+def _collect_token_and_log(
+    test_environment: TestEnvironment, folder: ReportFolder, console: Console, state: RunState
+) -> None:
+    """Take along what only the host knows: the token, for the redactor, and the workspace's log."""
+    if (
+        state.workspace is None
+        or test_environment.host is None
+        or test_environment.observer is None
+    ):
+        return
+    take_token(test_environment.observer, state.workspace, console, state)
+    with contextlib.suppress(HardgateError, DockerException, RequestException, OSError):
+        log = _read_log_end(connect_engine(test_environment.host.engine_url), state.workspace.id)
+        with folder.open_log(WORKSPACE_LOG, console.redactor) as file:
+            for start in range(0, len(log), LOG_CHUNK_BYTES):
+                file.write(bytes(log[start : start + LOG_CHUNK_BYTES]))
+
+
+def _read_log_end(client: docker.APIClient, container: str) -> bytearray:
+    """Read the end of a container's log, of which a line may be as long as the image likes."""
+    kept = bytearray()
+    for chunk in client.logs(container, tail=WORKSPACE_LOG_LINES, stream=True, follow=False):
+        kept += chunk
+        if len(kept) > 2 * MAX_WORKSPACE_LOG_BYTES:
+            del kept[:-MAX_WORKSPACE_LOG_BYTES]
+    return kept[-MAX_WORKSPACE_LOG_BYTES:]
