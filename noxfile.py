@@ -50,7 +50,7 @@ MEANINGS = {
 
 @nox.session
 def engine(session: nox.Session) -> None:
-    """Make sure that a Docker Engine and a base answer here (-- --remove takes it back)."""
+    """Install a Docker Engine where none answers, and prepare the base (-- --remove uninstalls)."""
     hardgate(session, "engine", *engine_words(session.posargs))
 
 
@@ -62,14 +62,14 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def t4(session: nox.Session) -> None:
-    """Build the reference image and verify it against the contract (-- takes `hardgate gate`'s)."""
+    """Build the reference image and verify it (-- takes the options of `hardgate gate`)."""
     words = [*image_words(session.posargs), *egress_words(session.posargs), *session.posargs]
     hardgate(session, "gate", *words)
 
 
 @nox.session
 def static(session: nox.Session) -> None:
-    """Look at a template without running any of its code (-- --context DIR looks at another)."""
+    """Check a template's files without running any of its code (-- --context DIR)."""
     pipeline(session, "static")
 
 
@@ -81,7 +81,7 @@ def adapter(session: nox.Session) -> None:
 
 @nox.session
 def secrets(session: nox.Session) -> None:
-    """Look for credentials in added lines (-- --base REF)."""
+    """Search the lines that a change adds for credentials (-- --base REF)."""
     pipeline(session, "secrets")
 
 
@@ -93,19 +93,19 @@ def runtime(session: nox.Session) -> None:
 
 @nox.session
 def validate(session: nox.Session) -> None:
-    """Say one word: runs what is missing or stale, and reads the rest (-- --no-run only reads)."""
+    """Decide whether a template may be merged; runs stale checks first (-- --no-run: none)."""
     pipeline(session, "validate", "--run")
 
 
 @nox.session
 def doctor(session: nox.Session) -> None:
-    """Tell what this machine and a template lack for all that, and what to do."""
+    """List what this machine and a template lack, and what to do about it."""
     pipeline(session, "doctor")
 
 
 @nox.session
 def runner(session: nox.Session) -> None:
-    """Make hosts self-hosted runners, and prove it (-- -i INVENTORY, or -- --prove URL)."""
+    """Make hosts self-hosted runners, and prove them (-- -i INVENTORY, or -- --prove URL)."""
     hardgate(session, "runner", *session.posargs)
 
 
@@ -123,7 +123,7 @@ def explain(session: nox.Session) -> None:
 
 @nox.session
 def report(session: nox.Session) -> None:
-    """Make a finished run's reports anew (-- RUN --format FORMAT)."""
+    """Write the reports of a finished run again (-- RUN --format FORMAT)."""
     hardgate(session, "report", *session.posargs)
 
 
@@ -196,7 +196,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typecheck(session: nox.Session) -> None:
-    """Look at types, strictly."""
+    """Check types, strictly."""
     tool(session, "typecheck", "mypy")
 
 
@@ -208,7 +208,7 @@ def diagnosis(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the gate beside what else one could use, in turns; prints medians and ratios."""
+    """Measure the gate beside what others would use, in turns, as medians and ratios."""
     tool(session, "test", "python", "-m", "tests.bench", *session.posargs)
 
 

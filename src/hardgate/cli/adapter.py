@@ -84,7 +84,7 @@ def _make_adapter_parser() -> CommandParser:
         default=[],
         type=Path,
         metavar="FILE",
-        help="repeatable; what the tests need (default: the template's requirements files)",
+        help="requirements file of the tests; may be repeated (default: the template's own files)",
     )
     group = parser.add_argument_group("the image")
     group.add_argument(
@@ -92,7 +92,11 @@ def _make_adapter_parser() -> CommandParser:
         action="store_true",
         help="run them in the built image, as the agent, without a network",
     )
-    group.add_argument("--image", metavar="REF", help="with --in-image: this one; nothing is built")
+    group.add_argument(
+        "--image",
+        metavar="REF",
+        help="with --in-image: run them in this image instead of building one",
+    )
     add_build_settings(group)
     return parser
 

@@ -32,8 +32,12 @@ def refuse_build_options(values: argparse.Namespace, names: Sequence[str]) -> No
 def add_build_options(parser: argparse.ArgumentParser, *, base: str = "--base") -> None:
     """Add what a build is told."""
     group = parser.add_argument_group("the image")
-    group.add_argument("--context", metavar="DIR", help="build context (default: .)")
-    group.add_argument("--dockerfile", metavar="FILE", help="default: Dockerfile in the context")
+    group.add_argument("--context", metavar="DIR", help="folder to build from (default: .)")
+    group.add_argument(
+        "--dockerfile",
+        metavar="FILE",
+        help="Dockerfile to build (default: Dockerfile in the context)",
+    )
     add_build_settings(group, base=base)
 
 
@@ -44,29 +48,40 @@ def add_build_settings(group: argparse._ActionsContainer, *, base: str = "--base
         action="append",
         default=[],
         metavar="K=V",
-        help="repeatable; K alone takes its value from the environment",
+        help="argument of the Dockerfile, where K alone takes its value from the environment; "
+        "may be repeated",
     )
     group.add_argument(
-        "--secret", action="append", default=[], metavar="SPEC", help="as 'docker build' takes it"
+        "--secret",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="secret for the build, written as for 'docker build'; may be repeated",
     )
-    group.add_argument("--target", metavar="STAGE", help="the stage to build (default: the last)")
-    group.add_argument("--build-platform", metavar="OS/ARCH", help="default: the engine's own")
+    group.add_argument("--target", metavar="STAGE", help="stage to build (default: the last)")
+    group.add_argument(
+        "--build-platform",
+        metavar="OS/ARCH",
+        help="platform to build for (default: the engine's own)",
+    )
     group.add_argument(
         "--build-timeout",
         type=parse_long_time,
         default=BUILD_SECONDS,
         metavar="S",
-        help="after it the build is ended (default: %(default)g)",
+        help="seconds after which the build is ended (default: %(default)g)",
     )
     group.add_argument(
         base,
         dest="base",
         type=Path,
         metavar="FILE",
-        help="a root file system (tar) for BASE_IMAGE",
+        help="root file system (tar) to make BASE_IMAGE from",
     )
     group.add_argument(
-        "--refresh-base", action="store_true", help="make the base anew, though one is cached"
+        "--refresh-base",
+        action="store_true",
+        help="make hardgate's own base again even if one is cached",
     )
 
 
@@ -86,7 +101,7 @@ def read_build_request(values: argparse.Namespace) -> BuildRequest:
 
 def main(argv: Sequence[str]) -> int:
     """Build, and print the digest on standard output."""
-    parser = CommandParser("build", "Build an image as the gate would, and print its digest.")
+    parser = CommandParser("build", "Build an image as the gate does, and print its digest.")
     add_build_options(parser)
     values = parser.parse_argv(argv)
     request = read_build_request(values)

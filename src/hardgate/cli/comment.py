@@ -14,7 +14,8 @@ def add_comment_option(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--comment",
         action="store_true",
-        help="keep one comment on the job's pull request (token: HARDGATE_FORGE_TOKEN)",
+        help="write the result as a comment on the job's pull request, or update that comment "
+        "(the token is read from HARDGATE_FORGE_TOKEN)",
     )
 
 

@@ -21,7 +21,7 @@ SHELLS = ("bash", "zsh", "fish")
 def main(argv: Sequence[str]) -> int:
     """Print the script of the shell that was named."""
     parser = CommandParser("completion", "Print the completion script of a shell.")
-    parser.add_argument("shell", choices=SHELLS, help="the shell that is to run it")
+    parser.add_argument("shell", choices=SHELLS, help="shell to print the script for")
     values = parser.parse_argv(argv)
     print(shellcode(["hardgate"], shell=values.shell))
     return 0

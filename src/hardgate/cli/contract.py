@@ -24,11 +24,14 @@ from hardgate.schema.source import read_pin, strip_credentials
 from hardgate.text.plain import strip_control_codes
 from hardgate.text.typo import suggest_choice
 
-CHECK_ABOUT = "Say without an engine which probes cannot miss, cannot say why, or disturb others."
-CHECK_EXIT_CODES_HELP = (
-    "Exit codes: 0 no weakness was found, 1 one was, 2 the command or the contract is wrong."
+CHECK_ABOUT = (
+    "Find probes that cannot fail, fail in silence or disturb others; no engine is needed."
 )
-ABOUT = "Say what contract B will demand that contract A did not."
+CHECK_EXIT_CODES_HELP = (
+    "Exit codes: 0 no weakness was found, 1 at least one was found, 2 the command or a contract is "
+    "wrong."
+)
+ABOUT = "List what contract B demands and contract A does not."
 EXIT_CODES_HELP = (
     "Exit codes: 0 B demands nothing new, 1 B demands more, 2 the command or a contract is wrong."
 )
@@ -106,7 +109,12 @@ def _check_file(file: str, values: argparse.Namespace) -> int:
 def _print_schema(words: Sequence[str]) -> int:
     """Print a JSON Schema, for an editor or a program."""
     parser = CommandParser("contract schema", "Print the JSON Schema of a file or a report.")
-    parser.add_argument("name", metavar="NAME", choices=SCHEMA_FILES, help=", ".join(SCHEMA_FILES))
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        choices=SCHEMA_FILES,
+        help=f"schema to print: {', '.join(SCHEMA_FILES)}",
+    )
     print(SCHEMA_FILES[parser.parse_argv(words).name].read_text(), end="")
     return 0
 
@@ -121,20 +129,36 @@ def _print_lines(lines: Iterable[str]) -> None:
 
 def _make_check_parser() -> CommandParser:
     parser = CommandParser("contract check", f"{CHECK_ABOUT} {CHECK_EXIT_CODES_HELP}")
-    parser.add_argument("files", metavar="FILE", nargs="*", help="contracts; files or URLs")
-    parser.add_argument("--sha256", type=read_pin, metavar="HEX", help="pin its bytes")
-    parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--schema", action="store_true", help="print the contracts' JSON Schema")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="*", help="contracts to check, as files or URLs"
+    )
+    parser.add_argument(
+        "--sha256", type=read_pin, metavar="HEX", help="refuse a contract with another SHA-256"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--schema",
+        action="store_true",
+        help="print the JSON Schema of contracts, and check nothing",
+    )
     return parser
 
 
 def _make_diff_parser() -> CommandParser:
     parser = CommandParser("contract diff", f"{ABOUT} {EXIT_CODES_HELP}")
-    parser.add_argument("a", metavar="A", help="what images were verified by; a file or a URL")
-    parser.add_argument("b", metavar="B", help="what they will be verified by; a file or a URL")
-    parser.add_argument("--a-sha256", type=read_pin, metavar="HEX", help="pin A's bytes")
-    parser.add_argument("--b-sha256", type=read_pin, metavar="HEX", help="pin B's bytes")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument(
+        "a", metavar="A", help="contract that images were verified by, as a file or a URL"
+    )
+    parser.add_argument(
+        "b", metavar="B", help="contract that they will be verified by, as a file or a URL"
+    )
+    parser.add_argument(
+        "--a-sha256", type=read_pin, metavar="HEX", help="refuse an A with another SHA-256"
+    )
+    parser.add_argument(
+        "--b-sha256", type=read_pin, metavar="HEX", help="refuse a B with another SHA-256"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 

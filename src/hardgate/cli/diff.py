@@ -11,7 +11,7 @@ from hardgate.report.run_diff import diff_runs, format_diff_markdown, format_dif
 from hardgate.text.plain import disarm_workflow_commands, strip_control_codes
 
 ABOUT = (
-    "Say what changed from run OLD to run NEW. Exit codes: 0 nothing that held was lost, 1 a "
+    "List what changed from run OLD to run NEW. Exit codes: 0 all that held still holds, 1 a "
     "promise is newly failing, newly unknown or absent, 2 the command is wrong."
 )
 
@@ -20,8 +20,15 @@ def main(argv: Sequence[str]) -> int:
     """Compare two runs."""
     parser = CommandParser("diff", ABOUT)
     for name in ("old", "new"):
-        parser.add_argument(name, type=Path, metavar=name.upper(), help="a run's folder or summary")
-    parser.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+        parser.add_argument(
+            name, type=Path, metavar=name.upper(), help="folder of a run, or its summary.json"
+        )
+    parser.add_argument(
+        "--format",
+        choices=("text", "markdown", "json"),
+        default="text",
+        help="how to print it (default: text)",
+    )
     values = parser.parse_argv(argv)
     diff = diff_runs(read_summary(values.old), read_summary(values.new))
     if values.format == "json":

@@ -16,9 +16,17 @@ from hardgate.text.plain import format_count
 
 def main(argv: Sequence[str]) -> int:
     """Look at everything, change nothing."""
-    parser = CommandParser("doctor", "Tell what this machine and repository lack, and what to do.")
-    parser.add_argument("--context", metavar="DIR", default=".", help="the template (default: .)")
-    parser.add_argument("--dockerfile", metavar="FILE", help="default: Dockerfile in the context")
+    parser = CommandParser(
+        "doctor", "List what this machine and repository lack, and what to do about it."
+    )
+    parser.add_argument(
+        "--context", metavar="DIR", default=".", help="folder of the template (default: .)"
+    )
+    parser.add_argument(
+        "--dockerfile",
+        metavar="FILE",
+        help="the template's Dockerfile (default: Dockerfile in the context)",
+    )
     values = parser.parse_argv(argv)
     console = Console(sys.stdout)
     checks = []

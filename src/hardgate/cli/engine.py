@@ -30,10 +30,23 @@ PROOF_SECONDS = 60
 
 def main(argv: Sequence[str]) -> int:
     """Find an engine, or install one; or take back what was installed."""
-    parser = CommandParser("engine", "Make sure that a Docker Engine and a base answer here.")
-    parser.add_argument("--remove", action="store_true", help="take back what this installed")
-    parser.add_argument("--base", type=Path, metavar="FILE", help="a root file system (tar)")
-    parser.add_argument("--refresh-base", action="store_true", help="make the base anew")
+    parser = CommandParser(
+        "engine", "Install a Docker Engine where none answers, and prepare the base image."
+    )
+    parser.add_argument(
+        "--remove", action="store_true", help="uninstall everything that this command installed"
+    )
+    parser.add_argument(
+        "--base",
+        type=Path,
+        metavar="FILE",
+        help="root file system (tar) to make the base image from",
+    )
+    parser.add_argument(
+        "--refresh-base",
+        action="store_true",
+        help="make hardgate's own base again even if one is cached",
+    )
     values = parser.parse_argv(argv)
     console = Console(sys.stdout)
     if values.remove:

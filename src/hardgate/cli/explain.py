@@ -18,12 +18,17 @@ from hardgate.text.typo import suggest_choice
 def main(argv: Sequence[str]) -> int:
     """Explain."""
     parser = CommandParser(
-        "explain", "Say what a promise is about, what breaks it, and how to fix it."
+        "explain", "Describe a capability or guard, what breaks it, and how to fix it."
     )
-    parser.add_argument("name", nargs="?", metavar="CAPABILITY", help="or the name of a guard")
+    parser.add_argument(
+        "name", nargs="?", metavar="CAPABILITY", help="name of a capability or a guard"
+    )
     add_contract_options(parser)
     parser.add_argument(
-        "--run", type=Path, metavar="DIR", help="a finished run's folder: explain its misses"
+        "--run",
+        type=Path,
+        metavar="DIR",
+        help="folder of a finished run whose misses are explained",
     )
     values = parser.parse_argv(argv)
     if values.run is not None:

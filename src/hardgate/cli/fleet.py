@@ -30,8 +30,8 @@ from hardgate.schema.source import read_pin, strip_credentials
 
 ABOUT = (
     "Verify the images of a list on the hosts that run them. Exit codes: 0 all are green by the "
-    "fleet's contract, 1 one is red or stale, 2 the command or a file is wrong, 3 nobody could "
-    "tell of one."
+    "fleet's contract, 1 at least one is red or stale, 2 the command or a file is wrong, 3 at "
+    "least one could not be verified."
 )
 
 
@@ -55,21 +55,52 @@ def main(argv: Sequence[str]) -> int:
 def _make_fleet_parser() -> CommandParser:
     parser = CommandParser("fleet", ABOUT)
     parser.add_argument(
-        "-i", "--inventory", type=Path, metavar="INVENTORY", help="as Ansible's; required for a run"
+        "-i",
+        "--inventory",
+        type=Path,
+        metavar="INVENTORY",
+        help="Ansible inventory of the hosts (required unless --merge is given)",
     )
     parser.add_argument(
-        "--images", type=Path, required=True, metavar="FILE", help="what runs where: docs/fleet.md"
+        "--images",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="list of images and the hosts that run them (see docs/fleet.md)",
     )
     parser.add_argument(
-        "--contract", metavar="FILE", help="the fleet's (default: hardgate's own t4.yaml)"
+        "--contract",
+        metavar="FILE",
+        help="contract that all images are held to (default: hardgate's own t4.yaml)",
     )
-    parser.add_argument("--contract-sha256", type=read_pin, metavar="HEX", help="pin its bytes")
-    parser.add_argument("--host", choices=("nested", "direct"), default="nested")
     parser.add_argument(
-        "--egress", action="append", default=[], metavar="URL|beacon", help="for each gate"
+        "--contract-sha256",
+        type=read_pin,
+        metavar="HEX",
+        help="refuse a contract with another SHA-256",
     )
-    parser.add_argument("--user", default="root", metavar="NAME", help="who runs the gates there")
-    parser.add_argument("--forks", type=int, default=5, metavar="N", help="hosts at once")
+    parser.add_argument(
+        "--host",
+        choices=("nested", "direct"),
+        default="nested",
+        help="test host of each gate: a throwaway one in a container (default), or the host itself",
+    )
+    parser.add_argument(
+        "--egress",
+        action="append",
+        default=[],
+        metavar="URL|beacon",
+        help="target that images must reach, or hardgate's own beacon; may be repeated",
+    )
+    parser.add_argument(
+        "--user",
+        default="root",
+        metavar="NAME",
+        help="user who runs the gates on the hosts (default: root)",
+    )
+    parser.add_argument(
+        "--forks", type=int, default=5, metavar="N", help="number of hosts at once (default: 5)"
+    )
     parser.add_argument(
         "--merge",
         type=Path,
@@ -79,7 +110,12 @@ def _make_fleet_parser() -> CommandParser:
         help="verify nothing, and report these runs' folders as one run",
     )
     add_format_option(parser, ("json", *FLEET_RENDERERS), ("json", *FLEET_RENDERERS))
-    parser.add_argument("--out", type=Path, metavar="DIR", help="default: reports/fleet/RUN")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for the reports (default: reports/fleet/RUN)",
+    )
     add_comment_option(parser)
     add_verbosity_options(parser)
     return parser

@@ -60,7 +60,10 @@ BEACON_TARGET = "beacon"
 EGRESS_VARIABLE = "MOLECULE_T4_EGRESS_TARGETS"
 
 
-ABOUT = "Build an image, verify it against its contract, and report."
+ABOUT = (
+    "Build an image, verify it against its contract, and report. Exit codes: 0 it held, 1 a hard "
+    "capability or a guard did not hold, 2 the command or the contract is wrong, 3 inconclusive."
+)
 
 
 def make_gate_parser(
@@ -72,25 +75,36 @@ def make_gate_parser(
     """
     parser = CommandParser(name, about)
     add_build_options(parser, base=base)
-    parser.add_argument("--image", metavar="REF", help="verify this image; nothing is built")
+    parser.add_argument("--image", metavar="REF", help="verify this image instead of building one")
     _add_plan_options(parser)
     _add_workspace_options(parser)
     group = parser.add_argument_group("the run")
-    group.add_argument("--out", type=Path, metavar="DIR", help="default: reports/tN/RUN")
+    group.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for the reports (default: reports/tN/RUN)"
+    )
     add_format_option(group)
     group.add_argument(
-        "--baseline", type=Path, metavar="RUN", help="an older run: reports say what changed since"
+        "--baseline",
+        type=Path,
+        metavar="RUN",
+        help="folder of an older run; the reports list what changed since",
     )
     group.add_argument(
-        "--watch", action="store_true", help="run again on each change, and print what changed"
+        "--watch",
+        action="store_true",
+        help="verify again after each change of the context, and print what changed",
     )
-    group.add_argument("--keep", action="store_true", help="leave host and workspace running")
+    group.add_argument(
+        "--keep",
+        action="store_true",
+        help="leave the test host and the workspace running, and print how to enter them",
+    )
     group.add_argument(
         "--run-timeout",
         type=parse_long_time,
         default=RUN_SECONDS,
         metavar="S",
-        help="after it the run ends with what was seen (default: %(default)g)",
+        help="seconds after which the run ends with what was seen (default: %(default)g)",
     )
     add_comment_option(group)
     add_verbosity_options(group)
@@ -100,33 +114,89 @@ def make_gate_parser(
 def _add_plan_options(parser: CommandParser) -> None:
     group = parser.add_argument_group("the contract")
     add_contract_options(group)
-    group.add_argument("--tier", type=int, default=4, metavar="N", help="1 to 4 (default: 4)")
     group.add_argument(
-        "--tiers", metavar="FILE", help="tiers of your own platform (default: contracts/tiers.yaml)"
+        "--tier",
+        type=int,
+        default=4,
+        metavar="N",
+        help="tier whose settings the workspace gets, 1 to 4 (default: 4)",
     )
     group.add_argument(
-        "--only", action="append", default=[], metavar="NAME", help="repeatable; exit is 3 then"
+        "--tiers",
+        metavar="FILE",
+        help="file with your platform's tiers (default: contracts/tiers.yaml)",
     )
     group.add_argument(
-        "--egress", action="append", default=[], metavar="URL|beacon", help="repeatable"
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="verify this capability alone, and exit with 3 at best; may be repeated",
     )
-    group.add_argument("--probe-timeout", type=parse_seconds, default=60.0, metavar="S")
+    group.add_argument(
+        "--egress",
+        action="append",
+        default=[],
+        metavar="URL|beacon",
+        help="target that the image must reach, or hardgate's own beacon; may be repeated "
+        "(default: the contract's targets)",
+    )
+    group.add_argument(
+        "--probe-timeout",
+        type=parse_seconds,
+        default=60.0,
+        metavar="S",
+        help="seconds that each probe may take (default: 60)",
+    )
 
 
 def _add_workspace_options(parser: CommandParser) -> None:
     group = parser.add_argument_group("host and workspace")
-    group.add_argument("--host", choices=("nested", "direct"), default="nested")
-    group.add_argument("--volume", action="append", default=[], metavar="PATH", help="repeatable")
-    group.add_argument("--env", action="append", default=[], metavar="K=V", help="repeatable")
-    group.add_argument("--env-file", action="append", default=[], type=Path, metavar="FILE")
-    group.add_argument("--config", metavar="DIR", help="copied into /configs")
+    group.add_argument(
+        "--host",
+        choices=("nested", "direct"),
+        default="nested",
+        help="test host: a throwaway one in a container (default), or this machine itself",
+    )
+    group.add_argument(
+        "--volume",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="folder in the workspace that gets a further volume; may be repeated",
+    )
+    group.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        metavar="K=V",
+        help="environment variable of the workspace; may be repeated",
+    )
+    group.add_argument(
+        "--env-file",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="file of such variables, one K=V a line; may be repeated",
+    )
+    group.add_argument(
+        "--config", metavar="DIR", help="folder to copy into the workspace's /configs"
+    )
     group.add_argument(
         "--platform",
         choices=("auto", "double", "none"),
         default="auto",
-        help="what it registers with (default: a double, where the template asks for one)",
+        help="platform that the workspace registers with: a stand-in (double), none, or a stand-in "
+        "where the template asks for one (auto, the default)",
     )
-    group.add_argument("--ready-timeout", type=parse_seconds, default=60.0, metavar="S")
+    group.add_argument(
+        "--ready-timeout",
+        type=parse_seconds,
+        default=60.0,
+        metavar="S",
+        help="seconds that the workspace may take until it is ready (default: 60)",
+    )
 
 
 def main(argv: Sequence[str]) -> int:

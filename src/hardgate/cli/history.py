@@ -13,8 +13,12 @@ from hardgate.text.plain import disarm_workflow_commands, strip_control_codes
 def main(argv: Sequence[str]) -> int:
     """Print the history, or write it as a page."""
     parser = CommandParser("history", "Show flakiness and time of each capability over runs.")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="runs are looked for below it")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page instead")
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="folder whose runs are compared, at any depth"
+    )
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write an HTML page instead of printing a table"
+    )
     values = parser.parse_argv(argv)
     summaries = Redactor().redact_value(find_summaries(values.folder))
     if values.html:

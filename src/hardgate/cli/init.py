@@ -51,30 +51,33 @@ def main(argv: Sequence[str]) -> int:
 
 def _make_parser() -> CommandParser:
     parser = CommandParser(
-        "init", "Write a noxfile and workflows into a template; never over a file of yours."
+        "init", "Write a noxfile and workflows into a template. No file of yours is overwritten."
     )
-    parser.add_argument("--context", metavar="DIR", default=".", help="the template (default: .)")
+    parser.add_argument(
+        "--context", metavar="DIR", default=".", help="folder of the template (default: .)"
+    )
     parser.add_argument(
         "--forge",
         action="append",
         choices=FORGE_CHOICES,
-        help="repeatable; default: those that there is a folder for, else github and gitea",
+        help="forge to write workflows for; may be repeated (default: the forges whose folder "
+        "exists, else github and gitea)",
     )
     parser.add_argument(
         "--source",
         metavar="REQUIREMENT",
-        help="what the noxfile installs hardgate from (default: where this one came from)",
+        help="where the noxfile installs hardgate from (default: the source of this installation)",
     )
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--new",
         action="store_true",
-        help="also a whole template: image, entrypoint, adapter, tests",
+        help="write a whole template too: image, entrypoint, adapter, tests",
     )
     group.add_argument(
         "--update",
         action="store_true",
-        help="bring files of an earlier init up to date; shows the difference first",
+        help="update the files of an earlier init; the difference is shown first",
     )
     parser.add_argument("--yes", action="store_true", help="with --update: write without asking")
     return parser

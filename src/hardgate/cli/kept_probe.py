@@ -13,10 +13,14 @@ from hardgate.text.plain import strip_control_codes
 
 def repeat_kept_probe(argv: Sequence[str]) -> int:
     """Repeat it, and print what it wrote; the exit code is the gate's for its outcome."""
-    parser = CommandParser("probe", "Run a probe of a kept run once more, as the gate ran it.")
-    parser.add_argument("name", metavar="CAPABILITY")
-    parser.add_argument("--run", required=True, metavar="ID", help="a run of 'gate --keep'")
-    parser.add_argument("--trace", action="store_true", help="show each command (sh -x)")
+    parser = CommandParser("probe", "Run a probe of a kept run again, the way the gate ran it.")
+    parser.add_argument("name", metavar="CAPABILITY", help="capability whose probe is run")
+    parser.add_argument(
+        "--run", required=True, metavar="ID", help="id of a run that 'gate --keep' left running"
+    )
+    parser.add_argument(
+        "--trace", action="store_true", help="print each command as it runs (sh -x)"
+    )
     values = parser.parse_argv(argv)
     client = find_engine().open_client()
     container, kept = find_kept_probes(client, values.run)

@@ -34,10 +34,10 @@ from hardgate.mutants.mutation import (
 from hardgate.system.temporary_folder import temporary_folder
 
 ABOUT = (
-    "Verify an image, then each mutation of it, and say which promises noticed what. Exit codes: "
-    "0 every mutation turned exactly its promises red, 1 one survived or another promise went red, "
-    "2 the command is wrong, 3 not all could be verified, or no mutation turned a promise red of "
-    "which none says that it breaks it."
+    "Verify an image and then each mutation of it, and list which promises notice which mutation. "
+    "Exit codes: 0 every mutation turned exactly its promises red, 1 a mutation was not noticed or "
+    "turned another promise red, 2 the command is wrong, 3 a mutation could not be verified, or no "
+    "mutation turned red a promise that none is meant to break."
 )
 READY_SECONDS = 20.0
 
@@ -93,7 +93,11 @@ def _hold_base(digest: str) -> Iterator[str]:
 def _make_parser() -> CommandParser:
     parser = make_gate_parser("mutants", ABOUT)
     parser.add_argument(
-        "--mutation", action="append", default=[], metavar="NAME", help="this one; repeatable"
+        "--mutation",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="apply only this mutation; may be repeated",
     )
     return parser
 

@@ -25,8 +25,17 @@ MAX_SECONDS = 4 * 3600
 
 def add_contract_options(parser: argparse._ActionsContainer) -> None:
     """Add what names a contract; a pin that is none, or empty, ends the command at once."""
-    parser.add_argument("--contract", metavar="FILE|URL", help="default: hardgate's own t4.yaml")
-    parser.add_argument("--contract-sha256", type=read_pin, metavar="HEX", help="pin its bytes")
+    parser.add_argument(
+        "--contract",
+        metavar="FILE|URL",
+        help="contract to verify by (default: hardgate's own t4.yaml)",
+    )
+    parser.add_argument(
+        "--contract-sha256",
+        type=read_pin,
+        metavar="HEX",
+        help="refuse a contract with another SHA-256; a URL needs it",
+    )
 
 
 def load_requested_contract(
@@ -40,11 +49,22 @@ def load_requested_contract(
 def add_template_options(parser: argparse.ArgumentParser) -> None:
     """Add what every session of a template is told."""
     group = parser.add_argument_group("the template")
-    group.add_argument("--context", metavar="DIR", default=".", help="default: .")
-    group.add_argument("--dockerfile", metavar="FILE", help="default: Dockerfile in the context")
+    group.add_argument(
+        "--context", metavar="DIR", default=".", help="folder of the template (default: .)"
+    )
+    group.add_argument(
+        "--dockerfile",
+        metavar="FILE",
+        help="the template's Dockerfile (default: Dockerfile in the context)",
+    )
     add_contract_options(group)
     run = parser.add_argument_group("the run")
-    run.add_argument("--out", type=Path, metavar="DIR", help="default: reports/SESSION/RUN")
+    run.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for the reports (default: reports/SESSION/RUN)",
+    )
     add_comment_option(run)
     add_verbosity_options(run)
 
@@ -60,15 +80,19 @@ def add_format_option(
         action="append",
         default=[],
         choices=tuple(choices),
-        help=f"repeatable (default: {', '.join(default)})",
+        help=f"report to write; may be repeated (default: {', '.join(default)})",
     )
 
 
 def add_verbosity_options(parser: argparse._ActionsContainer) -> None:
     """Add how much is told on the terminal."""
     group = parser.add_mutually_exclusive_group()
-    group.add_argument("-q", "--quiet", action="store_true", help="misses and the last line")
-    group.add_argument("-v", "--verbose", action="store_true", help="all that was seen")
+    group.add_argument(
+        "-q", "--quiet", action="store_true", help="print only misses and the last line"
+    )
+    group.add_argument(
+        "-v", "--verbose", action="store_true", help="print everything that was observed"
+    )
 
 
 def make_console(values: argparse.Namespace) -> Console:

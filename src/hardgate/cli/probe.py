@@ -15,9 +15,9 @@ from hardgate.gate.run import run_gate
 from hardgate.model.contract import Capability, Contract, Severity
 
 ABOUT = (
-    "Run one script as a probe in an image's workspace, booted as the gate does, and explain it. "
-    "Exit codes: 0 the script exited 0 and every guard held, 1 not so, 2 the command is wrong, "
-    "3 unknown."
+    "Run one script as a probe in an image's workspace, which boots as in the gate, and explain a "
+    "miss. Exit codes: 0 the script exited with 0 and every guard held, 1 it did not or one did "
+    "not, 2 the command is wrong, 3 inconclusive."
 )
 CAPABILITY_NAME = "script"
 MAX_SCRIPT_BYTES = 131_071
@@ -29,7 +29,12 @@ def main(argv: Sequence[str]) -> int:
     if any(word == "--run" or word.startswith("--run=") for word in argv):
         return repeat_kept_probe(argv)
     parser = make_gate_parser("probe", ABOUT)
-    parser.add_argument("--script", required=True, metavar="FILE|-", help="'-' reads it from here")
+    parser.add_argument(
+        "--script",
+        required=True,
+        metavar="FILE|-",
+        help="script to run as a probe; '-' reads it from standard input",
+    )
     values = parser.parse_argv(argv)
     if values.only:
         raise UsageError("'--only' chooses among capabilities.", "Leave it out: a script is one.")

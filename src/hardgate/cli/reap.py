@@ -14,16 +14,23 @@ from hardgate.errors import UsageError
 
 def main(argv: Sequence[str]) -> int:
     """Remove, and say what was removed."""
-    parser = CommandParser("reap", "Remove what dead runs left behind, and only that.")
-    parser.add_argument("--run", metavar="ID", help="remove this run, dead or kept")
+    parser = CommandParser("reap", "Remove what dead runs left behind, and nothing else.")
+    parser.add_argument("--run", metavar="ID", help="remove the run with this id, dead or kept")
     parser.add_argument(
-        "--images", action="store_true", help="remove images that builds of contexts left"
+        "--images", action="store_true", help="remove old images that the gate built, too"
     )
     parser.add_argument(
-        "--older-than", type=float, default=14, metavar="DAYS", help="which images (default: 14)"
+        "--older-than",
+        type=float,
+        default=14,
+        metavar="DAYS",
+        help="with --images: remove those built more than this many days ago (default: 14)",
     )
     parser.add_argument(
-        "--keep-mib", type=float, metavar="MIB", help="remove the oldest until the rest fits"
+        "--keep-mib",
+        type=float,
+        metavar="MIB",
+        help="with --images: remove the oldest until the rest takes at most this many MiB",
     )
     values = parser.parse_argv(argv)
     if values.images and values.run:

@@ -14,18 +14,24 @@ from hardgate.report.console import Console
 from hardgate.report.formats import DEFAULT_FORMATS, FORMATS, render_report, write_report
 from hardgate.report.read_summary import read_summary, restore_run
 
-ABOUT = "Make the reports of a finished run anew, from its summary.json."
+ABOUT = "Write the reports of a finished run again, from its summary.json."
 
 
 def main(argv: Sequence[str]) -> int:
     """Write the reports beside the summary, into a folder, or one of them to standard output."""
     parser = CommandParser("report", ABOUT)
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or its summary.json")
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="folder of a run, or its summary.json"
+    )
     add_format_option(parser)
     parser.add_argument(
-        "--out", metavar="DIR|-", help="default: the run's folder; '-' prints one format"
+        "--out",
+        metavar="DIR|-",
+        help="folder to write to, or '-' to print one format (default: the run's folder)",
     )
-    parser.add_argument("-v", "--verbose", action="store_true", help="all that was seen")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="print everything that was observed"
+    )
     values = parser.parse_argv(argv)
     names = tuple(values.format)
     if values.out == "-" and len(names) != 1:

@@ -29,9 +29,9 @@ from hardgate.remote.source_archive import require_checkout
 from hardgate.resources import CONTRACTS
 
 ABOUT = (
-    "Make hosts self-hosted runners, hold each to its contracts, and verify an image under tier 4 "
-    "on it. Exit codes: 0 all hosts are runners that are known to work, 1 one was seen not to be, "
-    "2 the command is wrong, 3 nobody could tell of one."
+    "Make hosts self-hosted runners, verify each against its contracts, and verify an image on it "
+    "under tier 4. Exit codes: 0 all hosts are runners that are known to work, 1 at least one is "
+    "not, 2 the command is wrong, 3 at least one could not be verified."
 )
 HOST_CONTRACTS = ("runner-host.yaml", "runner.yaml")
 RUNNER_TOKEN_VARIABLE = "HARDGATE_RUNNER_TOKEN"  # noqa: S105 - the variable's name
@@ -61,16 +61,37 @@ def main(argv: Sequence[str]) -> int:
 
 def _make_runner_parser() -> CommandParser:
     parser = CommandParser("runner", ABOUT)
-    parser.add_argument("-i", "--inventory", type=Path, metavar="INVENTORY", help="as Ansible's")
-    parser.add_argument("-l", "--limit", default="", metavar="PATTERN", help="only these hosts")
-    parser.add_argument("--forks", type=int, default=5, metavar="N", help="hosts at once")
     parser.add_argument(
-        "--image", default="", metavar="REF", help="verify this there, not hardgate's own image"
+        "-i", "--inventory", type=Path, metavar="INVENTORY", help="Ansible inventory of the hosts"
     )
     parser.add_argument(
-        "--egress", action="append", default=[], metavar="URL|beacon", help="for that gate"
+        "-l",
+        "--limit",
+        default="",
+        metavar="PATTERN",
+        help="hosts of the inventory to work on (default: all)",
     )
-    parser.add_argument("--remove", action="store_true", help="make them runners no longer")
+    parser.add_argument(
+        "--forks", type=int, default=5, metavar="N", help="number of hosts at once (default: 5)"
+    )
+    parser.add_argument(
+        "--image",
+        default="",
+        metavar="REF",
+        help="image that is verified on each host (default: hardgate's reference image)",
+    )
+    parser.add_argument(
+        "--egress",
+        action="append",
+        default=[],
+        metavar="URL|beacon",
+        help="target that this image must reach, or hardgate's own beacon; may be repeated",
+    )
+    parser.add_argument(
+        "--remove",
+        action="store_true",
+        help="unregister the hosts, and uninstall all that made them runners",
+    )
     add_format_option(parser, ("json", *HOST_RENDERERS), ("json", *DEFAULT_HOST_FORMATS))
     add_prove_options(parser)
     add_comment_option(parser)

@@ -38,7 +38,9 @@ def run_runtime_session(
 ) -> Run:
     """Run it, and give all that its reports hold."""
     values = make_gate_parser(
-        SESSION, "Boot an image by its real entrypoint; see who runs, how it ends, and comes again."
+        SESSION,
+        "Boot an image by its real entrypoint, check who runs in it, stop it, and boot it again on "
+        "the same volumes.",
     ).parse_argv(argv)
     if values.only:
         raise UsageError("'hardgate runtime' looks at all or nothing.", "Leave '--only' out.")

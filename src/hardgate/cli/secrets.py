@@ -48,9 +48,14 @@ def run_secrets_session(
 ) -> SessionResult:
     """Look, leave an answer, and give it."""
     parser = CommandParser(
-        "secrets", "Look for credentials in added lines, and in hardgate's reports."
+        "secrets", "Search the lines that a change adds, and hardgate's reports, for credentials."
     )
-    parser.add_argument("--base", default="", metavar="REF", help="default: the main branch")
+    parser.add_argument(
+        "--base",
+        default="",
+        metavar="REF",
+        help="commit or branch that the change is compared with (default: the main branch)",
+    )
     add_template_options(parser)
     values = parser.parse_argv(argv)
     template = Template.from_folder(values.context, values.dockerfile)

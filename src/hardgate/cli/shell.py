@@ -9,8 +9,8 @@ from hardgate.cli.options import make_console
 from hardgate.gate.interactive import open_shell
 
 ABOUT = (
-    "Boot an image as the gate does, on a throwaway host, and open a shell in it as the agent; "
-    "after '--', run this command instead. Everything is gone when it ends."
+    "Boot an image on a throwaway host as the gate does, and open a shell in it as the agent, or "
+    "run the command after '--'. All of it is removed when the shell ends."
 )
 SHELL = ("sh", "-c", "command -v bash >/dev/null && exec bash || exec sh")
 

@@ -31,7 +31,7 @@ def run_static_session(
     argv: Sequence[str], console: Console | None = None, snapshot: Snapshot | None = None
 ) -> SessionResult:
     """Look, leave an answer, and give it."""
-    parser = CommandParser("static", "Look at a template without running any of its code.")
+    parser = CommandParser("static", "Check a template's files without running any of its code.")
     add_template_options(parser)
     values = parser.parse_argv(argv)
     template = Template.from_folder(values.context, values.dockerfile)

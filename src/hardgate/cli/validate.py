@@ -90,7 +90,10 @@ TABLE_ROWS = 9
 """Rows of the last screen: the table, where the reports are, the last line."""
 SIGN_KEY_VARIABLE = "HARDGATE_SIGN_KEY"
 """Holds a private key as PEM, where `--sign-key` names none."""
-ABOUT = "Say one word of a template, from the answers that lie here."
+ABOUT = (
+    "Decide whether a template may be merged, from the answers of its six checks. Exit codes: 0 "
+    "all six are green, 1 one is red, 2 the command is wrong, 3 one could not be told."
+)
 BASE_FILE_OPTION = "--base-file"
 """What the gates call '--base': here, as for `hardgate secrets`, that is the change's."""
 OWN_OPTIONS = frozenset({"--base", "--out", "--reports", "--sign-key"})
@@ -197,22 +200,37 @@ def make_validate_parser() -> CommandParser:
     """Describe the command line: the gate's, and where the answers are."""
     parser = make_gate_parser("validate", ABOUT, base=BASE_FILE_OPTION)
     parser.add_argument(
-        "--base", dest="ref", default="", metavar="REF", help="default: the main branch"
+        "--base",
+        dest="ref",
+        default="",
+        metavar="REF",
+        help="commit or branch that the change is compared with (default: the main branch)",
     )
     parser.add_argument(
-        "--reports", type=Path, default=REPORTS_FOLDER, metavar="DIR", help="answers"
+        "--reports",
+        type=Path,
+        default=REPORTS_FOLDER,
+        metavar="DIR",
+        help="folder where the checks leave their answers (default: reports)",
     )
-    run = "run first what is missing, stale or not green"
+    run = "run the checks whose answer is missing, stale or not green, then decide"
     parser.add_argument("--run", dest="run", action="store_true", help=run)
     # The last of the two counts, so that `nox -s validate -- --no-run` takes the noxfile's back.
-    parser.add_argument("--no-run", dest="run", action="store_false", help="read only (default)")
+    parser.add_argument(
+        "--no-run",
+        dest="run",
+        action="store_false",
+        help="decide from the answers that are there (default)",
+    )
     parser.add_argument(
         "--sign-key",
         type=Path,
         metavar="FILE",
-        help=f"sign what comes of it (PEM; default: {SIGN_KEY_VARIABLE})",
+        help=f"private key (PEM) to sign the result with (default: the key in {SIGN_KEY_VARIABLE})",
     )
-    parser.add_argument("--fresh", action="store_true", help="with --run: run all, read none")
+    parser.add_argument(
+        "--fresh", action="store_true", help="with --run: run all checks, and use no older answer"
+    )
     return parser
 
 

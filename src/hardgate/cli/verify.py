@@ -25,14 +25,27 @@ from hardgate.text.plain import one_line
 def main(argv: Sequence[str]) -> int:
     """Check the signature, then what is asked for; print what the statement proves."""
     parser = CommandParser("verify", "Check what a signed attestation proves of an image.")
-    parser.add_argument("attestation", type=Path, metavar="ATTESTATION", help="attestation.json")
     parser.add_argument(
-        "--key", type=Path, required=True, metavar="FILE", help="the signer's public key (PEM)"
+        "attestation",
+        type=Path,
+        metavar="ATTESTATION",
+        help="file that 'validate --sign-key' wrote (attestation.json)",
     )
     parser.add_argument(
-        "--image", type=read_image_name, metavar="REF", help="a digest, or what the engine here has"
+        "--key", type=Path, required=True, metavar="FILE", help="public key of the signer (PEM)"
     )
-    parser.add_argument("--contract-sha256", type=read_pin, metavar="HEX", help="the contract's")
+    parser.add_argument(
+        "--image",
+        type=read_image_name,
+        metavar="REF",
+        help="image that must be the attested one: a digest, or a name on this engine",
+    )
+    parser.add_argument(
+        "--contract-sha256",
+        type=read_pin,
+        metavar="HEX",
+        help="SHA-256 of the contract that must have been used",
+    )
     values = parser.parse_argv(argv)
     key = read_public_key(values.key)
     try:

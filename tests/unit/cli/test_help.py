@@ -3,13 +3,16 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 import pytest
 
 from hardgate.cli.commands import COMMANDS, Purpose, format_command_list
 from hardgate.cli.completion import SHELLS
 from hardgate.cli.main import main
+from hardgate.cli.parser import CommandParser
 
 
 def complete(line: str) -> list[str]:
@@ -48,6 +51,34 @@ def test_each_command_has_a_module_a_sentence_and_an_example(
     assert ended.value.code == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert f"usage: hardgate {name}" in printed
+
+
+class ParserFoundError(Exception):
+    """Carries a command's parser out of the command."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *([name] for name in COMMANDS if name != "contract"),
+        *(["contract", part] for part in ("check", "diff", "schema")),
+        ["probe", "NAME", "--run", "RUN"],
+    ],
+    ids=" ".join,
+)
+def test_each_option_says_what_it_is_for(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def give_parser(parser: CommandParser, _argv: Sequence[str]) -> NoReturn:
+        raise ParserFoundError(parser)
+
+    monkeypatch.setattr(CommandParser, "parse_argv", give_parser)
+    with pytest.raises(ParserFoundError) as found:
+        import_module(f"hardgate.cli.{words[0]}").main(words[1:])
+    unexplained = {
+        action.dest: action.help
+        for action in found.value.args[0]._actions
+        if len((action.help or "").partition(" (default")[0].split()) < 2
+    }
+    assert unexplained == {}
 
 
 def test_help_has_each_command_once_below_what_people_do(
