@@ -99,7 +99,7 @@ ROWS: Mapping[str, Row] = {
         given="a run whose junit.xml cannot be written",
         answer="unknown, exit 3, in the last line and in summary.json alike",
         tests=(
-            "gate/test_run.py::test_a_report_that_cannot_be_written_makes_green_unknown_everywhere",
+            "gate/test_conclusion.py::test_a_report_that_cannot_be_written_makes_green_unknown_everywhere",
             f"{SESSION}::test_a_report_that_cannot_be_written_leaves_no_green_last_line",
         ),
     ),
@@ -139,7 +139,9 @@ ROWS: Mapping[str, Row] = {
     "L4": Row(
         given="a program that exits 0 and leaves a child running",
         answer="the child is ended with it",
-        tests=("test_process.py::test_what_a_program_leaves_in_the_background_ends_with_it",),
+        tests=(
+            "system/test_process.py::test_what_a_program_leaves_in_the_background_ends_with_it",
+        ),
     ),
     "L5": Row(
         given="a t4 of a part only that was seen red, where a fork may miss t4",
