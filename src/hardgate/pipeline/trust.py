@@ -61,21 +61,23 @@ def _is_at_terminal() -> bool:
 def judge_environments(
     environments: "list[dict[str, str]]", *, runner: bool, at_terminal: bool
 ) -> Trust:
-    """Judge by all that speak, the nearest first: one that is not trusted is enough."""
-    speaking = [environment for environment in environments if is_ci_environment(environment)]
-    if not speaking and runner:
-        return _make_untrusted("this machine is a runner, and no forge says what it runs")
-    if not speaking and not at_terminal:
-        return _make_untrusted("no known CI system speaks here, and no person is at a terminal")
-    if not speaking:
+    """Judge by each environment with CI variables, the nearest first: one untrusted is enough."""
+    ci_environments = [
+        environment for environment in environments if is_ci_environment(environment)
+    ]
+    if not ci_environments and runner:
+        return _make_untrusted("this machine is a runner, and no CI variables name the job's event")
+    if not ci_environments and not at_terminal:
+        return _make_untrusted("no CI variables are set, and the input is no terminal")
+    if not ci_environments:
         return Trust(
             trusted=True,
-            reason="a person at a terminal, and no CI system speaks here",
+            reason="started by hand at a terminal, and no CI variables are set",
             is_person=True,
         )
-    # A machine's own 'CI=true' says nothing; those that name an event, or another CI system, do.
+    # A machine's own 'CI=true' names no event: variables that name one, or a CI system, win.
     telling = _EVENT_VARIABLES | _OTHER_VARIABLES
-    with_event = [one for one in speaking if telling & one.keys()] or speaking
+    with_event = [one for one in ci_environments if telling & one.keys()] or ci_environments
     judged = [judge_trust(environment) for environment in with_event]
     return next((trust for trust in judged if not trust.trusted), judged[-1])
 
@@ -95,7 +97,7 @@ def _read_parent_environments() -> Iterator[dict[str, str]]:
 
 
 def is_ci_environment(environ: Mapping[str, str]) -> bool:
-    """Tell whether a CI system speaks here."""
+    """Tell whether an environment has the variables of a CI system."""
     return any(_is_set(environ, mark) for mark in CI_VARIABLES)
 
 
@@ -104,15 +106,17 @@ def _is_set(environ: Mapping[str, str], mark: str) -> bool:
 
 
 def judge_trust(environ: Mapping[str, str]) -> Trust:
-    """Judge by what a forge says in an environment: by none, where two speak."""
+    """Judge by the forge's variables; those of two CI systems at once are untrusted."""
     families = (_ACTIONS_VARIABLES, _GITLAB_VARIABLES, _OTHER_VARIABLES)
     if sum(any(_is_set(environ, mark) for mark in family) for family in families) > 1:
-        return _make_untrusted("several CI systems speak here, and one of them is not the forge")
+        return _make_untrusted(
+            "variables of several CI systems are set, and at most one of them is the forge"
+        )
     if environ.get("GITLAB_CI"):
         return _judge_gitlab_pipeline(environ)
     if environ.get("GITHUB_EVENT_NAME"):
         return _judge_actions_event(environ)
-    return _make_untrusted("this CI system does not say where the change comes from")
+    return _make_untrusted("this CI system sets no variable that names the origin of the change")
 
 
 def _make_untrusted(reason: str) -> Trust:
