@@ -28,12 +28,12 @@ LINES = 4
 """How much of the end of a trace is shown; the rest of it says no more."""
 
 INTRODUCTION = """\
-# Silent failures, and what is said of them
+# Silent failures, and the causes that hardgate names
 
-Written by `nox -s diagnosis` from real runs; not by hand. Each probe fails without a word, in a
-workspace that really has the cause. The second column is the end of what a person gets who repeats
-the probe there by `docker exec -u 1000 … sh -xc`; the third is what the gate's first screen says,
-before any output of the probe.
+`nox -s diagnosis` writes this page from real runs; do not edit it by hand. Each probe fails
+without output, in a workspace that really has the cause. The second column is the end of the
+output if one repeats the probe there by `docker exec -u 1000 … sh -xc`. The third column is the
+text on the gate's first screen, before any output of the probe.
 """
 
 _KEPT = re.compile(r"docker exec -it (?P<host>\w+) docker exec -it -u \d+ (?P<workspace>\w+) sh")
@@ -142,9 +142,9 @@ def _document(told: Sequence[tuple[Scenario, Sequence[Row]]]) -> Iterator[str]:
     yield INTRODUCTION
     yield f"- {len(rows)} silent failures, of {len(causes)} causes, from {len(told)} images."
     more = sum(row.told_more for row in rows)
-    yield f"- `sh -xc` alone says anything besides the commands that it runs in {more} of them."
+    yield f"- `sh -xc` alone prints anything besides the commands that it runs in {more} of them."
     found = sum(row.found for row in rows)
-    yield f"- The first screen names the cause that the case was made for in {found} of them."
+    yield f"- The first screen names the intended cause of the case in {found} of them."
     for scenario, of_one in told:
         about = scenario.about[0].upper() + scenario.about[1:]
         yield from ("", f"## {scenario.name}", "", f"{about}.", "")
