@@ -22,7 +22,7 @@ nox.options.default_venv_backend = "none"
 nox.options.error_on_external_run = False
 
 ROOT = Path(__file__).parent
-GROUPS = frozenset({"test", "lint", "typecheck"})
+GROUPS = frozenset({"bench", "test", "lint", "typecheck"})
 """Dependency groups; `pipeline` is an extra, for templates install it too."""
 AT_ONCE = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadgroup")
 """Tests run in a process for each core: much of their time they wait (`-- -n 0` for one alone)."""
@@ -208,8 +208,8 @@ def diagnosis(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the gate beside what others would use, in turns, as medians and ratios."""
-    tool(session, "test", "python", "-m", "tests.bench", *session.posargs)
+    """Measure the gate beside what one would use instead (-- --only ROW --rounds N)."""
+    tool(session, "bench", "python", "-m", "tests.bench", *session.posargs)
 
 
 def pipeline(session: nox.Session, name: str, *words: str) -> None:
@@ -255,7 +255,7 @@ def environment(session: nox.Session, group: str | None) -> Path:
 
 def fill_environment(session: nox.Session, home: Path, group: str | None) -> None:
     """Install hardgate and what a group adds: by uv, or by pip where uv cannot be had."""
-    extra = "[pipeline]" if group in {"pipeline", "test"} else ""
+    extra = "[pipeline]" if group in {"bench", "pipeline", "test"} else ""
     with_group = ["--group", group] if group in GROUPS else []
     packages = ("--editable", f"{ROOT}{extra}", *with_group)
     uv = "" if names_an_index(session) else have_uv(session)

@@ -1,0 +1,1 @@
+"""The gate's speed, beside what people would use instead: `nox -s bench`."""
