@@ -76,7 +76,7 @@ def static(session: nox.Session) -> None:
 @nox.session
 def adapter(session: nox.Session) -> None:
     """Run a template's own unit tests; none executed is red."""
-    pipeline(session, "adapter")
+    pipeline(session, "adapter", group=None)
 
 
 @nox.session
@@ -88,7 +88,7 @@ def secrets(session: nox.Session) -> None:
 @nox.session
 def runtime(session: nox.Session) -> None:
     """Boot an image by its real entrypoint, stop it, and boot it again."""
-    pipeline(session, "runtime")
+    pipeline(session, "runtime", group=None)
 
 
 @nox.session
@@ -212,10 +212,10 @@ def bench(session: nox.Session) -> None:
     tool(session, "bench", "python", "-m", "tests.bench", *session.posargs)
 
 
-def pipeline(session: nox.Session, name: str, *words: str) -> None:
-    """Run a session of a template, by default the reference one."""
+def pipeline(session: nox.Session, name: str, *words: str, group: str | None = "pipeline") -> None:
+    """Run a session of a template, by default the reference one; `group` has what it needs."""
     posargs = session.posargs
-    hardgate(session, name, *image_words(posargs), *words, *posargs, group="pipeline")
+    hardgate(session, name, *image_words(posargs), *words, *posargs, group=group)
 
 
 def hardgate(session: nox.Session, *words: str, group: str | None = None) -> None:

@@ -8,6 +8,7 @@ import argparse
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from importlib import import_module
@@ -71,7 +72,7 @@ from hardgate.report.marks import Tone, mark_outcome
 from hardgate.report.summary_json import summarize_run
 from hardgate.resources import CONTRACTS, PACKAGE_FOLDER
 from hardgate.system.git import UNKNOWN_COMMIT, GitRefusedError, open_repository, read_commit
-from hardgate.system.interruption import Interrupted
+from hardgate.system.interruption import Interrupted, listen_in_thread, was_interrupted
 from hardgate.text.headline import Headline, exit_code_word
 from hardgate.text.plain import one_line
 
@@ -337,32 +338,62 @@ def _run_missing(
             snapshot = opened.enter_context(open_snapshot())
             if snapshot.source != context.source:
                 raise make_change_error()
-        return dict(_run_sessions(statuses, context, results, argv, base, console, snapshot))
+        outputs: dict[str, list[str]] = {}
+
+        def run_one(status: SessionStatus) -> SessionResult:
+            name, words = status.session, make_session_argv(status.session, argv, base)
+            result, outputs[name] = _run_and_tell(status, context, words, console, snapshot)
+            results[name] = result
+            return result
+
+        _run_sessions(statuses, run_one)
+        return outputs
 
 
 def _run_sessions(
-    statuses: Iterable[SessionStatus],
+    statuses: Sequence[SessionStatus],
+    run_one: Callable[[SessionStatus], SessionResult],
+) -> None:
+    """Run the gates, and beside them, one after the other, the sessions that need no test host.
+
+    The gates wait for an engine much of the time. They have the main thread, which alone hears of
+    signals; the others are told of one where they wait for a program.
+    """
+    gates = [status for status in statuses if status.session in GATE_SESSIONS]
+    others = [status for status in statuses if status.session not in GATE_SESSIONS]
+
+    def run_others() -> None:
+        for status in others:
+            if not was_interrupted():
+                with listen_in_thread():
+                    run_one(status)
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        beside = thread.submit(run_others)
+        for status in gates:
+            result = run_one(status)
+            if result.exit_code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
+                raise Interrupted(result.exit_code - 128)
+        beside.result()
+
+
+def _run_and_tell(
+    status: SessionStatus,
     context: ValidationContext,
-    results: Results,
     argv: Sequence[str],
-    base: str,
     console: Console,
     snapshot: Snapshot | None,
-) -> Iterator[tuple[str, list[str]]]:
-    for status in statuses:
-        name = status.session
-        why = status.rejection.partition(":")[0] or "not green"
-        with console.step(f"Run {name} ({why})") as step:
-            output = _LineStream(step.show_progress)
-            inner = Console(output, verbosity=-1, color=False, commands=console)
-            words = make_session_argv(name, argv, base)
-            result = _run_session(name, words, context, inner, snapshot)
-            label = exit_code_word(ExitCode(result.exit_code)).lower()
-            step.set_outcome(label, result.outcome)
-        results[name] = result
-        yield name, output.lines[1:-1]
-        if result.exit_code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
-            raise Interrupted(result.exit_code - 128)
+) -> tuple[SessionResult, list[str]]:
+    """Run a session as a step of this one; give its answer, and what it printed."""
+    name = status.session
+    why = status.rejection.partition(":")[0] or "not green"
+    with console.step(f"Run {name} ({why})") as step:
+        output = _LineStream(step.show_progress)
+        inner = Console(output, verbosity=-1, color=False, commands=console)
+        result = _run_session(name, argv, context, inner, snapshot)
+        label = exit_code_word(ExitCode(result.exit_code)).lower()
+        step.set_outcome(label, result.outcome)
+    return result, output.lines[1:-1]
 
 
 class _LineStream(io.StringIO):

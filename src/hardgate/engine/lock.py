@@ -2,9 +2,14 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from hardgate.system.interruption import raise_in_thread
+
+POLL_SECONDS = 0.05
 
 
 @contextmanager
@@ -15,7 +20,19 @@ def hold_folder_lock(folder: Path) -> Iterator[None]:
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _await_lock(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def _await_lock(descriptor: int) -> None:
+    """Ask again and again: a thread that waited in the kernel would hear of no signal."""
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise_in_thread()
+            time.sleep(POLL_SECONDS)
+        else:
+            return

@@ -134,5 +134,5 @@ def _run_kingfisher(folder: Path, report: Path) -> process.CommandResult:
         )
     except process.CommandMissingError as error:
         raise HardgateError(
-            "There is no 'kingfisher' here.", "Install hardgate with it: 'hardgate[pipeline]'."
+            "There is no 'kingfisher' here.", "Install hardgate with it: 'hardgate[secrets]'."
         ) from error

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Literal, assert_never
 
 from hardgate.errors import HardgateError
+from hardgate.system.interruption import raise_in_thread
 
 MAX_OUTPUT_BYTES = 4 * 1024 * 1024
 """Bytes kept of each of stdout and stderr: the last ones, for an error stands at the end."""
@@ -270,6 +271,7 @@ class _PipeExchange:
         """Exchange everything. False: the deadline came first."""
         quiet_since: float | None = None
         while self.selector.get_map():
+            raise_in_thread()
             ready = self.selector.select(0.1)
             for key, _ in ready:
                 self._serve_stream(key.fileobj, key.data)  # type: ignore[arg-type] # what was registered

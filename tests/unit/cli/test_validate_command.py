@@ -22,6 +22,7 @@ from hardgate.gate import run as gate_run
 from hardgate.model.verdict import Outcome
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.session_result import make_session_result
+from hardgate.system.process import run_command
 from hardgate.system.temporary_folder import temporary_folder
 
 root, marker = Path(sys.argv[1]), Path(sys.argv[2])
@@ -105,14 +106,76 @@ def test_a_signal_in_mid_gate_ends_validate_with_a_report_and_nothing_left(
 
 
 def test_all_sessions_look_at_one_copy(root: Path, tmp_path: Path) -> None:
-    with start_validate(root, tmp_path) as process:
+    change = "len(seen) == 4 and (marker.parent / 'all').touch()"
+    with start_validate(root, tmp_path, change=change) as process:
         wait_for(tmp_path / "begun")
+        wait_for(tmp_path / "all")
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=120)
     seen = (tmp_path / "seen").read_text().splitlines()
     assert len(seen) == 4
     assert len(set(seen)) == 1
     assert not Path(seen[0]).is_relative_to(root)
+
+
+MEETING = """
+        pairs = {"static": ("other", "gate"), "runtime": ("gate", "other")}
+        if name in pairs:
+            here, there = pairs[name]
+            (marker.parent / here).touch()
+            deadline = time.monotonic() + 60
+            while not (marker.parent / there).exists():
+                if time.monotonic() > deadline: raise RuntimeError(f"{name} ran alone")
+                time.sleep(0.05)
+        validate.RUN_SESSION["t4"] = look("t4")
+""".strip()
+
+
+def test_what_needs_no_host_runs_beside_the_gates(root: Path, tmp_path: Path) -> None:
+    """Each waits for the other: one after the other neither would end well."""
+    with start_validate(root, tmp_path, change=MEETING) as process:
+        output = process.communicate(timeout=120)[0]
+    for session in ("static", "adapter", "secrets", "runtime", "t4"):
+        assert f"Run {session} (missing)" in output
+    assert "ran alone" not in output
+    assert len((tmp_path / "seen").read_text().splitlines()) == 5
+
+
+PROGRAM_BESIDE = """
+        if name == "adapter":
+            (marker.parent / "program").touch()
+            run_command(["sleep", "61.25"])
+""".strip()
+
+
+def list_programs(word: str) -> list[str]:
+    """Name the processes of this machine that have a word in their command line."""
+    files = Path("/proc").glob("[0-9]*/cmdline")
+    return [str(file) for file in files if word.encode() in read_or_nothing(file).split(b"\0")]
+
+
+def read_or_nothing(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_what_runs_beside_the_gate(
+    root: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    with start_validate(root, tmp_path, change=PROGRAM_BESIDE) as process:
+        wait_for(tmp_path / "begun")
+        wait_for(tmp_path / "program")
+        begun = time.monotonic()
+        process.send_signal(number)
+        output = process.communicate(timeout=120)[0]
+    assert process.returncode == code, output
+    assert time.monotonic() - begun < 45
+    assert not list_programs("61.25")
+    assert read_report(root, "validate", "answer.json")["exit_code"] == code
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 CHANGES: Mapping[str, str] = {

@@ -41,7 +41,7 @@ def test_the_hook_of_static_installs_all_that_static_needs() -> None:
         for one in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
         if one["id"] == "hardgate-static"
     )
-    assert hook["additional_dependencies"] == [".[pipeline]"]
+    assert hook["additional_dependencies"] == [".[static]"]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,50 @@ def test_a_command_that_is_not_one_is_refused_before_anything_is_installed(tmp_p
     assert done.returncode == 2
     assert "There is no command 'reap; id'" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+EXTRAS = {
+    "gate": "",
+    "runtime": "",
+    "static": "[static]",
+    "secrets": "[secrets]",
+    "validate": "[pipeline]",
+}
+
+
+@pytest.mark.parametrize("command", EXTRAS)
+def test_the_action_and_the_component_install_only_what_the_command_runs(
+    tmp_path: Path, command: str
+) -> None:
+    _, jobs = yaml.safe_load_all((ROOT / "templates" / "gate.yml").read_text())
+    (job,) = jobs.values()
+    component = "\n".join(job["script"][:-1])
+    component = component.replace("$[[ inputs.command ]]", command)
+    component = component.replace("$[[ inputs.source ]]", "PLACE")
+    assert run_with_pip(component, tmp_path / "component") == f"hardgate{EXTRAS[command]} @ PLACE"
+    action = (ROOT / ".ci" / "action").read_text().partition("\nwords=")[0]
+    action = f"HARDGATE_COMMAND={command} HARDGATE_SOURCE=PLACE RUNNER_TEMP=$PWD\n{action}"
+    assert run_with_pip(action, tmp_path / "action") == f"PLACE{EXTRAS[command]}"
+
+
+def run_with_pip(script: str, folder: Path) -> str:
+    """Run a script of which pip and venv are ours; give what pip was to install."""
+    pip = folder / "hardgate" / "bin" / "pip"
+    pip.parent.mkdir(parents=True)
+    pip.write_text('#!/bin/sh\nfor word; do :; done; printf "%s" "$word"\n')
+    pip.chmod(0o755)
+    (pip.parent / "python3").write_text("#!/bin/sh\n")
+    (pip.parent / "python3").chmod(0o755)
+    environ = {"PATH": f"{pip.parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-euc", script],
+        env=environ,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
 
 
 @pytest.mark.full

@@ -110,7 +110,7 @@ def run_two(
 @pytest.mark.parametrize(
     ("make", "sessions"),
     [
-        pytest.param(make_template, ("t4", "validate"), id="a template"),
+        pytest.param(make_template, ("t4", "runtime"), id="a template"),
         pytest.param(make_checkout, ("t4", "build"), id="our own"),
     ],
 )

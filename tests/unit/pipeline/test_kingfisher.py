@@ -94,7 +94,7 @@ def test_without_the_program_there_is_an_error_with_its_remedy(
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(HardgateError, match=r"hardgate\[pipeline\]"):
+    with pytest.raises(HardgateError, match=r"hardgate\[secrets\]"):
         list(find_credentials(copies))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hardgate.attest.statement import Statement, encode_statement, read_statement
-from hardgate.cli.validate import RUN_SESSION, _print_row, _run_sessions, state_last_word
+from hardgate.cli.validate import RUN_SESSION, _print_row, _run_and_tell, state_last_word
 from hardgate.cli.verify import find_problems
 from hardgate.diagnosis.diagnose import attach_diagnoses
 from hardgate.errors import ExitCode, HardgateError, UsageError
@@ -657,7 +657,7 @@ def test_a_session_that_is_run_has_the_mark_of_its_answer(
 
     monkeypatch.setitem(RUN_SESSION, "static", run)
     printed = io.StringIO()
-    list(_run_sessions([stale], scene, results, [], "", Console(printed), None))
+    _run_and_tell(stale, scene, [], Console(printed), None)
     (line,) = printed.getvalue().splitlines()
     assert line.startswith(f"{MARKS[outcome]} Run static (stale) ")
     assert line.endswith({"✓": "green", "✗": "red", "?": "unknown"}[MARKS[outcome]])

@@ -187,7 +187,7 @@ def _run_linter(program: str, *arguments: str) -> str:
     except process.CommandMissingError as error:
         raise HardgateError(
             f"The program '{program}' is not installed.",
-            "Install hardgate with it: 'hardgate[pipeline]'.",
+            "Install hardgate with it: 'hardgate[static]'.",
         ) from error
     output = finished.stdout.strip()
     if not output.startswith(("[", "{")) and (finished.status != 0 or output):

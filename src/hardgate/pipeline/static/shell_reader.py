@@ -93,14 +93,14 @@ def _without_negations(data: bytes) -> tuple[bytes, frozenset[int]]:
 
 @cache
 def _parser() -> Any:
-    """Load the grammar once; an installation without the extra 'pipeline' does not have it."""
+    """Load the grammar once; an installation without the extra 'static' does not have it."""
     try:
         grammar = import_module("tree_sitter_bash")
         library = import_module("tree_sitter")
     except ImportError as error:
         raise HardgateError(
             f"The shell reader '{error.name}' is not installed.",
-            "Install hardgate with it: 'hardgate[pipeline]'.",
+            "Install hardgate with it: 'hardgate[static]'.",
         ) from error
     return library.Parser(library.Language(grammar.language()))
 
