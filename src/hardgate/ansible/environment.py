@@ -85,7 +85,7 @@ def _build_fixed_settings(folder: Path) -> dict[str, str]:
     return {
         # No setting made an empty play measurably faster (its second goes into imports): these
         # are here to keep the user's own configuration out, and ours in one place.
-        # An empty file of ours: /dev/null has no extension that Ansible knows.
+        # A file of ours: /dev/null has no extension that Ansible knows.
         "ANSIBLE_CONFIG": f"{private}/env/ansible.cfg",
         "ANSIBLE_HOME": f"{private}/ansible",
         "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
