@@ -6,6 +6,7 @@ and with how the gate ended, and is about what was asked: else nobody could tell
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from hardgate.errors import ExitCode, HardgateError
@@ -53,6 +54,8 @@ class GateSummary:
     digest: str
     """The image's config digest; empty where there never was one."""
     engine: str
+    started_at: datetime | None
+    """By the clock of its own machine; None where it is not a time with a zone."""
     seconds: float
     notices: tuple[str, ...]
     skipped_capabilities: tuple[str, ...]
@@ -110,6 +113,7 @@ def _parse_gate_summary(summary: Mapping[str, Any]) -> GateSummary:
         run=_read_value(summary, "id", str),
         digest=_read_value(image, "digest", str) if image is not None else "",
         engine=_read_value(host, "engine", str) if host is not None else "",
+        started_at=_parse_time(summary.get("started_at")),
         seconds=float(_read_value(summary, "seconds", (int, float))),
         notices=_read_sentences(summary, "notices"),
         skipped_capabilities=_read_sentences(summary, "not_looked_at"),
@@ -117,6 +121,14 @@ def _parse_gate_summary(summary: Mapping[str, Any]) -> GateSummary:
             _parse_remote_verdict(verdict) for verdict in _read_value(summary, "verdicts", list)
         ),
     )
+
+
+def _parse_time(text: Any) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return time if time.tzinfo else None
 
 
 def _parse_remote_verdict(verdict: Any) -> RemoteVerdict:

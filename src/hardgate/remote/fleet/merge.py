@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from hardgate.errors import HardgateError, UsageError
 from hardgate.remote.fleet.folder import JSON_FILE
 from hardgate.remote.fleet.report_json import FLEET_SCHEMA_VERSION
 from hardgate.remote.fleet.request import FleetImage
-from hardgate.remote.fleet.status import ImageStatus
+from hardgate.remote.fleet.status import ImageState, ImageStatus
 from hardgate.report.folder import make_folder_name
 from hardgate.report.gate_summary import ExpectedRun, SummaryError, read_gate_summary
 from hardgate.report.read_summary import SUMMARY_FILE
@@ -116,34 +116,98 @@ def list_image_hosts(parts: Iterable[FleetPart]) -> dict[str, tuple[str, ...]]:
 
 
 def merge_statuses(images: Sequence[FleetImage], parts: Sequence[FleetPart]) -> MergedStatuses:
-    """Give a status for each image on each of its hosts: the newest run that has it counts."""
-    by_age = sorted(parts, key=lambda part: part.started_at)
-    newest: dict[tuple[str, str], tuple[FleetPart, PartGate]] = {}
-    remarks = []
-    expected = {(image.reference, host) for image in images for host in image.hosts}
-    for part in by_age:
+    """Give a status for each image on each of its hosts, of the gate that counts there."""
+    found: dict[tuple[str, str], list[tuple[FleetPart, PartGate]]] = {}
+    for part in parts:
         for gate in part.gates:
-            key = (gate.image, gate.host)
-            if key not in expected:
-                remarks.append(
-                    f"Run {part.id} has '{gate.image}' on '{gate.host}', which was not asked for."
-                )
-            elif key in newest:
-                remarks.append(
-                    f"'{gate.image}' on '{gate.host}' is as run {part.id} found it, not as the "
-                    f"older run {newest[key][0].id} did."
-                )
-            newest[key] = (part, gate)
-    statuses = tuple(
-        _make_status(image, host, newest.get((image.reference, host)))
-        for image in images
-        for host in image.hosts
+            found.setdefault((gate.image, gate.host), []).append((part, gate))
+    statuses, remarks, folders = [], list[str](), {}
+    for image in images:
+        for host in image.hosts:
+            results = [
+                _read_result(image, host, part, gate)
+                for part, gate in found.pop((image.reference, host), [])
+            ]
+            if not results:
+                statuses.append(ImageStatus(image=image, host=host, summary_error=MISSING_ERROR))
+                continue
+            counting = choose_result(results)
+            statuses.append(counting.status)
+            remarks += _explain_choice(counting, results)
+            folders[image.reference, host] = locate_gate_reports(
+                counting.part, host, image.reference
+            )
+    remarks += [
+        f"Run {part.id} has '{gate.image}' on '{gate.host}', which was not asked for."
+        for left_over in found.values()
+        for part, gate in left_over
+    ]
+    return MergedStatuses(statuses=tuple(statuses), remarks=tuple(remarks), folders=folders)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartResult:
+    """What one run has of an image on a host."""
+
+    part: FleetPart
+    status: ImageStatus
+
+    @property
+    def started_at(self) -> datetime:
+        """Give when its gate began, by its host's clock, which is the same for all of its runs."""
+        summary = self.status.gate_summary
+        return (summary.started_at if summary else None) or self.part.started_at
+
+    @property
+    def ended_at(self) -> datetime:
+        """Give when its gate ended."""
+        summary = self.status.gate_summary
+        return self.started_at + timedelta(seconds=summary.seconds if summary else 0)
+
+
+def choose_result(results: Sequence[PartResult]) -> PartResult:
+    """Take the latest result; of those whose gates ran at the same time as that, the worst."""
+    latest = max(results, key=lambda result: result.started_at)
+    return min(_list_beside(latest, results), key=lambda result: _BY_WEIGHT[result.status.state])
+
+
+_BY_WEIGHT = {
+    state: weight
+    for weight, state in enumerate(
+        (ImageState.RED, ImageState.STALE, ImageState.UNKNOWN, ImageState.GREEN)
     )
-    folders = {
-        (reference, host): locate_gate_reports(part, host, reference)
-        for (reference, host), (part, _) in newest.items()
-    }
-    return MergedStatuses(statuses=statuses, remarks=tuple(remarks), folders=folders)
+}
+
+
+def _list_beside(latest: PartResult, results: Sequence[PartResult]) -> list[PartResult]:
+    """Give those that neither came before it nor after, and itself as the first."""
+    others = [
+        result
+        for result in results
+        if result is not latest
+        and (result.ended_at > latest.started_at or result.started_at == latest.started_at)
+    ]
+    return [latest, *others]
+
+
+def _explain_choice(counting: PartResult, results: Sequence[PartResult]) -> Iterator[str]:
+    """Name the runs that have another result of the same gate."""
+    subject = f"'{counting.status.image.reference}' on '{counting.status.host}'"
+    beside = _list_beside(max(results, key=lambda result: result.started_at), results)
+    for result in results:
+        if result is counting:
+            continue
+        if any(result is one for one in beside):
+            yield (
+                f"{subject} is {counting.status.state.value} as run {counting.part.id} found it. "
+                f"Run {result.part.id} looked at the same time, and found it "
+                f"{result.status.state.value}."
+            )
+        else:
+            yield (
+                f"{subject} is as run {counting.part.id} found it, not as the older run "
+                f"{result.part.id} did."
+            )
 
 
 def find_part_problem(parts: Iterable[FleetPart]) -> HardgateError | None:
@@ -156,12 +220,11 @@ def locate_gate_reports(part: FleetPart, host: str, reference: str) -> Path:
     return part.folder / make_folder_name(host) / make_folder_name(reference)
 
 
-def _make_status(
-    image: FleetImage, host: str, found: tuple[FleetPart, PartGate] | None
-) -> ImageStatus:
-    if found is None:
-        return ImageStatus(image=image, host=host, summary_error=MISSING_ERROR)
-    part, gate = found
+def _read_result(image: FleetImage, host: str, part: FleetPart, gate: PartGate) -> PartResult:
+    return PartResult(part=part, status=_read_status(image, host, part, gate))
+
+
+def _read_status(image: FleetImage, host: str, part: FleetPart, gate: PartGate) -> ImageStatus:
     if gate.exit_status is None:
         return ImageStatus(image=image, host=host, summary_error=gate.error or MISSING_ERROR)
     folder = locate_gate_reports(part, host, image.reference)

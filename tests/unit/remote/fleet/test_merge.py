@@ -132,19 +132,72 @@ def test_one_run_that_is_not_green_keeps_all_from_green(
     assert states_of(merged) == {"alpha": "green", "beta": state.value}
 
 
-def test_a_later_run_of_the_same_gate_counts_and_the_reports_say_so(tmp_path: Path) -> None:
-    red = write_part(tmp_path / "red", [("alpha", runs.red())])
-    later = write_part(
-        tmp_path / "later", [("alpha", runs.green())], started_at="2025-11-25T00:00:00+00:00"
-    )
+def begun(run: Run, time: str) -> Run:
+    """Let a gate begin at another time of a day, in UTC."""
+    return replace(run, started_at=f"2025-11-24T{time}+00:00")
+
+
+def test_a_later_gate_counts_and_the_reports_say_so(tmp_path: Path) -> None:
+    red = write_part(tmp_path / "red", [("alpha", begun(runs.red(), "08:00:00"))])
+    later = write_part(tmp_path / "later", [("alpha", begun(runs.green(), "09:00:00"))])
     for order in ([red, later], [later, red]):
         code, merged, _ = merge(tmp_path / f"out{order[0].name}", order)
         assert code is ExitCode.HELD
         assert any("not as the older run red did" in one for one in merged["notices"])
-    earlier = write_part(
-        tmp_path / "earlier", [("alpha", runs.green())], started_at="2025-11-23T23:00:00-02:00"
-    )
+    earlier = write_part(tmp_path / "earlier", [("alpha", begun(runs.green(), "07:00:00"))])
     assert merge(tmp_path / "out", [earlier, red])[0] is ExitCode.BROKEN
+
+
+@pytest.mark.parametrize("time", ["08:00:00", "08:00:05"])
+@pytest.mark.parametrize(
+    ("worse", "code"),
+    [(runs.red(), ExitCode.BROKEN), (runs.build_failed(), ExitCode.UNKNOWN)],
+)
+def test_of_two_gates_at_the_same_time_the_worse_counts(
+    worse: Run, code: ExitCode, time: str, tmp_path: Path
+) -> None:
+    first = replace(begun(worse, "08:00:00"), seconds=9.0)
+    parts = [
+        write_part(tmp_path / "a", [("alpha", first)]),
+        write_part(tmp_path / "b", [("alpha", begun(runs.green(), time))]),
+    ]
+    for order in (parts, parts[::-1]):
+        found, merged, _ = merge(tmp_path / f"out{order[0].name}", order)
+        assert found is code
+        assert any(
+            "as run a found it. Run b looked at the same time, and found it green." in one
+            for one in merged["notices"]
+        )
+
+
+def test_a_merged_run_is_as_old_as_its_gates(tmp_path: Path) -> None:
+    """That it was written after a repeated gate makes its results no later."""
+    night = write_part(tmp_path / "night", [("alpha", begun(runs.red(), "02:00:00"))])
+    merge(tmp_path / "merged", [night])
+    mended = write_part(tmp_path / "mended", [("alpha", begun(runs.green(), "07:00:00"))])
+    assert merge(tmp_path / "out", [tmp_path / "merged", mended])[0] is ExitCode.HELD
+
+
+def test_a_lost_host_counts_by_when_its_run_began(tmp_path: Path) -> None:
+    """It has no gate whose time could be known."""
+    lost = write_part(tmp_path / "lost", [("alpha", None)], started_at="2025-11-24T03:00:00+00:00")
+    green = write_part(tmp_path / "green", [("alpha", begun(runs.green(), "04:00:00"))])
+    assert merge(tmp_path / "out", [lost, green])[0] is ExitCode.HELD
+    again = write_part(
+        tmp_path / "again", [("alpha", None)], started_at="2025-11-24T05:00:00+00:00"
+    )
+    assert merge(tmp_path / "out2", [green, again])[0] is ExitCode.UNKNOWN
+
+
+@pytest.mark.parametrize("time", [7, "", "yesterday", "2025-11-24T08:00:00"])
+def test_a_gate_without_a_time_counts_by_when_its_run_began(time: Any, tmp_path: Path) -> None:
+    old = write_part(
+        tmp_path / "old", [("alpha", runs.red())], started_at="2025-11-20T00:00:00+00:00"
+    )
+    summary = old / "alpha" / make_folder_name("app:1") / "summary.json"
+    change_file(summary, lambda data: data.update(started_at=time))
+    new = write_part(tmp_path / "new", [("alpha", begun(runs.green(), "08:00:00"))])
+    assert merge(tmp_path / "out", [new, old])[0] is ExitCode.HELD
 
 
 def test_what_no_run_has_is_unknown_where_an_inventory_asks_for_it(tmp_path: Path) -> None:
