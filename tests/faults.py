@@ -12,8 +12,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 HEAD = """# Faults of the machine
 
-What hardgate does when its machine fails. Written from the tests by 'python -m tests.faults'; each
-row is proved by the test that it names. 'nox -s chaos' repeats the ends at random moments.
+What hardgate does when its machine fails. 'python -m tests.faults' writes this page from the tests;
+each row is proved by the test that it names. 'nox -s chaos' kills gates at random moments.
 
 | fault | how it is injected | verdict | exit | what is left | proved by |
 |---|---|---|---|---|---|

@@ -9,8 +9,8 @@ pytestmark = [pytest.mark.full, pytest.mark.xdist_group("chaos")]
 
 @pytest.mark.fault(
     fault="A gate or its engine ends at any moment",
-    injected="SIGKILL, SIGTERM, SIGINT to ten gates, or SIGKILL to a machine's engine, by chance",
-    verdict="unknown, wherever something can be written yet",
+    injected="SIGKILL, SIGTERM, SIGINT to ten gates, or SIGKILL to a machine's engine, at random",
+    verdict="unknown, if a report can still be written",
     exit_code="-9, 143, 130, 3",
     left="nothing, a minute later",
 )

@@ -115,7 +115,7 @@ def test_an_engine_that_freezes_for_a_while_costs_no_verdict(
 @pytest.mark.fault(
     fault="The gate is killed while the engine is frozen",
     injected="SIGSTOP to the daemon, SIGKILL to the gate, SIGCONT 3 s later",
-    verdict="none: nothing is written any more",
+    verdict="none: no report is written",
     exit_code=-9,
     left="nothing, a minute later",
 )
@@ -185,7 +185,7 @@ def run_small(gate: Gate, own: Machine, make_contract: Contract, *words: str) ->
 @pytest.mark.fault(
     fault="The disk of the reports' folder gets full in a run that would be green",
     injected="a tmpfs of 8 KiB in its place",
-    verdict="unknown, told in the output",
+    verdict="unknown; the output names the full disk",
     exit_code=3,
     left="nothing",
 )
@@ -282,7 +282,7 @@ def test_a_clock_that_jumps_costs_no_verdict_and_no_run(
 @pytest.mark.fault(
     fault="The gate has no memory left",
     injected="an address space of 400 MiB for it and its play",
-    verdict="unknown, or as without it where that was enough",
+    verdict="unknown, or as without it if the memory was enough",
     exit_code="3 or 0",
     left="nothing",
 )
@@ -310,7 +310,7 @@ def test_a_gate_without_memory_ends_with_a_report(
 
 
 @pytest.mark.fault(
-    fault="Somebody's container has labels like ours, and uses a dead run's volume",
+    fault="Another user's container has labels like ours, and uses a dead run's volume",
     injected="an image with a dead run's labels; a container of it with such a volume",
     verdict="as without it",
     exit_code=0,

@@ -123,7 +123,7 @@ def test_two_runs_of_one_checkout_at_once_do_not_touch_each_other(
 @pytest.mark.fault(
     fault="Eight runs at once on one engine",
     injected="four of an image that keeps its promise, and four that break it",
-    verdict="eight right ones",
+    verdict="eight correct verdicts",
     exit_code="0 and 1",
     left="nothing",
 )

@@ -132,7 +132,7 @@ def test_a_volume_that_is_in_use_keeps_a_run_from_nothing_else(status: int) -> N
 
 
 @pytest.mark.fault(
-    fault="Somebody's container has labels like ours",
+    fault="Another user's container has labels like ours",
     injected="an image that carries a dead run's labels",
     verdict="as without it",
     exit_code="as without it",

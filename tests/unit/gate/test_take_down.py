@@ -38,7 +38,7 @@ def make_environment(
 
 @pytest.mark.fault(
     fault="The engine does not answer while a run is taken down",
-    injected="an engine that refuses every question",
+    injected="an engine that refuses every request",
     verdict="as without it, with a notice",
     exit_code="as without it",
     left="nothing, as soon as the engine answers within some minutes",
