@@ -24,7 +24,13 @@ from tests.integration.sharing import Once, output_of
 
 pytestmark = [pytest.mark.full, pytest.mark.xdist_group("faults")]
 
-REFERENCE = "hardgate-test/reference:1"
+SMALL = "hardgate-test/small:1"
+SMALL_LINES = """FROM scratch
+COPY busybox /bin/busybox
+RUN ["/bin/busybox", "--install", "/bin"]
+USER 1000:1000
+CMD ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1 & wait; done"]
+"""
 PROBE_SECONDS = 8
 # libfaketime 0.9.10 answers EINVAL to Python's sleep, which names the monotonic moment of its end.
 SLEEP_BY_SELECT = """import select, time
@@ -35,11 +41,32 @@ Contract = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def own(client: docker.APIClient, base: str, host_image: str, reference: str) -> Iterator[Machine]:
+def small(once: Once, shared: Path) -> str:
+    """Build an image of 2 MB: an engine that was lent its layers copies it for each gate."""
+    folder = shared / "small"
+
+    def build() -> str:
+        shutil.copy(unpack_package("busybox-static", folder, "bin/busybox"), folder / "busybox")
+        (folder / "Dockerfile").write_text(SMALL_LINES)
+        return output_of(["docker", "build", "--quiet", "--tag", SMALL, str(folder)])
+
+    once("small", build)
+    return SMALL
+
+
+def unpack_package(name: str, folder: Path, program: str) -> Path:
+    """Unpack a package of Debian's, which this machine need not have, and find a file in it."""
+    folder.mkdir()
+    fetch = f"apt-get download {name} || {{ apt-get update && apt-get download {name}; }}"
+    output_of(["sh", "-c", f"cd '{folder}' && ( {fetch} ) && dpkg-deb -x *.deb ."])
+    return next(path for path in folder.rglob(program) if path.is_file())
+
+
+@pytest.fixture(scope="module")
+def own(client: docker.APIClient, base: str, host_image: str, small: str) -> Iterator[Machine]:
     """Boot a machine whose engine may be frozen and killed."""
-    client.tag(reference, "hardgate-test/reference", "1", force=True)
     folder = Path(tempfile.mkdtemp(prefix="hg-"))
-    images = [base, host_image, REFERENCE]
+    images = [base, host_image, small]
     with machine(client, folder, host_image, name="test-faults", images=images) as booted:
         yield booted
     shutil.rmtree(folder)
@@ -58,7 +85,7 @@ def start_slow(
     contract = make_contract(probes)
 
     def start() -> Running:
-        running = start_gate("--image", REFERENCE, "--contract", str(contract), "--tier", "1")
+        running = start_gate("--image", SMALL, "--contract", str(contract), "--tier", "1")
         running.wait_for("✓ first")
         time.sleep(1)
         return running
@@ -177,7 +204,7 @@ def run_small(gate: Gate, own: Machine, make_contract: Contract, *words: str) ->
     """Run a gate of one probe on the machine."""
     contract = make_contract({"first": "exit 0"})
     return gate(
-        *("--image", REFERENCE, "--contract", str(contract), "--tier", "1", *words),
+        *("--image", SMALL, "--contract", str(contract), "--tier", "1", *words),
         environment={"DOCKER_HOST": own.url},
     )
 
@@ -195,7 +222,7 @@ def test_a_disk_of_reports_that_gets_full_is_never_green(
     full = tmp_path / "full"
     full.mkdir()
     contract = make_contract({"first": "exit 0"})
-    words = gate_words(full / "out", ["--image", REFERENCE, "--contract", str(contract)])
+    words = gate_words(full / "out", ["--image", SMALL, "--contract", str(contract)])
     ran = subprocess.run(
         [
             "unshare",
@@ -227,18 +254,14 @@ def test_a_disk_of_reports_that_gets_full_is_never_green(
 
 @pytest.fixture(scope="module")
 def faketime(once: Once, shared: Path) -> Path:
-    """Unpack Debian's libfaketime, which this machine need not have."""
+    """Give Debian's libfaketime."""
     folder = shared / "faketime"
-
-    def unpack() -> str:
-        folder.mkdir()
-        script = (
-            "apt-get download libfaketime || { apt-get update && apt-get download libfaketime; }"
+    return Path(
+        once(
+            "faketime",
+            lambda: str(unpack_package("libfaketime", folder, "faketime/libfaketime.so.1")),
         )
-        output_of(["sh", "-c", f"cd '{folder}' && ( {script} ) && dpkg-deb -x *.deb ."])
-        return str(next(folder.rglob("libfaketime.so.1")))
-
-    return Path(once("faketime", unpack))
+    )
 
 
 @pytest.mark.fault(
@@ -290,7 +313,7 @@ def test_a_gate_without_memory_ends_with_a_report(
     own: Machine, make_contract: Contract, tmp_path: Path
 ) -> None:
     contract = make_contract({"first": "exit 0"})
-    words = gate_words(tmp_path / "out", ["--image", REFERENCE, "--contract", str(contract)])
+    words = gate_words(tmp_path / "out", ["--image", SMALL, "--contract", str(contract)])
     ran = subprocess.run(
         ["prlimit", f"--as={400 * 2**20}", *words, "--tier", "1"],
         env={**os.environ, "DOCKER_HOST": own.url},
@@ -324,7 +347,7 @@ def test_somebody_elses_container_and_the_volume_that_it_uses_stay(
         boot=current.boot, namespace=current.namespace, pid=current.pid, started=1
     )
     labels = Owner(run="deadbeef", process=gone, deadline=deadline).labels
-    lines = "\n".join([f"FROM {REFERENCE}", *(f"LABEL {k}={v}" for k, v in labels.items())])
+    lines = "\n".join([f"FROM {SMALL}", *(f"LABEL {k}={v}" for k, v in labels.items())])
     words = ["docker", "-H", own.url, "build", "--quiet", "--tag", "theirs", "-"]
     subprocess.run(
         words,
