@@ -29,9 +29,8 @@ from hardgate.engine.base_image import ensure_base
 from hardgate.engine.client import find_engine
 from hardgate.engine.proxy import read_proxy_environment
 from hardgate.host.image import ensure_host_image
-from hardgate.host.test_host import boot_host_engine
 from hardgate.system.ownership import OWNER_LABEL, RUN_LABEL, ProcessIdentity
-from tests.integration.machine import Machine, machine
+from tests.integration.machine import Machine, machine, start_engine_again
 
 LONGEST_SECONDS = 25.0
 """A green run is over by then, as a rule; one that is over is counted as ended by itself."""
@@ -170,7 +169,7 @@ def restart_engine(own: Machine) -> None:
     """Kill a machine's own engine, the oldest there, and boot it anew."""
     own.lookout.run_checked("sh", "-c", "kill -KILL $(pgrep -o -x dockerd)")
     time.sleep(1)
-    boot_host_engine(own.lookout)
+    start_engine_again(own.lookout)
 
 
 def await_nothing_left(place: Place, killed: Killed) -> list[str]:

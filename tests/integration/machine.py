@@ -11,14 +11,15 @@ import docker
 from hardgate.engine import reaper
 from hardgate.engine.client import connect_engine
 from hardgate.host.engine_relay import Relay
+from hardgate.host.lifeline import hold_container
 from hardgate.host.observer import Observer
 from hardgate.host.test_host import (
     TOOLS_FOLDER,
     HostRequest,
-    Lifeline,
+    await_ready_host,
     boot_host_engine,
+    choose_addresses,
     create_host_container,
-    wait_until_held,
 )
 from hardgate.system.ownership import Owner, ProcessIdentity
 from tests.integration.names import unique
@@ -41,6 +42,15 @@ class Machine:
     """For DOCKER_HOST."""
     client: docker.APIClient
     lookout: Observer
+
+
+def start_engine_again(lookout: Observer) -> None:
+    """Start an engine in a machine whose own one has ended."""
+    bridge, pool = choose_addresses(lookout.client)
+    lookout.run_checked(
+        *(f"{TOOLS_FOLDER}/host-engine", "60", "--bip", bridge, "--default-address-pool", pool),
+        timeout=65,
+    )
 
 
 @contextmanager
@@ -69,8 +79,8 @@ def machine(
     try:
         created = create_host_container(client, request)
         lookout = Observer(client=client, container=created.container)
-        lifeline = Lifeline(client, created.container)
-        wait_until_held(lookout)
+        lifeline = hold_container(client, created.container)
+        await_ready_host(lifeline, lookout)
         digests = {tag: client.inspect_image(tag) for tag in images}
         for inspect in digests.values():
             lookout.run_checked(
@@ -79,7 +89,7 @@ def machine(
         lookout.run_checked("sh", "-c", "umount -l /run/shelf/*")
         if unified:
             lookout.run_checked("sh", "-c", UNIFIED)
-        boot_host_engine(lookout)
+        boot_host_engine(lifeline, lookout)
         with Relay(client, created.container, folder / f"{name}.sock") as relay:
             inner = connect_engine(relay.url)
             for tag, inspect in digests.items():

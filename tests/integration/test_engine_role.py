@@ -16,8 +16,9 @@ import pytest
 from hardgate.engine import reaper
 from hardgate.engine.proxy import read_proxy_environment
 from hardgate.host.image import HOST_IMAGE_FOLDER
+from hardgate.host.lifeline import hold_container
 from hardgate.host.observer import Observer
-from hardgate.host.test_host import HostRequest, Lifeline, create_host_container, wait_until_held
+from hardgate.host.test_host import HostRequest, await_ready_host, create_host_container
 from hardgate.system.ownership import Owner, ProcessIdentity
 from tests.integration.names import unique
 
@@ -137,9 +138,9 @@ def booted(client: docker.APIClient, image: str) -> Iterator[Fresh]:
     )
     try:
         container = create_host_container(client, request).container
-        lifeline = Lifeline(client, container)
+        lifeline = hold_container(client, container)
         lookout = Observer(client=client, container=container)
-        wait_until_held(lookout)
+        await_ready_host(lifeline, lookout)
         lookout.run_checked("sh", "-c", "umount -l /run/shelf/*")
         yield Fresh(client=client, container=container)
         lifeline.close()

@@ -16,10 +16,9 @@ from pathlib import Path
 import docker
 import pytest
 
-from hardgate.host.test_host import boot_host_engine
 from hardgate.system.ownership import Owner, ProcessIdentity
 from tests.integration.conftest import ROOT, Ended, Gate, Running, gate_words
-from tests.integration.machine import Machine, machine
+from tests.integration.machine import Machine, machine, start_engine_again
 from tests.integration.sharing import Once, output_of
 
 pytestmark = [pytest.mark.full, pytest.mark.xdist_group("faults")]
@@ -392,7 +391,7 @@ def test_an_engine_that_ends_is_unknown_and_nothing_is_left_when_it_is_back(
     running = start_slow()
     send_to_engine(own, name)
     ended = end_of(running)
-    boot_host_engine(own.lookout)
+    start_engine_again(own.lookout)
     assert ended.exit_code == 3
     assert ended.output.splitlines()[-1].startswith("HARDGATE UNKNOWN")
     assert ended.verdict("slow")["outcome"] == "error"

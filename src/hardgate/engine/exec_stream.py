@@ -26,7 +26,7 @@ class ExecStream:
     STDERR: ClassVar[int] = 2
 
     def __init__(self, exec_id: str, hijacked: Any) -> None:
-        """Take what `APIClient.exec_start(socket=True)` gives."""
+        """Take what `APIClient.exec_start(socket=True)` or `attach_socket` gives."""
         self.exec_id = exec_id
         self._hijacked = hijacked
         self._socket: socket.socket = getattr(hijacked, "_sock", hijacked)
@@ -70,7 +70,9 @@ class ExecStream:
 
     def is_idle(self) -> bool:
         """Tell whether nothing has come, not even the end."""
-        return not self._ahead and not select.select([self._socket], [], [], 0)[0]
+        # What TLS has decrypted already is no longer in the socket.
+        decrypted = getattr(self._socket, "pending", int)()
+        return not (self._ahead or decrypted or select.select([self._socket], [], [], 0)[0])
 
     def end_input(self) -> None:
         """Say that no more input comes; TLS has no way to say so, and closes later."""

@@ -5,6 +5,7 @@ import secrets
 import shutil
 import threading
 from concurrent.futures import Future, wait
+from dataclasses import dataclass
 from pathlib import Path
 
 import docker
@@ -12,10 +13,23 @@ import docker
 from hardgate.engine import watchdog
 from hardgate.engine.exec import ENGINE_ERRORS, engine_error_text
 from hardgate.engine.reaper import make_private_folder, remove_run_debris
+from hardgate.errors import HostError
 from hardgate.host.engine_relay import Relay
+from hardgate.host.lifeline import Lifeline, hold_container
 from hardgate.host.observer import Observer, TestHost
-from hardgate.host.test_host import NONCE_FILE, Lifeline
+from hardgate.host.test_host import NONCE_FILE
 from hardgate.system.ownership import Owner
+
+IMAGE_PAUSE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayeredImage:
+    """The image under test, as the caller's engine has it."""
+
+    digest: str
+    layers: tuple[str, ...]
+    """Their diff ids, the lowest first."""
 
 
 class TestEnvironment:
@@ -32,6 +46,10 @@ class TestEnvironment:
         self.host: TestHost | None = None
         self.over = threading.Event()
         """Set when the run is to end: whoever works for it stops."""
+        self.image: Future[LayeredImage] = Future()
+        """The image under test, once it is built or found."""
+        self.preparation: Future[None] | None = None
+        """What makes the host, once that has begun."""
         self.play: Future[None] | None = None
         """The play that works here, once there is one."""
         self.play_ended = threading.Event()
@@ -60,12 +78,20 @@ class TestEnvironment:
         (self.share / NONCE_FILE).write_text(secrets.token_hex(16))
         self._warden = watchdog.start_watchdog(self.folder, self.owner.run, self.engine_url)
 
-    def hold_host(self, host: TestHost) -> None:
+    def hold_host(self, host: TestHost) -> Lifeline:
         """Take hold of a host that was just started, and relay its engine."""
         self.host = host
-        self._lifeline = Lifeline(self.client, host.container)
+        self._lifeline = hold_container(self.client, host.container, self.over.is_set)
         if host.kind == "nested":
             self._up.enter_context(Relay(self.client, host.container, self.folder / "engine.sock"))
+        return self._lifeline
+
+    def await_image(self) -> LayeredImage:
+        """Wait for the image under test; HostError where the run ends before."""
+        while not wait((self.image,), IMAGE_PAUSE_SECONDS).done:
+            if self.over.is_set():
+                raise HostError("The run ended before its image was there.")
+        return self.image.result()
 
     def keep_running(self) -> None:
         """Let the host and the workspace outlive the run."""
@@ -83,6 +109,8 @@ class TestEnvironment:
         tries until the engine answers, and removes the folder.
         """
         self.over.set()
+        if self.preparation is not None:
+            wait((self.preparation,))
         if not self.play_ended.is_set():
             self._wait_for_play()
         problem = "" if self._kept else self._remove_debris()

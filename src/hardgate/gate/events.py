@@ -81,8 +81,6 @@ class GateEventHandler:
             self._step.enter_context(self._console.step(task.title))
 
     def _store_result(self, step: StepResult) -> None:
-        if step.test_host is not None:
-            self._stage.hold_host(step.test_host)
         if step.created_host is not None and step.created_host.lacking:
             self._findings.adaptations.append(
                 f"The engine cannot grant {', '.join(step.created_host.lacking)}: "

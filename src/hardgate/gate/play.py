@@ -4,7 +4,6 @@ import contextlib
 
 from hardgate.ansible.play import mark_unsafe, run_playbook
 from hardgate.engine.client import Engine
-from hardgate.engine.proxy import read_proxy_environment
 from hardgate.gate.environment import TestEnvironment
 from hardgate.gate.events import GateEventHandler
 from hardgate.gate.request import GateRequest
@@ -20,8 +19,6 @@ PLAYBOOKS = {"runtime": "runtime.yml"}
 """Of the sessions that have one of their own."""
 LIFE_SECONDS = 4 * 3600
 KEEP_SECONDS = 24 * 3600
-HOST_ORDER_FILE, ARRIVAL_FILE = "order.json", "arrival.json"
-"""By which the play is given the host's image, and then the image under test."""
 
 
 def play_gate(
@@ -33,7 +30,7 @@ def play_gate(
 ) -> None:
     """Run the play that makes a host and verifies the image there; `state` takes what it saw.
 
-    It starts before the image is known, and waits for it in the run's folder.
+    It starts before there is an image or a host, and waits for them in the run's folder.
     """
     cpus = int(engine.info["NCPU"])
     if request.host == "direct":
@@ -47,17 +44,7 @@ def play_gate(
         state.adaptations.append(tier.describe_adaptation(cpus))
     values = {
         "test_host_kind": request.host,
-        "test_host_order": str(test_environment.folder / HOST_ORDER_FILE),
-        "test_host_labels": owner.labels,
-        "test_host_outer_url": engine.url,
-        "test_host_engine_url": test_environment.relay_url
-        if request.host == "nested"
-        else engine.url,
-        "test_host_environment": read_proxy_environment(),
-        "test_host_share": str(test_environment.share),
-        "test_host_arrival": str(test_environment.folder / ARRIVAL_FILE),
-        "test_host_seconds": LIFE_SECONDS,
-        "test_host_keep_seconds": KEEP_SECONDS,
+        "test_host_folder": str(test_environment.folder),
         "workspace_volumes": [*tier.volumes, *request.volumes],
         "workspace_config": request.config,
         "workspace_ready_seconds": request.ready_seconds,

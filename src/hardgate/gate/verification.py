@@ -1,13 +1,11 @@
 """From an image to observations: builds, has a host made by the play, and takes all of it down."""
 
 import contextlib
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import docker
 from docker.errors import DockerException
@@ -19,10 +17,11 @@ from hardgate.engine.client import Engine, connect_engine, find_engine
 from hardgate.engine.proxy import read_proxy_environment
 from hardgate.engine.settled_build import settle_build
 from hardgate.errors import HardgateError
-from hardgate.gate.environment import TestEnvironment
+from hardgate.gate.environment import LayeredImage, TestEnvironment
 from hardgate.gate.events import take_token
+from hardgate.gate.host_preparation import prepare_host
 from hardgate.gate.kept import describe_kept_run
-from hardgate.gate.play import ARRIVAL_FILE, HOST_ORDER_FILE, play_gate
+from hardgate.gate.play import play_gate
 from hardgate.gate.request import GateRequest
 from hardgate.gate.state import RunState
 from hardgate.gate.variables import (
@@ -33,6 +32,8 @@ from hardgate.gate.variables import (
 from hardgate.host import egress_beacon, platform_stub
 from hardgate.host.image import ensure_host_image
 from hardgate.host.kept_probes import KeptProbes, keep_probes
+from hardgate.host.published_steps import ARRIVAL, await_answer, publish_answer
+from hardgate.host.step_result import StepResult
 from hardgate.model.run import Image
 from hardgate.report.console import Console
 from hardgate.report.folder import BUILD_LOG, WORKSPACE_LOG, ReportFolder
@@ -96,7 +97,10 @@ def _verify_frozen_image(
         workers.submit(load_run_page)
         beacon_futures: list[Future[egress_beacon.Beacon | None]] = []
         try:
-            base, host_image = _prepare_host(request, engine, test_environment, console)
+            base, host_image = _prepare_host_images(request, engine, console)
+            test_environment.preparation = workers.submit(
+                prepare_host, engine, request.host, host_image, test_environment
+            )
             request = _add_platform_stub(
                 request, test_environment.client, host_image, owner, console
             )
@@ -119,16 +123,12 @@ def _verify_frozen_image(
     play_future.result()  # Ansible may fail in its last moment, after the end of its play
 
 
-def _prepare_host(
+def _prepare_host_images(
     request: GateRequest,
     engine: Engine,
-    test_environment: TestEnvironment,
     console: Console,
 ) -> tuple[str, str]:
-    """Remove debris, and find what is built from and the two images that a host is made from.
-
-    The play makes the host as soon as its image is known.
-    """
+    """Remove debris, and find what is built from, and the image that a host is made from."""
     client = engine.open_client()
     for removed in reaper.reap_debris(client):
         console.print_text(f"Removed what a dead run left: {removed}.")
@@ -139,9 +139,7 @@ def _prepare_host(
         report_progress=console.print_text,
         open_step=console.step,
     )
-    host_image = _prepare_host_image(client, base, console)
-    _publish(test_environment, HOST_ORDER_FILE, {"image": host_image})
-    return base, host_image
+    return base, _prepare_host_image(client, base, console)
 
 
 def _keep_probes(request: GateRequest, test_environment: TestEnvironment, state: RunState) -> None:
@@ -149,7 +147,7 @@ def _keep_probes(request: GateRequest, test_environment: TestEnvironment, state:
     host, running = test_environment.host, state.workspace
     if host is None or running is None or request.plan.contract.agent_uid is None:
         return
-    arrival = json.loads((test_environment.folder / ARRIVAL_FILE).read_text())
+    arrival = await_answer(test_environment.folder, ARRIVAL, seconds=0).arrival or {}
     probes = contract_probe_variables(
         request.plan, run=test_environment.owner.run, seconds=request.probe_seconds
     )["contract_probe_probes"]
@@ -241,25 +239,19 @@ def _publish_image(
     built: Image,
     started_beacon: egress_beacon.Beacon | None,
 ) -> None:
-    """Let the play go on with the image, which was built meanwhile."""
+    """Let host and play go on with the image, which was built meanwhile."""
+    layers = image.list_layers(test_environment.client, built.digest)
+    test_environment.image.set_result(LayeredImage(digest=built.digest, layers=layers))
     targets = choose_egress_targets(
         request.plan, request.egress, started_beacon.url if started_beacon else ""
     )
     value = {
         "workspace_environment": dict(request.environment),
         "image": built.digest,
-        "layers": image.list_layers(test_environment.client, built.digest),
         "egress_ca": started_beacon.ca if started_beacon else "",
         "probe_environment": probe_environment(targets, beacon=started_beacon is not None),
     }
-    _publish(test_environment, ARRIVAL_FILE, value)
-
-
-def _publish(test_environment: TestEnvironment, name: str, value: Mapping[str, Any]) -> None:
-    """Write, whole or not at all, what a task of the play waits for."""
-    draft = test_environment.folder / f"{name}.draft"
-    draft.write_text(json.dumps(value))
-    draft.replace(test_environment.folder / name)
+    publish_answer(test_environment.folder, ARRIVAL, StepResult(arrival=value).to_json())
 
 
 def _wait_for_play(

@@ -3,12 +3,11 @@
 See D1 in ARCHITECTURE.md.
 """
 
-import contextlib
 import ipaddress
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from docker.types import Mount
 from hardgate.engine.capabilities import find_ungrantable_capabilities, read_missing_capabilities
 from hardgate.engine.capability_memory import CapabilityMemory
 from hardgate.errors import HostError
+from hardgate.host.lifeline import READY_PROGRAM, Lifeline
 from hardgate.host.observer import Observer, TestHost
 from hardgate.model.run import Host
 from hardgate.system.ownership import Owner
@@ -38,8 +38,10 @@ NONCE_FILE = "nonce"
 ENGINE_SOCKET_FILE = "engine.sock"
 REMOVAL_UNDER_WAY_STATUS = 409
 """The engine's answer to whoever removes what is being removed."""
+TAKE_PROGRAM, ENGINE_PROGRAM = "take-image", "host-engine"
+TAKE_SECONDS = 30.0
 LAYERS_NOT_SHOWN_STATUS = 3
-"""What `adopt-image` exits with where the outer engine's store does not show every layer."""
+"""What `take-image` exits with where the outer engine's store does not show every layer."""
 ROLE_LABEL = "hardgate.role"
 LAST_NAMELESS_API = (1, 41)
 """Engines up to this API (20.10) know the capabilities up to AUDIT_READ."""
@@ -60,6 +62,8 @@ class HostRequest:
     """The machine's proxies."""
     share: str = ""
     """A private folder of the gate's machine, for a socket that both sides see; may be empty."""
+    engine_info: Mapping[str, Any] = field(repr=False, default_factory=dict)
+    """What the outer engine says of itself; it is asked where this is empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +175,7 @@ def _create_container(
     settings = (
         _make_direct_settings()
         if request.kind == "direct"
-        else _make_nested_settings(client, request.share, request.owner.labels)
+        else _make_nested_settings(request.engine_info or client.info(), request)
     )
     host_config = make_privileged_config(client, lacking=lacking, auto_remove=True, **settings)
     created = client.create_container(
@@ -212,25 +216,22 @@ def make_privileged_config(
 
 def _find_unknown_capabilities(client: docker.APIClient) -> frozenset[str]:
     """Name the capabilities that are newer than the engine, which refuses their names."""
-    api = tuple(int(part) for part in client.version()["ApiVersion"].split("."))
+    api = tuple(int(part) for part in client.api_version.split("."))
     return frozenset({"PERFMON", "BPF", "CHECKPOINT_RESTORE"} if api <= LAST_NAMELESS_API else ())
 
 
-def _make_nested_settings(
-    client: docker.APIClient, share: str, labels: Mapping[str, str]
-) -> dict[str, Any]:
+def _make_nested_settings(info: Mapping[str, Any], request: HostRequest) -> dict[str, Any]:
     """Give a nested host its disk, labelled: an engine that is killed removes the container when it
     comes again, and forgets the volume.
     """
-    info = client.info()
     bound = min(MEMORY_MIB, int(info["MemTotal"] / 2**20 * 0.9))
     return {
         "mem_limit": f"{bound}m",
         "pids_limit": MAX_PIDS,
         "mounts": [
-            Mount("/var/lib/docker", None, type="volume", labels=dict(labels)),
+            Mount("/var/lib/docker", None, type="volume", labels=request.owner.labels),
             *_make_store_mounts(info),
-            *([Mount(SHARED_FOLDER, share, type="bind")] if share else []),
+            *([Mount(SHARED_FOLDER, request.share, type="bind")] if request.share else []),
         ],
     }
 
@@ -264,51 +265,29 @@ def _make_direct_settings() -> dict[str, Any]:
     }
 
 
-class Lifeline:
-    """The host's standard input, held by the gate: when the gate ends, however, so does the host.
-
-    A connection of its own, for it lives as long as the run.
-    """
-
-    def __init__(self, client: docker.APIClient, container: str) -> None:
-        """Take hold, and say so: a host that nobody holds ends by itself."""
-        self._hijacked = client.attach_socket(container, params={"stdin": 1, "stream": 1})
-        self._socket = getattr(self._hijacked, "_sock", self._hijacked)
-        self._socket.sendall(b"held\n")
-
-    def keep_host(self) -> None:
-        """Let the host outlive the gate."""
-        self._socket.sendall(b"keep\n")
-
-    def close(self) -> None:
-        """Let go; an engine that is gone has done so already."""
-        with contextlib.suppress(OSError):
-            self._hijacked._response.close()
-        self._socket.close()
-
-
-def wait_until_held(observer: Observer, seconds: float = BOOT_SECONDS) -> None:
-    """Wait until the host has prepared itself and the gate holds it."""
-    # Asked in the host: an exec for each look would take the processor that the host boots on.
-    script = "until [ -f /run/hardgate-ready ]; do sleep 0.02; done"
-    if observer.run_on_host("sh", "-c", script, timeout=seconds).exit_status != 0:
+def await_ready_host(lifeline: Lifeline, observer: Observer, seconds: float = BOOT_SECONDS) -> str:
+    """Wait until the host has prepared itself and the gate holds it; give the nonce it sees."""
+    try:
+        result = lifeline.await_result(READY_PROGRAM, seconds)
+    except HostError as error:
         raise HostError(
             "The test host did not come up.",
             "Look at its log, and at what the engine says of it (docker info).",
-            evidence=_read_host_log(observer),
-        )
+            evidence="\n".join(filter(None, (error.problem, _read_host_log(observer)))),
+        ) from error
+    return result.answer
 
 
-def use_shared_socket(host: TestHost, share: str) -> TestHost:
+def use_shared_socket(host: TestHost, share: str, nonce: str) -> TestHost:
     """Reach the host's engine by a socket in the shared folder, where both sides see the same one.
 
     They do not where the gate is in a container or the engine on another machine. The relay's
-    address is kept then, and for a user who could not open the socket, which is root's.
+    address is kept then, and for a user who could not open the socket, which is root's. `nonce` is
+    what the host has read in its folder.
     """
     if host.kind != "nested" or not share or os.geteuid() != 0:
         return host
-    nonce = Observer.for_host(host).read_file(f"{SHARED_FOLDER}/{NONCE_FILE}")
-    if nonce is None or nonce != Path(share, NONCE_FILE).read_text():
+    if not nonce or nonce != Path(share, NONCE_FILE).read_text():
         return host
     return replace(host, engine_url=f"unix://{share}/{ENGINE_SOCKET_FILE}")
 
@@ -321,47 +300,35 @@ def _read_host_log(observer: Observer) -> str:
     return log.decode(errors="replace")
 
 
-def adopt_image(observer: Observer, digest: str, layers: Sequence[str]) -> bool:
+def take_image(lifeline: Lifeline, observer: Observer, digest: str, layers: Sequence[str]) -> bool:
     """Let the host, its engine not yet started, have an image of the outer engine.
 
     False where the outer engine's store is not to be had; the image is to be loaded then.
     """
-    # Whatever comes of it: no workspace is ever started beside the machine's own image store.
-    # Lazily, for what still runs in it (a layer being mounted) may keep it busy for a moment.
-    script = """
-    status=0
-    "$@" || status=$?
-    for m in /run/shelf/*; do ! mountpoint -q "$m" || umount -l "$m" || exit 99; done
-    exit "$status"
-    """
-    execution = observer.run_on_host(
-        "sh", "-c", script, "sh", f"{TOOLS_FOLDER}/adopt-image", digest, *layers
-    )
-    if execution.exit_status not in {0, LAYERS_NOT_SHOWN_STATUS}:
+    result = lifeline.run_order(TAKE_PROGRAM, digest, *layers, seconds=TAKE_SECONDS)
+    if result.status not in {0, LAYERS_NOT_SHOWN_STATUS}:
         raise HostError(
             "The image could not be taken over from the outer engine's store.",
-            evidence=execution.problem or execution.stderr,
+            evidence=_read_host_log(observer),
         )
-    return execution.exit_status == 0
+    return result.status == 0
 
 
-def boot_host_engine(observer: Observer, seconds: float = BOOT_SECONDS) -> Host:
+def boot_host_engine(lifeline: Lifeline, observer: Observer, seconds: float = BOOT_SECONDS) -> Host:
     """Start the host's engine, and wait until it answers, with overlay2."""
-    bridge, pool = _choose_addresses(observer.client)
-    execution = observer.run_on_host(
-        *(f"{TOOLS_FOLDER}/host-engine", str(seconds)),
-        *("--bip", bridge, "--default-address-pool", pool),
-        timeout=seconds + ANSWER_SECONDS,
+    bridge, pool = choose_addresses(observer.client)
+    result = lifeline.run_order(
+        *(ENGINE_PROGRAM, str(seconds), "--bip", bridge, "--default-address-pool", pool),
+        seconds=seconds + ANSWER_SECONDS,
     )
-    if execution.exit_status != 0:
+    if result.status != 0:
         raise HostError(
             "The test host's engine did not come up.",
             "Read the end of its log.",
-            evidence=execution.problem
-            or execution.stderr
-            or observer.run_on_host("tail", "-n", "30", *ENGINE_LOGS).stdout,
+            evidence=observer.run_on_host("tail", "-n", "30", *ENGINE_LOGS).stdout
+            or _read_host_log(observer),
         )
-    driver, version, kernel = execution.stdout.split()
+    driver, version, kernel = result.answer.split()
     if driver != "overlay2":
         raise HostError(
             f"The test host's engine came up with '{driver}', not overlay2.",
@@ -370,7 +337,7 @@ def boot_host_engine(observer: Observer, seconds: float = BOOT_SECONDS) -> Host:
     return Host(kind="nested", engine=version, kernel=kernel)
 
 
-def _choose_addresses(client: docker.APIClient) -> tuple[str, str]:
+def choose_addresses(client: docker.APIClient) -> tuple[str, str]:
     """Choose a bridge address and a pool that no network of the outer engine uses."""
     used = [
         ipaddress.IPv4Network(config["Subnet"], strict=False)

@@ -56,6 +56,23 @@ def test_a_play_that_may_still_make_something_ends_first(
     assert events == ["play ended", "containers removed"]
 
 
+def test_a_host_that_is_being_made_is_made_before_all_is_removed(
+    stage: Environment, events: list[str]
+) -> None:
+    """A container that came up later would stay."""
+
+    def make_host() -> None:
+        stage.over.wait(20)
+        time.sleep(0.2)
+        events.append("host made")
+
+    with ThreadPoolExecutor() as workers:
+        stage.preparation = workers.submit(make_host)
+        stage.play_ended.set()
+        stage.take_down()
+    assert events == ["host made", "containers removed"]
+
+
 def test_containers_go_while_ansible_ends_and_the_folder_after_it(
     stage: Environment, events: list[str]
 ) -> None:

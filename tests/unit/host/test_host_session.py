@@ -3,8 +3,6 @@
 The exec is a process of this machine here, with the very program that runs on the host.
 """
 
-import contextlib
-import select
 import subprocess
 import sys
 import threading
@@ -17,49 +15,14 @@ import docker
 import pytest
 
 from hardgate.engine.exec import MAX_EXEC_OUTPUT_BYTES
-from hardgate.engine.exec_stream import ExecStream
 from hardgate.host import host_session
 from hardgate.host.host_session import HostSession
 from hardgate.host.observer import Observer
 from hardgate.model.observation import Execution
 from hardgate.resources import ROLES
+from tests.unit.host.local_exec import LocalExec
 
 PROGRAM = ROLES / "test_host" / "files" / "run_commands.py"
-
-
-class LocalExec:
-    """What `open_exec` gives, with a process of this machine behind it."""
-
-    def __init__(self, *words: str) -> None:
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self._input, self._output = self.process.stdin, self.process.stdout
-
-    def send_input(self, data: bytes) -> None:
-        self._input.write(data)
-        self._input.flush()
-
-    def is_idle(self) -> bool:
-        return not select.select([self._output], [], [], 0)[0]
-
-    def read_frames(self, deadline: float) -> Iterator[tuple[int, bytes]]:
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._output], [], [], left)[0]:
-                raise TimeoutError
-            data = self._output.read1(1000)  # type: ignore[attr-defined]  # it is buffered
-            if not data:
-                return
-            yield ExecStream.STDERR, b"not an answer"
-            yield ExecStream.STDOUT, data
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self._output.close()
-        with contextlib.suppress(BrokenPipeError):
-            self._input.close()
 
 
 @pytest.fixture

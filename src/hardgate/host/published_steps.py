@@ -1,0 +1,51 @@
+"""Steps that the gate takes itself and its play reports: handed over by files of the run's folder.
+
+Each file is what a task answers, whole or not there: a step's result, or its error.
+See D74 in ARCHITECTURE.md.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hardgate.ansible.task_result import ERROR_KEY
+from hardgate.errors import HostError
+from hardgate.host.step_result import StepResult
+
+CREATED, HELD, ARRIVAL, TAKEN, ENGINE = "created", "held", "arrival", "taken", "engine"
+PAUSE_SECONDS = 0.01
+
+
+def publish_answer(folder: Path, step: str, answer: Mapping[str, Any]) -> None:
+    """Let the play go on with a step's answer."""
+    draft = folder / f"{step}.draft"
+    draft.write_text(json.dumps(answer))
+    draft.replace(_locate_answer(folder, step))
+
+
+def has_answer(folder: Path, step: str) -> bool:
+    """Tell whether the step has been taken."""
+    return _locate_answer(folder, step).exists()
+
+
+def await_answer(folder: Path, step: str, seconds: float) -> StepResult:
+    """Wait until the gate has taken a step; raise what it raised."""
+    path, deadline = _locate_answer(folder, step), time.monotonic() + seconds
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise HostError(
+                f"The gate did not come to the step '{step}' in time.",
+                "Look at build.log, and at what was reported last.",
+            )
+        time.sleep(PAUSE_SECONDS)
+    answer = json.loads(path.read_text())
+    if ERROR_KEY in answer:
+        error = answer[ERROR_KEY]
+        raise HostError(error["problem"], error["remedy"], evidence=error["evidence"])
+    return StepResult.from_json(answer)
+
+
+def _locate_answer(folder: Path, step: str) -> Path:
+    return folder / f"{step}.json"

@@ -1,0 +1,95 @@
+"""The host is made beside Ansible's start; what came of each step is there for the play's tasks."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
+
+import docker
+import pytest
+
+from hardgate.errors import HostError
+from hardgate.gate import host_preparation
+from hardgate.gate.environment import LayeredImage
+from hardgate.gate.environment import TestEnvironment as Environment
+from hardgate.gate.host_preparation import prepare_host
+from hardgate.host.published_steps import CREATED, ENGINE, HELD, TAKEN, await_answer, has_answer
+from hardgate.host.step_result import StepResult
+from hardgate.system.ownership import Owner, ProcessIdentity
+
+STEPS = (CREATED, HELD, TAKEN, ENGINE)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    owner = Owner(
+        run="0123abcd",
+        process=ProcessIdentity.of_current_process(),
+        deadline=int(time.time()) + 600,
+    )
+    environment = Environment(cast(docker.APIClient, None), "", owner)
+    environment.folder = tmp_path
+    return environment
+
+
+def prepare(
+    monkeypatch: pytest.MonkeyPatch, environment: Environment, *results: Any, kind: str = "nested"
+) -> list[str]:
+    """Take steps with these results, or errors; name the steps that the play then sees."""
+
+    def take_steps(*_of: object) -> Iterator[StepResult]:
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+            yield result
+
+    monkeypatch.setattr(host_preparation, "_take_steps", take_steps)
+    prepare_host(cast("Any", None), kind, "host:1", environment)
+    return [step for step in STEPS if has_answer(environment.folder, step)]
+
+
+def test_each_step_is_published(monkeypatch: pytest.MonkeyPatch, environment: Environment) -> None:
+    results = [StepResult(), StepResult(), StepResult(taken=True), StepResult()]
+    assert prepare(monkeypatch, environment, *results) == list(STEPS)
+    assert await_answer(environment.folder, TAKEN, 0).taken is True
+
+
+def test_a_lookout_gets_neither_image_nor_engine(
+    monkeypatch: pytest.MonkeyPatch, environment: Environment
+) -> None:
+    results = [StepResult()] * 4
+    assert prepare(monkeypatch, environment, *results, kind="direct") == [CREATED, HELD]
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (HostError("It did not come up."), "It did not come up."),
+        (docker.errors.APIError("no room"), "The engine refused: no room"),
+        (KeyError("Id"), "Hardgate itself failed: KeyError: 'Id'."),
+    ],
+)
+def test_the_first_step_that_fails_is_the_last_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, environment: Environment, error: Exception, problem: str
+) -> None:
+    assert prepare(monkeypatch, environment, StepResult(), error) == [CREATED, HELD]
+    with pytest.raises(HostError) as caught:
+        await_answer(environment.folder, HELD, 0)
+    assert caught.value.problem == problem
+
+
+def test_the_image_is_waited_for(environment: Environment) -> None:
+    image = LayeredImage(digest="sha256:1", layers=("a",))
+    with ThreadPoolExecutor() as workers:
+        waiting = workers.submit(environment.await_image)
+        time.sleep(0.1)
+        assert not waiting.done()
+        environment.image.set_result(image)
+        assert waiting.result(20) == image
+
+
+def test_no_image_is_waited_for_when_the_run_is_over(environment: Environment) -> None:
+    environment.over.set()
+    with pytest.raises(HostError, match="The run ended"):
+        environment.await_image()
