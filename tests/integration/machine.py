@@ -84,7 +84,7 @@ def machine(
         digests = {tag: client.inspect_image(tag) for tag in images}
         for inspect in digests.values():
             lookout.run_checked(
-                f"{TOOLS_FOLDER}/adopt-image", inspect["Id"], *inspect["RootFS"]["Layers"]
+                f"{TOOLS_FOLDER}/adopt_image.py", inspect["Id"], *inspect["RootFS"]["Layers"]
             )
         lookout.run_checked("sh", "-c", "umount -l /run/shelf/*")
         if unified:

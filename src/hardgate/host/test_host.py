@@ -249,7 +249,7 @@ def _make_store_mounts(info: Mapping[str, Any]) -> Iterable[Mount]:
 
 
 def can_adopt_images(info: Mapping[str, Any]) -> bool:
-    """Tell whether an engine keeps its images in the layout that `adopt-image` takes over."""
+    """Tell whether an engine keeps its images in the layout that `take-image` can take over."""
     status = dict(info.get("DriverStatus") or ())
     return info["Driver"] == "overlay2" and "driver-type" not in status
 

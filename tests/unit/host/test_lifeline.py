@@ -31,7 +31,7 @@ def make_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostM
         shutil.copy(FILES / "host-init", tmp_path)
         # A lookout's farewell asks the engine what is left of its workspace.
         for name, script in {"docker": "", **programs}.items():
-            program = tmp_path / name.replace("_", "-")
+            program = tmp_path / (name if name == "adopt_image.py" else name.replace("_", "-"))
             program.write_text(f"#!/bin/sh\n{script}\n")
             program.chmod(0o755)
         host = LocalExec("setsid", "sh", f"{tmp_path}/host-init", "direct", "60", "60", "run")
@@ -122,7 +122,7 @@ def test_what_an_image_is_taken_by_exits_as_the_taking_does(
 ) -> None:
     """3 leads to a copy, and all else but 0 is trouble."""
     for status in (0, 1, 3):
-        host = make_host(adopt_image=f'[ "$*" = "sha256:1 a b" ] && exit {status}')
+        host = make_host(**{"adopt_image.py": f'[ "$*" = "sha256:1 a b" ] && exit {status}'})
         shutil.copy(FILES / "take-image", tmp_path)
         result = hold(host).run_order("take-image", "sha256:1", "a", "b", seconds=20)
         assert result.status == status
