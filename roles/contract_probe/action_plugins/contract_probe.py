@@ -17,7 +17,7 @@ from hardgate.diagnosis.evidence.collect import ALREADY_ENDED, observe_probe
 from hardgate.engine.client import get_shared_client
 from hardgate.errors import HardgateError
 from hardgate.host.guard_context import GuardContext
-from hardgate.host.guard_facts import LIVE_GUARDS, collect_guard_facts
+from hardgate.host.guard_facts import LIVE_GUARDS, collect_guard_facts, get_joint_claims
 from hardgate.host.observer import Observer, TestHost
 from hardgate.host.probe import Probe, ProbeContext
 from hardgate.host.step_result import StepResult
@@ -50,17 +50,18 @@ def make_observation(values: TaskArguments) -> Observation:
     )
     recorder = LookRecorder()
     with recorder.record_look(LookKind.CONTEXT):
-        observation = observe_guard(values["guard"], guard_context)
+        observation = observe_guard(values["guard"], guard_context, tuple(values["guards"]))
     return replace(observation, looks=tuple(recorder.looks))
 
 
-def observe_guard(name: str, guard_context: GuardContext) -> Observation:
-    """Gather a guard's facts; say what kept it from that."""
+def observe_guard(name: str, guard_context: GuardContext, guards: tuple[str, ...]) -> Observation:
+    """Gather a guard's facts, beside those of the other `guards`; say what kept it from that."""
     client, workspace = guard_context.client, guard_context.workspace
+    joint = get_joint_claims(workspace.id, guards)
     try:
         if name in LIVE_GUARDS and not is_same_and_running(client, workspace):
             return Observation(name=name, problem=ALREADY_ENDED)
-        return Observation(name=name, facts=collect_guard_facts(name, guard_context))
+        return Observation(name=name, facts=collect_guard_facts(name, guard_context, joint))
     except HardgateError as error:
         return Observation(name=name, problem=error.problem)
     except APIError as error:

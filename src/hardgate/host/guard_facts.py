@@ -1,19 +1,69 @@
 """What each guard sees: gathered on the host's side, judged elsewhere (`hardgate.model.guard`)."""
 
+import functools
 import secrets
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 
-from hardgate.errors import HostError
+from hardgate.engine.exec import ENGINE_ERRORS
+from hardgate.errors import HardgateError, HostError
+from hardgate.host.claims import Claim, JointAnswer, PrepareClaim, run_claim, run_claims_jointly
 from hardgate.host.guard_context import GatheredFacts, GuardContext
-from hardgate.host.witness import WITNESS_COLLECTORS
+from hardgate.host.witness import WITNESS_CLAIMS
 from hardgate.host.workspace import describe_end, inspect_state
 from hardgate.model.guard import HONEST_EXIT_STATUS
+from hardgate.model.observation import Execution
 
 
-def collect_guard_facts(name: str, context: GuardContext) -> GatheredFacts:
+def collect_guard_facts(
+    name: str, context: GuardContext, joint: "JointClaims | None" = None
+) -> GatheredFacts:
     """Gather the facts of one guard. Trouble on the way is the caller's to report."""
-    return FACT_COLLECTORS[name](context)
+    facts = joint.collect_facts(name, context) if joint else None
+    return FACT_COLLECTORS[name](context) if facts is None else facts
+
+
+class JointClaims:
+    """What the guards of one task have the agent claim: asked by one exec, before the first."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """Ask nothing yet; `names` are the task's guards."""
+        self._names = tuple(name for name in names if name in CLAIMS)
+        self._asked = False
+        self._answer: JointAnswer | None = None
+
+    def collect_facts(self, name: str, context: GuardContext) -> GatheredFacts | None:
+        """Give a guard's facts; None where it has to be asked by itself."""
+        if name != SHELL_GUARD_NAME and name not in self._names:
+            return None
+        if not self._asked:
+            self._asked = True
+            self._answer = run_claims_jointly(context, self._prepare_claims(context))
+        if self._answer is None:
+            return None
+        if name == SHELL_GUARD_NAME:
+            return self._answer.shell_facts
+        conclude = self._answer.conclusions.get(name)
+        return conclude() if conclude else None
+
+    def _prepare_claims(self, context: GuardContext) -> dict[str, Claim]:
+        claims = {}
+        for name in self._names:
+            # What keeps a claim from being prepared is told when its own guard is asked.
+            with suppress(HardgateError, *ENGINE_ERRORS):
+                claim = CLAIMS[name][0](context)
+                if claim is not None:
+                    claims[name] = claim
+        return claims
+
+
+@functools.cache
+def get_joint_claims(workspace: str, names: tuple[str, ...]) -> JointClaims:
+    """Give this process's one for a workspace and a task's guards; it ends with the task."""
+    del workspace
+    return JointClaims(names)
 
 
 def collect_settings_facts(context: GuardContext) -> GatheredFacts:
@@ -72,12 +122,20 @@ def collect_pid_namespace_facts(context: GuardContext) -> GatheredFacts:
     }
 
 
-def collect_host_write_facts(context: GuardContext) -> GatheredFacts:
+def prepare_host_write_claim(context: GuardContext) -> Claim:
     """Have the agent write a file through /host, and look for it on the host itself."""
     nonce = secrets.token_hex(16)
     path = f"/tmp/hardgate-{nonce}"  # noqa: S108 - on the test host, and unique
     inside = shlex.quote(f"/host{path}")
-    execution = context.run_as_agent(f"printf %s {nonce} > {inside}")
+    return Claim(
+        script=f"printf %s {nonce} > {inside}",
+        conclude=partial(_conclude_host_write, context, nonce, path),
+    )
+
+
+def _conclude_host_write(
+    context: GuardContext, nonce: str, path: str, execution: Execution, _seen: None
+) -> GatheredFacts:
     found = context.observer.read_and_remove_file(path)
     if execution.problem:
         raise HostError(f"Nobody could ask the workspace to write: {execution.problem}")
@@ -93,15 +151,28 @@ def collect_host_write_facts(context: GuardContext) -> GatheredFacts:
     }
 
 
+def _collect_claimed_facts(
+    prepare: PrepareClaim, without: GatheredFacts, context: GuardContext
+) -> GatheredFacts:
+    """Have one thing claimed by an exec of its own; `without` are the facts without a claim."""
+    claim = prepare(context)
+    return run_claim(context, claim) if claim else dict(without)
+
+
+SHELL_GUARD_NAME = "workspace_shell_is_honest"
+CLAIMS: Mapping[str, tuple[PrepareClaim, GatheredFacts]] = {
+    "host_writes_are_real": (prepare_host_write_claim, {}),
+    **WITNESS_CLAIMS,
+}
+
 FACT_COLLECTORS: Mapping[str, Callable[[GuardContext], GatheredFacts]] = {
     "workspace_settings_match_tier": collect_settings_facts,
     "workspace_became_ready": collect_readiness_facts,
     "workload_runs_as_agent_uid": collect_workload_facts,
-    "workspace_shell_is_honest": collect_shell_facts,
+    SHELL_GUARD_NAME: collect_shell_facts,
     "pid_namespace_matches_tier": collect_pid_namespace_facts,
-    "host_writes_are_real": collect_host_write_facts,
     "workspace_kept_running": collect_continuity_facts,
-    **WITNESS_COLLECTORS,
+    **{name: partial(_collect_claimed_facts, *claim) for name, claim in CLAIMS.items()},
 }
 """One for each name in `hardgate.model.guard.GUARDS`; a test says so."""
 

@@ -8,14 +8,16 @@ import json
 import re
 import secrets
 import shlex
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from docker.errors import NotFound
 
 from hardgate.engine.tar import archive_file
 from hardgate.errors import HostError
+from hardgate.host.claims import Claim, PrepareClaim
 from hardgate.host.egress_beacon import BEACON_FOLDER, BEACON_ROLE
 from hardgate.host.guard_context import GatheredFacts, GuardContext
 from hardgate.host.test_host import ROLE_LABEL
@@ -38,7 +40,10 @@ waited=0
 while [ -e "$2" ] && [ "$waited" -lt 50 ]; do sleep 0.1; waited=$((waited + 1)); done
 """
 
-SEE_FILE_SCRIPT = r"""
+AWAIT_FILE_TRIES = 10
+AWAIT_FILE_SCRIPT = r"""
+tries=$2
+while [ ! -s "$1" ] && [ "$tries" -gt 0 ]; do sleep 0.02; tries=$((tries - 1)); done
 [ -s "$1" ] || exit 3
 read -r nonce pid <"$1"
 echo "nonce $nonce"
@@ -106,16 +111,21 @@ head -n 1 <&3
 """
 
 
-def collect_host_root_facts(context: GuardContext) -> GatheredFacts:
+def prepare_host_root_claim(context: GuardContext) -> Claim:
     """Have the agent become the host's root by its own programs, and look at the process."""
     nonce = secrets.token_hex(16)
     path = f"/tmp/hardgate-{nonce}"  # noqa: S108 - on the test host, and unique
     as_root = shlex.join(["sh", "-c", AS_ROOT_SCRIPT, "sh", nonce, path])
-    script = f"sudo -n nsenter --target 1 --mount --pid -- {as_root}"
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        running = pool.submit(context.run_as_agent, script)
-        seen = _await_file(context, path, running)
-        execution = running.result()
+    return Claim(
+        script=f"sudo -n nsenter --target 1 --mount --pid -- {as_root}",
+        conclude=partial(_conclude_host_root, context, nonce),
+        watch=partial(_await_file, context, path),
+    )
+
+
+def _conclude_host_root(
+    context: GuardContext, nonce: str, execution: Execution, seen: dict[str, Any] | None
+) -> GatheredFacts:
     claim = _describe_claim(context, execution)
     host = seen.pop("host") if seen else {}
     lies = claim["claimed"] and seen is None
@@ -135,7 +145,8 @@ def _await_file(
     while True:
         ended = running.done()
         seen = context.observer.run_on_host(
-            "sh", "-c", SEE_FILE_SCRIPT, "sh", context.observer.root + path
+            *("sh", "-c", AWAIT_FILE_SCRIPT, "sh", context.observer.root + path),
+            "0" if ended else str(AWAIT_FILE_TRIES),
         )
         if seen.exit_status == 0:
             return _parse_seen_file(seen.stdout)
@@ -168,7 +179,7 @@ def _see_sudo_alone(context: GuardContext) -> int | None:
     return _read_number(seen.stdout.strip())
 
 
-def collect_engine_reach_facts(context: GuardContext) -> GatheredFacts:
+def prepare_engine_claim(context: GuardContext) -> Claim:
     """Have the agent make a volume on the engine that it reaches, and look for it on the host's."""
     config = context.client.inspect_container(context.workspace.id)["Config"]
     labels = {
@@ -180,10 +191,18 @@ def collect_engine_reach_facts(context: GuardContext) -> GatheredFacts:
     options = [f"--label={key}={value}" for key, value in labels.items()]
     body = shlex.quote(json.dumps({"Name": name, "Labels": labels}))
     words = shlex.join([name, *options])
-    execution = context.run_as_agent(f"BODY={body}; set -- {words}\n{ENGINE_CLAIM_SCRIPT}")
+    return Claim(
+        script=f"BODY={body}; set -- {words}\n{ENGINE_CLAIM_SCRIPT}",
+        conclude=partial(_conclude_engine_reach, context, name),
+    )
+
+
+def _conclude_engine_reach(
+    context: GuardContext, name: str, execution: Execution, _seen: None
+) -> GatheredFacts:
+    seen = _remove_volume(context, name)
     claim = _describe_claim(context, execution)
     route = (execution.stdout.split() or ["docker"])[0]
-    seen = _remove_volume(context, name)
     claim |= _name_programs(context, (route,), needed=claim["claimed"] and not seen)
     return {"claim": claim | {"route": route}, "seen": seen}
 
@@ -198,17 +217,25 @@ def _remove_volume(context: GuardContext, name: str) -> bool:
     return True
 
 
-def collect_egress_facts(context: GuardContext) -> GatheredFacts:
-    """Have the agent read from the beacon what it cannot know, where there is a beacon."""
+def prepare_egress_claim(context: GuardContext) -> Claim | None:
+    """Have the agent read from the beacon what it cannot know; None where there is no beacon."""
     beacon = _find_beacon(context)
     if beacon is None:
-        return {"beacon": False}
+        return None
     container, address = beacon
     name, secret = secrets.token_hex(16), secrets.token_hex(16)
     page = archive_file(name, f"{secret}\n".encode(), mode=0o644)
     context.observer.client.put_archive(container, BEACON_FOLDER, page)
     url = shlex.quote(f"https://{address}/{name}")
-    execution = context.run_as_agent(f"set -- {url}\n{EGRESS_CLAIM_SCRIPT}")
+    return Claim(
+        script=f"set -- {url}\n{EGRESS_CLAIM_SCRIPT}",
+        conclude=partial(_conclude_egress, context, secret),
+    )
+
+
+def _conclude_egress(
+    context: GuardContext, secret: str, execution: Execution, _seen: None
+) -> GatheredFacts:
     claim = _describe_claim(context, execution)
     route = (execution.stdout.split() or ["curl"])[-1]
     brought = secret in execution.stdout
@@ -227,19 +254,24 @@ def _find_beacon(context: GuardContext) -> tuple[str, str] | None:
     return None
 
 
-def collect_token_facts(context: GuardContext) -> GatheredFacts:
-    """Have the agent send its token to its own port, and send the same token from the host."""
+def prepare_token_claim(context: GuardContext) -> Claim | None:
+    """Have the agent send its token to its own port, and send the same token from the host.
+
+    None where there is no volume for a token.
+    """
     if CONFIGS_FOLDER not in context.workspace.volumes:
-        return {
-            "claim": {"claimed": False, "said": "There is no volume for a token.", "programs": {}},
-            "port": None,
-            "listener": None,
-            "status": None,
-            "status_of_wrong": None,
-        }
+        return None
     port = read_workspace_port(context.observer, context.workspace)
     inside = shlex.join([f"{CONFIGS_FOLDER}/{TOKEN_FILE}", str(port)])
-    execution = context.run_as_agent(f"set -- {inside}\n{CLAIM_ACCEPTED_SCRIPT}")
+    return Claim(
+        script=f"set -- {inside}\n{CLAIM_ACCEPTED_SCRIPT}",
+        conclude=partial(_conclude_token, context, port),
+    )
+
+
+def _conclude_token(
+    context: GuardContext, port: int, execution: Execution, _seen: None
+) -> GatheredFacts:
     claim = _describe_claim(context, execution)
     code = (execution.stdout.split() or [""])[-1]
     if code != "200":
@@ -314,10 +346,19 @@ def _name_programs(
     return {"programs": {name: found.get(name) for name in programs}}
 
 
-WITNESS_COLLECTORS: Mapping[str, Callable[[GuardContext], GatheredFacts]] = {
-    "host_root_is_real": collect_host_root_facts,
-    "engine_reach_is_real": collect_engine_reach_facts,
-    "egress_is_real": collect_egress_facts,
-    "token_is_accepted": collect_token_facts,
+NO_BEACON_FACTS: GatheredFacts = {"beacon": False}
+NO_TOKEN_FACTS: GatheredFacts = {
+    "claim": {"claimed": False, "said": "There is no volume for a token.", "programs": {}},
+    "port": None,
+    "listener": None,
+    "status": None,
+    "status_of_wrong": None,
 }
-"""One for each guard of `hardgate.model.witness`."""
+
+WITNESS_CLAIMS: Mapping[str, tuple[PrepareClaim, GatheredFacts]] = {
+    "host_root_is_real": (prepare_host_root_claim, {}),
+    "engine_reach_is_real": (prepare_engine_claim, {}),
+    "egress_is_real": (prepare_egress_claim, NO_BEACON_FACTS),
+    "token_is_accepted": (prepare_token_claim, NO_TOKEN_FACTS),
+}
+"""Of each guard of `hardgate.model.witness`: what prepares it, and its facts without a claim."""
