@@ -18,21 +18,13 @@ from hardgate.host.workspace import Workspace, WorkspaceRequest
 
 
 def create_workspace_step(values: TaskArguments) -> StepResult:
-    """Create the volumes and the container."""
+    """Create the volumes and the container; see from the host that the volumes are root's."""
     host = TestHost.from_json(values["host"])
     made = workspace.create_workspace(
         get_shared_client(host.engine_url), WorkspaceRequest.from_json(values["request"])
     )
+    workspace.require_root_volumes(Observer.for_host(host), made)
     return StepResult(workspace=made)
-
-
-def require_root_volumes_step(values: TaskArguments) -> StepResult:
-    """See that the volumes are root's."""
-    host = TestHost.from_json(values["host"])
-    workspace.require_root_volumes(
-        Observer.for_host(host), Workspace.from_json(values["workspace"])
-    )
-    return StepResult()
 
 
 def start_workspace_step(values: TaskArguments) -> StepResult:
@@ -112,7 +104,6 @@ def stop_workspace_step(values: TaskArguments) -> StepResult:
 
 STEPS: Mapping[str, StepFunction] = {
     "create": create_workspace_step,
-    "assert_ownership": require_root_volumes_step,
     "start": start_workspace_step,
     "wait": wait_until_ready_step,
     "import_adapter": import_adapter_step,

@@ -63,14 +63,16 @@ def finish_execution(
         output.add_frame(channel, data)
     try:
         # A script may close its output and go on: it ends when the engine says so.
-        timed_out = _drain_stream(stream, output, deadline) or _outlives_deadline(
-            client, stream, deadline
-        )
+        late = _drain_stream(stream, output, deadline)
+        state = _await_end(client, stream.exec_id, deadline)
+        timed_out = late or state["Running"]
         if timed_out:
-            _end_running_exec(client, stream.exec_id, end_process)
+            if state["Running"] and state["Pid"]:
+                end_process(state["Pid"])
             # What is still in the pipe would keep the engine from seeing the end.
             _drain_stream(stream, output, time.monotonic() + SETTLE_SECONDS)
-        status, problem = _await_exit_status(client, stream.exec_id)
+            state = client.exec_inspect(stream.exec_id)
+        status, problem = _await_exit_status(client, stream.exec_id, state)
     except ENGINE_ERRORS as error:
         status, timed_out, problem = (
             None,
@@ -117,32 +119,28 @@ def _drain_stream(stream: ExecStream, output: _BoundedOutput, deadline: float) -
     return False
 
 
-def _outlives_deadline(client: docker.APIClient, stream: ExecStream, deadline: float) -> bool:
-    """Wait for a process whose output has ended; True where the deadline came first."""
-    while client.exec_inspect(stream.exec_id)["Running"]:
-        if time.monotonic() > deadline:
-            return True
+def _await_end(client: docker.APIClient, exec_id: str, deadline: float) -> Mapping[str, Any]:
+    """Wait for a process whose output has ended; give what the engine has of it, at the latest
+    what it has at the deadline.
+    """
+    while (state := client.exec_inspect(exec_id))["Running"] and time.monotonic() <= deadline:
         time.sleep(0.02)
-    return False
+    return dict(state)
 
 
-def _end_running_exec(client: docker.APIClient, exec_id: str, end_process: EndProcess) -> None:
-    state = client.exec_inspect(exec_id)
-    if state["Running"] and state["Pid"]:
-        end_process(state["Pid"])
-
-
-def _await_exit_status(client: docker.APIClient, exec_id: str) -> tuple[int | None, str]:
-    """Ask how it ended, until the engine says a number."""
+def _await_exit_status(
+    client: docker.APIClient, exec_id: str, state: Mapping[str, Any]
+) -> tuple[int | None, str]:
+    """Ask how it ended, until the engine says a number; `state` was asked already."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
-        state: dict[str, Any] = client.exec_inspect(exec_id)
         status = state["ExitCode"]
         if not state["Running"] and isinstance(status, int):
             return status, ""
         if time.monotonic() > deadline:
             return None, "Its output ended, and the engine did not say how it ended."
         time.sleep(0.02)
+        state = client.exec_inspect(exec_id)
 
 
 def engine_error_text(error: Exception) -> str:
