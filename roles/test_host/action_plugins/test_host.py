@@ -1,19 +1,81 @@
-"""Waits for the steps that make a test host ready. Thin: `hardgate.host` does the work.
+"""Makes a test host, and waits until it is ready. Thin: `hardgate.host` does the work.
 
 Runs in hardgate's own interpreter, on the machine of the gate; knows nothing of other targets.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hardgate.ansible.action import Action
-from hardgate.ansible.task_result import StepFunction, TaskArguments, perform_step
+from hardgate.ansible.task_result import (
+    StepFunction,
+    TaskArguments,
+    perform_step,
+)
+from hardgate.engine.capability_memory import CapabilityMemory, open_capability_memory
 from hardgate.engine.client import get_shared_client
+from hardgate.errors import HostError
 from hardgate.host.observer import TestHost
-from hardgate.host.published_steps import ARRIVAL, CREATED, ENGINE, HELD, TAKEN, await_answer
+from hardgate.host.published_steps import (
+    ARRIVAL,
+    CREATED,
+    ENGINE,
+    HELD,
+    ORDERED,
+    TAKEN,
+    await_answer,
+    publish_answer,
+)
 from hardgate.host.step_result import StepResult
-from hardgate.host.test_host import copy_image
+from hardgate.host.test_host import HostRequest, copy_image, create_host_container
+from hardgate.system.ownership import Owner
+
+
+def create_host_step(values: TaskArguments) -> StepResult:
+    """Create and start the host's container, of the image that the gate names in its folder."""
+    folder = Path(values["folder"])
+    image = (await_answer(folder, ORDERED, float(values["wait_seconds"])).arrival or {})["image"]
+    result = _create_host(values, image)
+    # The gate holds the host from here on; Ansible's own way of telling it takes 0.1 s longer.
+    publish_answer(folder, CREATED, result.to_json())
+    return result
+
+
+def _create_host(values: TaskArguments, image: str) -> StepResult:
+    owner = Owner.from_labels(values["labels"])
+    if owner is None:
+        raise HostError("The role's labels name no run.", "Pass 'test_host_labels' whole.")
+    kind, outer_url = values["kind"], values["outer_url"]
+    client = get_shared_client(outer_url)
+    info = client.info()
+    request = HostRequest(
+        kind=kind,
+        image=image,
+        owner=owner,
+        seconds=int(values["seconds"]),
+        keep_seconds=int(values["keep_seconds"]),
+        environment=values["environment"],
+        share=values["share"],
+        engine_info=info,
+    )
+    created = create_host_container(client, request, _open_memory(kind, outer_url, info))
+    host = TestHost(
+        kind=kind,
+        engine_url=values["engine_url"],
+        outer_url=outer_url,
+        container=created.container,
+        root="/host" if kind == "direct" else "",
+    )
+    return StepResult(test_host=host, created_host=created)
+
+
+def _open_memory(kind: str, url: str, info: Mapping[str, Any]) -> CapabilityMemory | None:
+    """A direct run's engine is the host itself, which has to grant all that a tier asks for."""
+    if kind != "nested":
+        return None
+    return open_capability_memory(url, str(info.get("ID") or ""), os.environ)
 
 
 def await_published_step(values: TaskArguments) -> StepResult:
@@ -31,12 +93,13 @@ def load_image_step(values: TaskArguments) -> StepResult:
     )
 
 
-PUBLISHED_STEPS = (CREATED, HELD, ARRIVAL, TAKEN, ENGINE)
+PUBLISHED_STEPS = (HELD, ARRIVAL, TAKEN, ENGINE)
 STEPS: Mapping[str, StepFunction] = {
+    "create": create_host_step,
     **dict.fromkeys(PUBLISHED_STEPS, await_published_step),
     "load": load_image_step,
 }
-CHANGING = frozenset({CREATED, TAKEN, ENGINE, "load"})
+CHANGING = frozenset({"create", TAKEN, ENGINE, "load"})
 
 
 class ActionModule(Action):

@@ -4,6 +4,7 @@ import contextlib
 
 from hardgate.ansible.play import mark_unsafe, run_playbook
 from hardgate.engine.client import Engine
+from hardgate.engine.proxy import read_proxy_environment
 from hardgate.gate.environment import TestEnvironment
 from hardgate.gate.events import GateEventHandler
 from hardgate.gate.request import GateRequest
@@ -45,6 +46,15 @@ def play_gate(
     values = {
         "test_host_kind": request.host,
         "test_host_folder": str(test_environment.folder),
+        "test_host_labels": owner.labels,
+        "test_host_outer_url": engine.url,
+        "test_host_engine_url": test_environment.relay_url
+        if request.host == "nested"
+        else engine.url,
+        "test_host_environment": read_proxy_environment(),
+        "test_host_share": str(test_environment.share),
+        "test_host_seconds": LIFE_SECONDS,
+        "test_host_keep_seconds": KEEP_SECONDS,
         "workspace_volumes": [*tier.volumes, *request.volumes],
         "workspace_config": request.config,
         "workspace_ready_seconds": request.ready_seconds,

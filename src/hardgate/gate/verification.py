@@ -19,7 +19,7 @@ from hardgate.engine.settled_build import settle_build
 from hardgate.errors import HardgateError
 from hardgate.gate.environment import LayeredImage, TestEnvironment
 from hardgate.gate.events import take_token
-from hardgate.gate.host_preparation import prepare_host
+from hardgate.gate.host_orders import order_host, prepare_host
 from hardgate.gate.kept import describe_kept_run
 from hardgate.gate.play import play_gate
 from hardgate.gate.request import GateRequest
@@ -98,8 +98,9 @@ def _verify_frozen_image(
         beacon_futures: list[Future[egress_beacon.Beacon | None]] = []
         try:
             base, host_image = _prepare_host_images(request, engine, console)
+            order_host(test_environment, host_image)
             test_environment.preparation = workers.submit(
-                prepare_host, engine, request.host, host_image, test_environment
+                prepare_host, request.host, test_environment
             )
             request = _add_platform_stub(
                 request, test_environment.client, host_image, owner, console

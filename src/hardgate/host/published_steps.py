@@ -1,4 +1,4 @@
-"""Steps that the gate takes itself and its play reports: handed over by files of the run's folder.
+"""Steps that play and gate wait for each other's end of: files in the run's folder.
 
 Each file is what a task answers, whole or not there: a step's result, or its error.
 See D74 in ARCHITECTURE.md.
@@ -14,12 +14,13 @@ from hardgate.ansible.task_result import ERROR_KEY
 from hardgate.errors import HostError
 from hardgate.host.step_result import StepResult
 
-CREATED, HELD, ARRIVAL, TAKEN, ENGINE = "created", "held", "arrival", "taken", "engine"
+ORDERED, CREATED, HELD = "ordered", "created", "held"
+ARRIVAL, TAKEN, ENGINE = "arrival", "taken", "engine"
 PAUSE_SECONDS = 0.01
 
 
 def publish_answer(folder: Path, step: str, answer: Mapping[str, Any]) -> None:
-    """Let the play go on with a step's answer."""
+    """Let whoever waits for a step go on with its answer."""
     draft = folder / f"{step}.draft"
     draft.write_text(json.dumps(answer))
     draft.replace(_locate_answer(folder, step))
@@ -31,12 +32,12 @@ def has_answer(folder: Path, step: str) -> bool:
 
 
 def await_answer(folder: Path, step: str, seconds: float) -> StepResult:
-    """Wait until the gate has taken a step; raise what it raised."""
+    """Wait until a step was taken; raise what it raised."""
     path, deadline = _locate_answer(folder, step), time.monotonic() + seconds
     while not path.exists():
         if time.monotonic() > deadline:
             raise HostError(
-                f"The gate did not come to the step '{step}' in time.",
+                f"The step '{step}' was not taken in time.",
                 "Look at build.log, and at what was reported last.",
             )
         time.sleep(PAUSE_SECONDS)

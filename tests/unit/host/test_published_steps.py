@@ -40,5 +40,5 @@ def test_a_task_fails_as_its_step_did(tmp_path: Path) -> None:
 
 def test_another_step_is_not_taken_for_it(tmp_path: Path) -> None:
     publish_answer(tmp_path, CREATED, {})
-    with pytest.raises(HostError, match="the step 'taken' in time"):
+    with pytest.raises(HostError, match="The step 'taken' was not taken in time"):
         await_answer(tmp_path, TAKEN, 0.1)

@@ -1,4 +1,4 @@
-"""The host is made beside Ansible's start; what came of each step is there for the play's tasks."""
+"""What came of each order that the gate gave the host is there for the play's tasks."""
 
 import time
 from collections.abc import Iterator
@@ -10,15 +10,24 @@ import docker
 import pytest
 
 from hardgate.errors import HostError
-from hardgate.gate import host_preparation
+from hardgate.gate import host_orders
 from hardgate.gate.environment import LayeredImage
 from hardgate.gate.environment import TestEnvironment as Environment
-from hardgate.gate.host_preparation import prepare_host
-from hardgate.host.published_steps import CREATED, ENGINE, HELD, TAKEN, await_answer, has_answer
+from hardgate.gate.host_orders import order_host, prepare_host
+from hardgate.host.published_steps import (
+    CREATED,
+    ENGINE,
+    HELD,
+    ORDERED,
+    TAKEN,
+    await_answer,
+    has_answer,
+    publish_answer,
+)
 from hardgate.host.step_result import StepResult
 from hardgate.system.ownership import Owner, ProcessIdentity
 
-STEPS = (CREATED, HELD, TAKEN, ENGINE)
+STEPS = (HELD, TAKEN, ENGINE)
 
 
 @pytest.fixture
@@ -44,13 +53,13 @@ def prepare(
                 raise result
             yield result
 
-    monkeypatch.setattr(host_preparation, "_take_steps", take_steps)
-    prepare_host(cast("Any", None), kind, "host:1", environment)
+    monkeypatch.setattr(host_orders, "_take_steps", take_steps)
+    prepare_host(kind, environment)
     return [step for step in STEPS if has_answer(environment.folder, step)]
 
 
 def test_each_step_is_published(monkeypatch: pytest.MonkeyPatch, environment: Environment) -> None:
-    results = [StepResult(), StepResult(), StepResult(taken=True), StepResult()]
+    results = [StepResult(), StepResult(taken=True), StepResult()]
     assert prepare(monkeypatch, environment, *results) == list(STEPS)
     assert await_answer(environment.folder, TAKEN, 0).taken is True
 
@@ -58,8 +67,8 @@ def test_each_step_is_published(monkeypatch: pytest.MonkeyPatch, environment: En
 def test_a_lookout_gets_neither_image_nor_engine(
     monkeypatch: pytest.MonkeyPatch, environment: Environment
 ) -> None:
-    results = [StepResult()] * 4
-    assert prepare(monkeypatch, environment, *results, kind="direct") == [CREATED, HELD]
+    results = [StepResult()] * 3
+    assert prepare(monkeypatch, environment, *results, kind="direct") == [HELD]
 
 
 @pytest.mark.parametrize(
@@ -73,10 +82,29 @@ def test_a_lookout_gets_neither_image_nor_engine(
 def test_the_first_step_that_fails_is_the_last_and_says_why(
     monkeypatch: pytest.MonkeyPatch, environment: Environment, error: Exception, problem: str
 ) -> None:
-    assert prepare(monkeypatch, environment, StepResult(), error) == [CREATED, HELD]
+    assert prepare(monkeypatch, environment, StepResult(), error) == [HELD, TAKEN]
     with pytest.raises(HostError) as caught:
-        await_answer(environment.folder, HELD, 0)
+        await_answer(environment.folder, TAKEN, 0)
     assert caught.value.problem == problem
+
+
+def test_the_play_is_given_the_hosts_image(environment: Environment) -> None:
+    order_host(environment, "host:1")
+    assert await_answer(environment.folder, ORDERED, 0).arrival == {"image": "host:1"}
+
+
+def test_a_play_that_names_no_host_is_told_so(environment: Environment) -> None:
+    publish_answer(environment.folder, CREATED, StepResult().to_json())
+    prepare_host("nested", environment)
+    with pytest.raises(HostError, match="did not name it"):
+        await_answer(environment.folder, HELD, 0)
+
+
+def test_no_host_is_waited_for_when_the_run_is_over(environment: Environment) -> None:
+    environment.over.set()
+    prepare_host("nested", environment)
+    with pytest.raises(HostError, match="The run ended before its test host"):
+        await_answer(environment.folder, HELD, 0)
 
 
 def test_the_image_is_waited_for(environment: Environment) -> None:

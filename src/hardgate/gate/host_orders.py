@@ -1,0 +1,87 @@
+"""Has the test host that the play created make itself ready, by orders on its standard input.
+
+The play's tasks wait for each step, and report it. See D74 in ARCHITECTURE.md.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hardgate.ansible.task_result import answer_task
+from hardgate.engine.exec import ENGINE_ERRORS
+from hardgate.errors import HardgateError, HostError, explain_crash
+from hardgate.gate.environment import TestEnvironment
+from hardgate.host.observer import Observer, TestHost
+from hardgate.host.published_steps import (
+    CREATED,
+    ENGINE,
+    HELD,
+    ORDERED,
+    TAKEN,
+    await_answer,
+    has_answer,
+    publish_answer,
+)
+from hardgate.host.step_result import StepResult
+from hardgate.host.test_host import (
+    await_ready_host,
+    boot_host_engine,
+    take_image,
+    use_shared_socket,
+)
+
+PAUSE_SECONDS = 0.01
+
+
+def order_host(test_environment: TestEnvironment, host_image: str) -> None:
+    """Let the play create the host, of an image of ours."""
+    value = StepResult(arrival={"image": host_image})
+    publish_answer(test_environment.folder, ORDERED, value.to_json())
+
+
+def prepare_host(kind: str, test_environment: TestEnvironment) -> None:
+    """Take one step after the other, and publish each; the first that fails is the last."""
+    results = _take_steps(test_environment)
+    for step in (HELD,) if kind == "direct" else (HELD, TAKEN, ENGINE):
+        answer = _answer_next_step(results)
+        publish_answer(test_environment.folder, step, answer)
+        if answer.get("failed"):
+            return
+
+
+def _take_steps(test_environment: TestEnvironment) -> Iterator[StepResult]:
+    """Go from the container that the play created to a host with an engine that has the image."""
+    host = _await_created_host(test_environment)
+    lifeline = test_environment.hold_host(host)
+    observer = Observer(client=test_environment.client, container=host.container, root=host.root)
+    nonce = await_ready_host(lifeline, observer)
+    yield StepResult(host=use_shared_socket(host, str(test_environment.share), nonce))
+    image = test_environment.await_image()
+    yield StepResult(taken=take_image(lifeline, observer, image.digest, image.layers))
+    yield StepResult(engine=boot_host_engine(lifeline, observer))
+
+
+def _await_created_host(test_environment: TestEnvironment) -> TestHost:
+    """Wait for the play; HostError where the run ends before."""
+    while not has_answer(test_environment.folder, CREATED):
+        if test_environment.over.is_set():
+            raise HostError("The run ended before its test host was there.")
+        time.sleep(PAUSE_SECONDS)
+    host = await_answer(test_environment.folder, CREATED, seconds=0).test_host
+    if host is None:
+        raise HostError("The play created a test host, and did not name it.")
+    return host
+
+
+def _answer_next_step(results: Iterator[StepResult]) -> Mapping[str, Any]:
+    """Take a step as a task would; a crash is an answer as well, for a task waits for one."""
+
+    def take_step() -> Mapping[str, Any]:
+        try:
+            return next(results).to_json()
+        except (HardgateError, *ENGINE_ERRORS):
+            raise
+        except Exception as error:
+            raise explain_crash(error) from error
+
+    return answer_task(take_step)
