@@ -304,7 +304,10 @@ def find_uv(session: nox.Session) -> str:
 
 
 def have_uv(session: nox.Session) -> str:
-    """Find uv on PATH, else have pip install it under .nox/, once; empty where it cannot."""
+    """Find uv on PATH, else have pip put it under .nox/, once; empty where it cannot.
+
+    Its wheel is one program, which needs no environment of its own.
+    """
     if uv_on_path := find_uv(session):
         return uv_on_path
     home = ROOT / ".nox" / "uv"
@@ -312,9 +315,8 @@ def have_uv(session: nox.Session) -> str:
     with FileLock(home.with_suffix(".lock")):
         if not uv.is_file():
             try:
-                session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(home))
-                python = str(home / "bin" / "python")
-                session.run(python, "-m", "pip", "install", "--quiet", UV)
+                into = ("--quiet", "--no-deps", "--target", str(home))
+                session.run(sys.executable, "-m", "pip", "install", *into, UV)
             except CommandFailed:
                 return ""
     return str(uv)

@@ -5,6 +5,7 @@ import secrets
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import docker
@@ -13,6 +14,7 @@ from docker.errors import APIError, DockerException
 from hardgate.ansible.events import PlayEvent, TaskOk
 from hardgate.ansible.play import run_playbook
 from hardgate.cli.parser import CommandParser
+from hardgate.engine.base_bootstrap import begin_bootstrap
 from hardgate.engine.base_image import ensure_base
 from hardgate.engine.client import Engine, EngineAccessError, connect_engine, find_engine
 from hardgate.engine.docker_group import join_engine_group
@@ -51,16 +53,24 @@ def main(argv: Sequence[str]) -> int:
     console = Console(sys.stdout)
     if values.remove:
         return _remove_engine(console)
-    if not has_engine():
-        _install_engine(console)
-        join_engine_group(["engine", *argv])
-    engine = find_engine()
-    console.print_text(
-        f"Engine {engine.version['Version']} answers at {engine.url} ({engine.found_by})."
-    )
-    base = ensure_base(
-        engine, file=values.base, refresh=values.refresh_base, report_progress=console.print_notice
-    )
+    is_missing = not has_engine()
+    # Of a user who joins the engine's group another process goes on, and would not have it.
+    is_early = is_missing and values.base is None and os.geteuid() == 0
+    with begin_bootstrap() if is_early else nullcontext() as early_root:
+        if is_missing:
+            _install_engine(console)
+            join_engine_group(["engine", *argv])
+        engine = find_engine()
+        console.print_text(
+            f"Engine {engine.version['Version']} answers at {engine.url} ({engine.found_by})."
+        )
+        base = ensure_base(
+            engine,
+            file=values.base,
+            refresh=values.refresh_base,
+            early_root=early_root,
+            report_progress=console.print_notice,
+        )
     console.print_text(f"The base is '{base}'.")
     with console.step("Prove the engine by running a container"):
         prove_engine(engine, base)

@@ -16,7 +16,7 @@ import docker
 from docker.errors import APIError, DockerException
 from urllib3.exceptions import HTTPError
 
-from hardgate.ansible.play import run_playbook
+from hardgate.engine.base_bootstrap import DEBIAN_SUITE, ROOT_FILE, EarlyRoot, bootstrap_root
 from hardgate.engine.base_file import BaseFileKind, detect_base_file_kind, open_unpacked
 from hardgate.engine.build_request import BuildRequest
 from hardgate.engine.client import Engine, EngineClient
@@ -31,7 +31,6 @@ from hardgate.errors import BuildError, PlaybookError, UsageError
 from hardgate.resources import ROLES
 from hardgate.system.temporary_folder import temporary_folder
 
-DEBIAN_SUITE = "trixie"
 BASE_REPOSITORY = "hardgate/base"
 PUBLIC_BASE = ("debian", "trixie-slim")
 BASE_AUTHORITY_FOLDER = Path("/usr/local/share/ca-certificates")
@@ -61,12 +60,14 @@ def ensure_base(
     *,
     file: Path | None = None,
     refresh: bool = False,
+    early_root: EarlyRoot | None = None,
     report_progress: ReportProgress,
     open_step: OpenStep = nullcontext,
 ) -> str:
     """Give a base's tag on the caller's engine: of `file`, else a cached one, else a new one.
 
-    Raises UsageError for a file that is not a base, BuildError where no base is to be had.
+    `early_root` takes the place of a bootstrap, where it comes to one. Raises UsageError for a file
+    that is not a base, BuildError where no base is to be had.
     """
     authorities = read_machine_authorities()
     with hold_folder_lock(ROLES / "base_image"):
@@ -78,6 +79,7 @@ def ensure_base(
             engine,
             authorities,
             refresh=refresh,
+            early_root=early_root,
             report_progress=report_progress,
             open_step=open_step,
         )
@@ -103,6 +105,7 @@ def _ensure_debian_base(
     authorities: Mapping[str, bytes],
     *,
     refresh: bool,
+    early_root: EarlyRoot | None,
     report_progress: ReportProgress,
     open_step: OpenStep,
 ) -> str:
@@ -112,7 +115,7 @@ def _ensure_debian_base(
     if cached_digest and not refresh:
         return tag
     with open_step(BASE_STEP):
-        _make_debian_base(engine, client, tag, authorities, report_progress)
+        _make_debian_base(engine, client, tag, authorities, early_root, report_progress)
     remove_replaced_image(client, cached_digest, str(find_image_digest(client, tag)))
     return tag
 
@@ -122,6 +125,7 @@ def _make_debian_base(
     client: docker.APIClient,
     tag: str,
     authorities: Mapping[str, bytes],
+    early_root: EarlyRoot | None,
     report_progress: ReportProgress,
 ) -> None:
     """Pull the public base, take the engine's, or bootstrap one."""
@@ -139,7 +143,7 @@ def _make_debian_base(
     else:
         report_progress(f"No registry gave '{public}' ({refusal}): bootstrapping the base.")
         draft = f"{tag}-draft"
-        _bootstrap_base(client, draft, report_progress)
+        import_bootstrapped_base(client, draft, early_root, report_progress)
         _build_trusting_base(client, draft, tag, authorities, source="mmdebstrap")
         client.remove_image(draft, noprune=True)
     if authorities:
@@ -244,31 +248,36 @@ def render_base_dockerfile(
     return "\n".join(lines) + "\n"
 
 
-def _bootstrap_base(client: docker.APIClient, tag: str, report_progress: ReportProgress) -> None:
-    """Make a base from the distribution's packages, by the role base_image."""
+def import_bootstrapped_base(
+    client: docker.APIClient,
+    tag: str,
+    early_root: EarlyRoot | None,
+    report_progress: ReportProgress,
+) -> None:
+    """Import the root file system that was begun early, else one that is made now."""
+    file = early_root.wait_for_file() if early_root else None
+    if file is not None:
+        _import_bootstrapped(client, file, tag)
+        return
     report_progress(
         f"Bootstrapping Debian {DEBIAN_SUITE} from the distribution's packages; it takes "
         f"about a minute."
     )
     with temporary_folder() as folder:
-        file = folder / "base.tar"
         try:
-            run_playbook(
-                "base.yml",
-                {
-                    "base_image_suite": DEBIAN_SUITE,
-                    "base_image_file": str(file),
-                    "base_image_environment": read_proxy_environment(),
-                },
-            )
+            bootstrap_root(folder / ROOT_FILE)
         except PlaybookError as error:
             raise BuildError(
                 f"The base could not be bootstrapped: {error.problem}",
                 "Give a root file system by '--base FILE', or run it as root on Debian or Ubuntu.",
                 evidence=error.evidence,
             ) from error
-        with file.open("rb") as stream:
-            _import_root_stream(client, stream, tag, source="mmdebstrap")
+        _import_bootstrapped(client, folder / ROOT_FILE, tag)
+
+
+def _import_bootstrapped(client: docker.APIClient, file: Path, tag: str) -> None:
+    with file.open("rb") as stream:
+        _import_root_stream(client, stream, tag, source="mmdebstrap")
 
 
 def _import_root_stream(

@@ -13,7 +13,7 @@ from nox.command import CommandFailed
 
 import noxfile
 
-OF_UV = ["virtualenv", "pip install uv", "uv venv", "uv pip", "compile"]
+OF_UV = ["pip install uv", "uv venv", "uv pip", "compile"]
 OF_PIP = ["virtualenv", "pip install hardgate"]
 
 
@@ -64,9 +64,9 @@ class Session:
         ("global.index-url='https://mirror.example/simple'", (), OF_PIP),
         (":env:.extra-index-url='https://mirror.example/simple'", (), OF_PIP),
         (":env:.no-index='1'", (), OF_PIP),
-        ("", ("pip install uv",), [*OF_UV[:2], *OF_PIP]),
-        ("", ("uv venv",), [*OF_UV[:3], *OF_PIP]),
-        ("", ("uv pip",), [*OF_UV[:4], *OF_PIP]),
+        ("", ("pip install uv",), [*OF_UV[:1], *OF_PIP]),
+        ("", ("uv venv",), [*OF_UV[:2], *OF_PIP]),
+        ("", ("uv pip",), [*OF_UV[:3], *OF_PIP]),
     ],
 )
 def test_pip_fills_an_environment_where_uv_may_not_or_cannot(
@@ -106,7 +106,7 @@ def test_a_uv_that_is_there_is_taken_where_it_is_new_enough(
     session = Session(version=version)
     found = noxfile.have_uv(cast("nox.Session", session))
     assert found == str(uv if taken else tmp_path / ".nox" / "uv" / "bin" / "uv")
-    assert session.steps == ([] if taken else OF_UV[:2])
+    assert session.steps == ([] if taken else OF_UV[:1])
 
 
 def test_what_a_gate_loads_is_compiled_and_nothing_else(

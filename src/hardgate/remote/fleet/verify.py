@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,17 @@ def make_fleet_variables(
     yield "fleet_reports", str(reports)
     yield "fleet_folders", {host: make_folder_name(host) for host in request.hosts}
     yield "fleet_words", ["--host", request.host_kind, *request.gate_arguments]
-    yield "fleet_images", [_describe_image(*numbered) for numbered in enumerate(request.images)]
+    yield "fleet_images", _list_images_by_host(request.images)
+
+
+def _list_images_by_host(images: Sequence[FleetImage]) -> dict[str, list[dict[str, Any]]]:
+    """Give each host what is for it, in the order of the list."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for number, image in enumerate(images):
+        described = _describe_image(number, image)
+        for host in image.hosts:
+            found.setdefault(host, []).append(described)
+    return found
 
 
 def _describe_image(number: int, image: FleetImage) -> dict[str, Any]:
@@ -103,7 +113,6 @@ def _describe_image(number: int, image: FleetImage) -> dict[str, Any]:
         "folder": make_folder_name(image.reference),
         "contract": str(image.contract_file.resolve()),
         "sha256": image.plan.contract.sha256,
-        "hosts": list(image.hosts),
     }
 
 
