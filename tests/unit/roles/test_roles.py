@@ -67,6 +67,16 @@ def test_a_playbook_is_a_list_of_roles() -> None:
             assert "tasks" not in play
 
 
+@pytest.mark.parametrize("file", sorted(PLAYBOOKS.glob("*.yml")), ids=lambda file: file.stem)
+def test_what_a_playbook_takes_of_a_role_that_role_registers(file: Path) -> None:
+    """Where it does not, nothing sees it before the play comes there."""
+    files = [file, *ROLES.glob("*/tasks/*.yml"), *ROLES.glob("*/vars/*.yml")]
+    text = "".join(path.read_text() for path in files)
+    registered = set(re.findall(r"register: (__\w+)", text))
+    registered |= set(re.findall(r"^ *(__\w+):", text, re.MULTILINE))
+    assert set(re.findall(r"(?<!\w)__\w+", file.read_text())) <= registered
+
+
 def test_an_image_that_is_copied_whole_is_a_step_of_its_own() -> None:
     tasks = ROLES / "test_host" / "tasks"
     assert read_task_marks(str(tasks / "load.yml")) == {}
