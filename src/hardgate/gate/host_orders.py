@@ -44,6 +44,8 @@ def prepare_host(kind: str, test_environment: TestEnvironment) -> None:
     results = _take_steps(test_environment)
     for step in (HELD,) if kind == "direct" else (HELD, TAKEN, ENGINE):
         answer = _answer_next_step(results)
+        if test_environment.over.is_set():
+            return  # A task that fails now would hide why the run ends.
         publish_answer(test_environment.folder, step, answer)
         if answer.get("failed"):
             return

@@ -263,6 +263,7 @@ def _wait_for_play(
 ) -> None:
     """Wait in small pieces, so that a signal and the run's deadline are noticed at once."""
     while not (play_future.done() or test_environment.play_ended.is_set()):
+        _raise_preparation_error(test_environment)
         if time.monotonic() > deadline:
             raise RunTimeoutError(
                 f"The run was still going after {request.run_seconds:g} s, and was ended.",
@@ -271,6 +272,12 @@ def _wait_for_play(
         time.sleep(0.02)
     if play_future.done():
         play_future.result()
+
+
+def _raise_preparation_error(test_environment: TestEnvironment) -> None:
+    """Raise what kept the gate from leaving a step for the play, which would wait for hours."""
+    if test_environment.preparation is not None and test_environment.preparation.done():
+        test_environment.preparation.result()
 
 
 def _collect_token_and_log(

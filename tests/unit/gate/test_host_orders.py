@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +14,8 @@ from hardgate.gate import host_orders
 from hardgate.gate.environment import LayeredImage
 from hardgate.gate.environment import TestEnvironment as Environment
 from hardgate.gate.host_orders import order_host, prepare_host
+from hardgate.gate.request import GateRequest
+from hardgate.gate.verification import _wait_for_play
 from hardgate.host.published_steps import (
     CREATED,
     ENGINE,
@@ -103,8 +105,33 @@ def test_a_play_that_names_no_host_is_told_so(environment: Environment) -> None:
 def test_no_host_is_waited_for_when_the_run_is_over(environment: Environment) -> None:
     environment.over.set()
     prepare_host("nested", environment)
-    with pytest.raises(HostError, match="The run ended before its test host"):
-        await_answer(environment.folder, HELD, 0)
+    assert not has_answer(environment.folder, HELD)
+
+
+@pytest.mark.parametrize("created", [False, True])
+def test_a_run_that_ends_leaves_the_play_no_error_of_its_own(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, created: bool
+) -> None:
+    """The play would report it in place of what ended the run, such as a build that failed."""
+
+    def end_run(*_of: object) -> Iterator[StepResult]:
+        if created:
+            yield StepResult()
+        environment.over.set()
+        raise HostError("The run ended before its image was there.")
+
+    monkeypatch.setattr(host_orders, "_take_steps", end_run)
+    prepare_host("nested", environment)
+    published = [step for step in STEPS if has_answer(environment.folder, step)]
+    assert published == ([HELD] if created else [])
+
+
+def test_a_step_that_cannot_be_left_for_the_play_ends_the_run(environment: Environment) -> None:
+    """The play would wait for it for hours."""
+    environment.preparation = Future()
+    environment.preparation.set_exception(OSError("No space left on device"))
+    with pytest.raises(OSError, match="No space left"):
+        _wait_for_play(environment, Future(), cast("GateRequest", None), time.monotonic() + 20)
 
 
 def test_the_image_is_waited_for(environment: Environment) -> None:
