@@ -18,7 +18,12 @@ from hardgate.engine.proxy import read_proxy_environment
 from hardgate.host.image import HOST_IMAGE_FOLDER
 from hardgate.host.lifeline import hold_container
 from hardgate.host.observer import Observer
-from hardgate.host.test_host import HostRequest, await_ready_host, create_host_container
+from hardgate.host.test_host import (
+    TOOLS_FOLDER,
+    HostRequest,
+    await_ready_host,
+    create_host_container,
+)
 from hardgate.system.ownership import Owner, ProcessIdentity
 from tests.integration.names import unique
 
@@ -37,7 +42,7 @@ RUN mkdir -p /tiny/bin && cp --parents $(ldd /bin/true | grep -o '/[^ ]*') /tiny
 RUN rm -rf /usr/local/share/ca-certificates/*
 COPY needed /needed
 RUN python3 -m venv /opt/hardgate && /opt/hardgate/bin/pip install -q --no-index /needed/*
-COPY host-init open-machine /usr/local/lib/hardgate/
+COPY close-shelf host-init open-machine /usr/local/lib/hardgate/
 RUN chmod 0755 /usr/local/lib/hardgate/*
 COPY hardgate /hardgate
 RUN /opt/hardgate/bin/pip install -q --no-index --no-deps /hardgate/*
@@ -107,7 +112,7 @@ def image(
     shutil.copytree(wheelhouse, folder / "needed", ignore=shutil.ignore_patterns(wheel.name))
     (folder / "hardgate").mkdir()
     shutil.copy(wheel, folder / "hardgate")
-    for script in ("host-init", "open-machine"):
+    for script in ("close-shelf", "host-init", "open-machine"):
         (folder / script).write_bytes((HOST_IMAGE_FOLDER / script).read_bytes())
     (folder / "Dockerfile").write_text(DOCKERFILE)
     arguments = {"BASE_IMAGE": slim, **read_proxy_environment()}
@@ -141,7 +146,7 @@ def booted(client: docker.APIClient, image: str) -> Iterator[Fresh]:
         lifeline = hold_container(client, container)
         lookout = Observer(client=client, container=container)
         await_ready_host(lifeline, lookout)
-        lookout.run_checked("sh", "-c", "umount -l /run/shelf/*")
+        lookout.run_checked(f"{TOOLS_FOLDER}/close-shelf")
         yield Fresh(client=client, container=container)
         lifeline.close()
     finally:

@@ -18,7 +18,8 @@ import os
 import sys
 from hashlib import sha256
 
-SHELF, STORE = "/run/shelf", "/var/lib/docker"
+SHELF = os.environ.get("HARDGATE_SHELF", "/run/shelf")
+STORE = "/var/lib/docker"
 MOUNT_TABLE = "/run/hardgate-layers"
 NOT_SHOWN, NOT_BOUND = 3, 1
 

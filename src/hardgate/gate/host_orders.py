@@ -59,7 +59,8 @@ def _take_steps(test_environment: TestEnvironment) -> Iterator[StepResult]:
     nonce = await_ready_host(lifeline, observer)
     yield StepResult(host=use_shared_socket(host, str(test_environment.share), nonce))
     image = test_environment.await_image()
-    yield StepResult(taken=take_image(lifeline, observer, image.digest, image.layers))
+    taken = take_image(lifeline, observer, image.digest, image.layers)
+    yield StepResult(taken=taken is not None, image=taken)
     yield StepResult(engine=boot_host_engine(lifeline, observer))
 
 

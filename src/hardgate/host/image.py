@@ -24,8 +24,7 @@ def ensure_host_image(
     client: docker.APIClient, base: str, proxies: Mapping[str, str], write: WriteLine
 ) -> str:
     """Give the image's tag; build it where this engine has none from this base and these files."""
-    under = find_image_digest(client, base) or base
-    tag = f"{HOST_IMAGE_REPOSITORY}:{_fingerprint_files(HOST_IMAGE_FOLDER, under)}"
+    tag = name_host_image(client, base)
     if find_image_digest(client, tag) is not None:
         return tag
     request = BuildRequest(
@@ -43,6 +42,12 @@ def ensure_host_image(
             evidence=error.evidence,
         ) from error
     return tag
+
+
+def name_host_image(client: docker.APIClient, base: str) -> str:
+    """Name the image by what goes into it: the base, as this engine knows it, and the files."""
+    under = find_image_digest(client, base) or base
+    return f"{HOST_IMAGE_REPOSITORY}:{_fingerprint_files(HOST_IMAGE_FOLDER, under)}"
 
 
 def _fingerprint_files(folder: Path, base: str) -> str:

@@ -33,7 +33,7 @@ class StepResult:
     engine: Host | None = None
     """The host's engine, once it answers."""
     image: str | None = None
-    """The image's id, once it was copied."""
+    """The id by which the host knows the image, once that was taken over or copied."""
     workspace: Workspace | None = None
     readiness: Mapping[str, Any] | None = None
     """Facts of the guard that waits for the workspace."""

@@ -5,8 +5,9 @@ See D1 in ARCHITECTURE.md.
 
 import ipaddress
 import os
+import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,16 @@ ENGINE_LOGS = ("/run/containerd.log", "/run/dockerd.log")
 SHARED_FOLDER = "/run/hardgate"
 NONCE_FILE = "nonce"
 ENGINE_SOCKET_FILE = "engine.sock"
+ABSENT_SOURCE = re.compile(r"bind source path does not exist: (\S[^\n]*)")
 REMOVAL_UNDER_WAY_STATUS = 409
 """The engine's answer to whoever removes what is being removed."""
+SHELF_FOLDER = "/run/shelf"
+"""Where the host is shown the outer engine's image store, until its image is taken over."""
+CONTAINERD_STORE = "io.containerd.snapshotter.v1"
+"""What an engine says of itself that keeps its images in containerd's store."""
+CONTAINERD_FOLDER = "/var/lib/containerd"
+CONTAINERD_SOCKETS = ("/run/containerd/containerd.sock", "/run/docker/containerd/containerd.sock")
+"""The machine's own containerd listens at the first, one that the engine started at the second."""
 TAKE_PROGRAM, ENGINE_PROGRAM = "take-image", "host-engine"
 TAKE_SECONDS = 30.0
 LAYERS_NOT_SHOWN_STATUS = 3
@@ -62,6 +71,8 @@ class HostRequest:
     """The machine's proxies."""
     share: str = ""
     """A private folder of the gate's machine, for a socket that both sides see; may be empty."""
+    absent: frozenset[str] = frozenset()
+    """Paths that are not on the engine's machine: they are not shown to the host."""
     engine_info: Mapping[str, Any] = field(repr=False, default_factory=dict)
     """What the outer engine says of itself; it is asked where this is empty."""
 
@@ -107,15 +118,17 @@ def _create_and_start(
     client: docker.APIClient, request: HostRequest, *, lacking: frozenset[str]
 ) -> tuple[HostRequest, str, str]:
     """Create and start it; give the request that was carried out, the container, and a refusal."""
-    try:
-        container = _create_container(client, request, lacking=lacking)
-    except APIError as error:
-        if "bind source path does not exist" not in str(error.explanation):
-            raise
-        # The gate's folder is not on the engine's machine: there is nothing to share.
-        request = replace(request, share="")
-        container = _create_container(client, request, lacking=lacking)
-    return request, container, _try_start(client, container)
+    while True:
+        try:
+            container = _create_container(client, request, lacking=lacking)
+        except APIError as error:
+            # The gate's folder, or a store in that place, is not on the engine's machine.
+            missing = ABSENT_SOURCE.search(str(error.explanation))
+            if not missing or missing[1] in request.absent:
+                raise
+            request = replace(request, absent=request.absent | {missing[1]})
+            continue
+        return request, container, _try_start(client, container)
 
 
 def _create_with_less(client: docker.APIClient, request: HostRequest, refusal: str) -> CreatedHost:
@@ -225,33 +238,45 @@ def _make_nested_settings(info: Mapping[str, Any], request: HostRequest) -> dict
     comes again, and forgets the volume.
     """
     bound = min(MEMORY_MIB, int(info["MemTotal"] / 2**20 * 0.9))
+    shown = [*_make_store_mounts(info)]
+    if request.share:
+        shown.append(Mount(SHARED_FOLDER, request.share, type="bind"))
     return {
         "mem_limit": f"{bound}m",
         "pids_limit": MAX_PIDS,
         "mounts": [
             Mount("/var/lib/docker", None, type="volume", labels=request.owner.labels),
-            *_make_store_mounts(info),
-            *([Mount(SHARED_FOLDER, request.share, type="bind")] if request.share else []),
+            *(mount for mount in shown if mount["Source"] not in request.absent),
         ],
     }
 
 
 def _make_store_mounts(info: Mapping[str, Any]) -> Iterable[Mount]:
     """Show the host the outer engine's image store, until its image is taken over."""
-    if not can_adopt_images(info):
-        return
-    root = info["DockerRootDir"]
-    for source, name in (("overlay2", "overlay2"), ("image/overlay2", "image")):
-        mount = Mount(f"/run/shelf/{name}", f"{root}/{source}", type="bind", read_only=True)
+    for source, target in _list_store_paths(info):
+        mount = Mount(f"{SHELF_FOLDER}{target}", source, type="bind", read_only=True)
         # Recursive, it would hold the mounts of everybody's running containers.
         mount["BindOptions"] = {"NonRecursive": True}
         yield mount
 
 
-def can_adopt_images(info: Mapping[str, Any]) -> bool:
-    """Tell whether an engine keeps its images in the layout that `take-image` can take over."""
-    status = dict(info.get("DriverStatus") or ())
-    return info["Driver"] == "overlay2" and "driver-type" not in status
+def _list_store_paths(info: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give what `take-image` needs of the outer machine, and where it looks for each below the
+    shelf. An engine that keeps its images in another layout has none of it.
+    """
+    root, driver_type = (
+        info["DockerRootDir"],
+        dict(info.get("DriverStatus") or ()).get("driver-type"),
+    )
+    if info["Driver"] == "overlay2" and not driver_type:
+        yield f"{root}/overlay2", "/overlay2"
+        yield f"{root}/image/overlay2", "/image"
+    if info["Driver"] == "overlayfs" and driver_type == CONTAINERD_STORE:
+        # An engine from 27 on says where its containerd listens; none says where its folder is.
+        address = (info.get("Containerd") or {}).get("Address")
+        sockets = [address] if address else CONTAINERD_SOCKETS
+        for path in (CONTAINERD_FOLDER, f"{root}/containerd/daemon", *sockets):
+            yield path, path
 
 
 def _make_direct_settings() -> dict[str, Any]:
@@ -300,10 +325,13 @@ def _read_host_log(observer: Observer) -> str:
     return log.decode(errors="replace")
 
 
-def take_image(lifeline: Lifeline, observer: Observer, digest: str, layers: Sequence[str]) -> bool:
-    """Let the host, its engine not yet started, have an image of the outer engine.
+def take_image(
+    lifeline: Lifeline, observer: Observer, digest: str, layers: Sequence[str]
+) -> str | None:
+    """Let the host, its engine not yet started, have an image of the outer engine; give the id by
+    which it will know it.
 
-    False where the outer engine's store is not to be had; the image is to be loaded then.
+    None where the outer engine's store is not to be had; the image is to be loaded then.
     """
     result = lifeline.run_order(TAKE_PROGRAM, digest, *layers, seconds=TAKE_SECONDS)
     if result.status not in {0, LAYERS_NOT_SHOWN_STATUS}:
@@ -311,7 +339,7 @@ def take_image(lifeline: Lifeline, observer: Observer, digest: str, layers: Sequ
             "The image could not be taken over from the outer engine's store.",
             evidence=_read_host_log(observer),
         )
-    return result.status == 0
+    return result.answer if result.status == 0 else None
 
 
 def boot_host_engine(lifeline: Lifeline, observer: Observer, seconds: float = BOOT_SECONDS) -> Host:

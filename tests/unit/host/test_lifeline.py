@@ -31,7 +31,7 @@ def make_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostM
         shutil.copy(FILES / "host-init", tmp_path)
         # A lookout's farewell asks the engine what is left of its workspace.
         for name, script in {"docker": "", **programs}.items():
-            program = tmp_path / (name if name == "adopt_image.py" else name.replace("_", "-"))
+            program = tmp_path / (name if name.endswith(".py") else name.replace("_", "-"))
             program.write_text(f"#!/bin/sh\n{script}\n")
             program.chmod(0o755)
         host = LocalExec("setsid", "sh", f"{tmp_path}/host-init", "direct", "60", "60", "run")
@@ -117,12 +117,34 @@ def test_a_line_of_something_else_is_no_result(line: str) -> None:
     assert OrderResult.from_line(line) is None
 
 
+@pytest.mark.parametrize(
+    ("show", "adopt", "close", "result"),
+    [
+        ("echo sha256:2", 0, 0, (0, "sha256:2")),
+        ("echo sha256:2", 1, 0, (1, "")),
+        ("echo sha256:2", 3, 0, (3, "")),
+        ("exit 3", 0, 0, (3, "")),
+        ("exit 1", 0, 0, (1, "")),
+        ("echo sha256:2", 0, 1, (99, "sha256:2")),
+        ("exit 3", 0, 1, (99, "")),
+    ],
+)
 def test_what_an_image_is_taken_by_exits_as_the_taking_does(
-    make_host: HostMaker, tmp_path: Path
+    make_host: HostMaker,
+    tmp_path: Path,
+    show: str,
+    adopt: int,
+    close: int,
+    result: tuple[int, str],
 ) -> None:
-    """3 leads to a copy, and all else but 0 is trouble."""
-    for status in (0, 1, 3):
-        host = make_host(**{"adopt_image.py": f'[ "$*" = "sha256:1 a b" ] && exit {status}'})
-        shutil.copy(FILES / "take-image", tmp_path)
-        result = hold(host).run_order("take-image", "sha256:1", "a", "b", seconds=20)
-        assert result.status == status
+    """3 leads to a copy, and all else but 0 is trouble. There is no engine's store here."""
+    programs = {
+        "show_snapshots.py": f'[ "$3 $4 $5" = "sha256:1 a b" ] && {show}',
+        "adopt_image.py": f'[ "$*" = "sha256:2 a b" ] && exit {adopt}',
+        "close_shelf": f"exit {close}",
+    }
+    host = make_host(**programs)
+    for name in ("take-image", "adopt-shown-image"):
+        shutil.copy(FILES / name, tmp_path)
+    taken = hold(host).run_order("take-image", "sha256:1", "a", "b", seconds=20)
+    assert (taken.status, taken.answer) == result
