@@ -290,8 +290,11 @@ def _collect_token_and_log(
         or test_environment.observer is None
     ):
         return
-    take_token(test_environment.observer, state.workspace, console, state)
-    with contextlib.suppress(HardgateError, DockerException, RequestException, OSError):
+    with (
+        console.step("Read the workspace's token and log"),
+        contextlib.suppress(HardgateError, DockerException, RequestException, OSError),
+    ):
+        take_token(test_environment.observer, state.workspace, console, state)
         log = _read_log_end(connect_engine(test_environment.host.engine_url), state.workspace.id)
         with folder.open_log(WORKSPACE_LOG, console.redactor) as file:
             for start in range(0, len(log), LOG_CHUNK_BYTES):
