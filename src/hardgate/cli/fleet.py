@@ -41,6 +41,11 @@ def main(argv: Sequence[str]) -> int:
     console = make_console(values)
     publish = make_summary_publisher(values, "fleet", str(values.images), console)
     if values.merge:
+        if values.limit:
+            raise UsageError(
+                "'--limit' picks hosts to verify, and '--merge' verifies nothing.",
+                "Leave '--limit' out.",
+            )
         merged = replace(read_merge_request(values), publish_summary=publish)
         return int(merge_fleet(merged, console))
     if values.inventory is None:
@@ -100,6 +105,12 @@ def _make_fleet_parser() -> CommandParser:
     )
     parser.add_argument(
         "--forks", type=int, default=5, metavar="N", help="number of hosts at once (default: 5)"
+    )
+    parser.add_argument(
+        "--limit",
+        default="",
+        metavar="PATTERN",
+        help="only these hosts of the inventory and their images, as one part of many",
     )
     parser.add_argument(
         "--merge",
@@ -183,6 +194,23 @@ def place_images(listed: ImageList, image_hosts: Mapping[str, Sequence[str]]) ->
     return replace(listed, entries=tuple(entries))
 
 
+def limit_images(
+    images: Sequence[FleetImage], hosts: Sequence[str], pattern: str
+) -> tuple[FleetImage, ...]:
+    """Keep what is for these hosts; raises UsageError where that is nothing."""
+    kept = (
+        replace(image, hosts=tuple(host for host in image.hosts if host in hosts))
+        for image in images
+    )
+    limited = tuple(image for image in kept if image.hosts)
+    if not limited:
+        raise UsageError(
+            f"No image of the list is for a host that '--limit {pattern}' leaves.",
+            "Name other hosts, or leave this part out.",
+        )
+    return limited
+
+
 def read_fleet_request(values: argparse.Namespace) -> FleetRequest:
     """Make a request of the words; every mistake is found here, before any host is touched."""
     contract = _load_fleet_contract(values)
@@ -191,10 +219,15 @@ def read_fleet_request(values: argparse.Namespace) -> FleetRequest:
     inventory = Inventory(path=values.inventory, forks=values.forks)
     hosts = list_inventory_hosts(inventory)
     named = any(entry.hosts for entry in listed.entries)
+    images = _resolve_for_fleet(listed, contract, hosts, inventory if named else None)
+    if values.limit:
+        inventory = replace(inventory, limit=values.limit)
+        hosts = list_inventory_hosts(inventory)
+        images = limit_images(images, hosts, values.limit)
     return FleetRequest(
         inventory=inventory,
         contract=contract,
-        images=_resolve_for_fleet(listed, contract, hosts, inventory if named else None),
+        images=images,
         hosts=hosts,
         host_kind=values.host,
         user=values.user,

@@ -60,3 +60,43 @@ def test_what_makes_a_base_is_installed_before_the_engine() -> None:
     variables = yaml.safe_load((ROLES / "engine" / "vars" / "main.yml").read_text())
     assert variables["__engine_base_packages"] == ["debian-archive-keyring", "mmdebstrap"]
     assert not {"docker.io", "mmdebstrap"} <= set(variables["__engine_packages"])
+
+
+def run_bootstrap(folder: Path, **programs: str) -> "subprocess.CompletedProcess[str]":
+    """Run the role's script with programs of our own, for words that have blanks and stars."""
+    programs["mmdebstrap"] = 'echo "at ${TMPDIR:-none}"; printf "<%s>" "$@"'
+    for name, body in programs.items():
+        program = folder / name
+        program.write_text(f"#!/bin/sh\n{body}\n")
+        program.chmod(0o755)
+    return subprocess.run(
+        ["sh", str(ROLES / "base_image" / "files" / "bootstrap"), str(folder / "work"), "a b", "*"],
+        env={"PATH": f"{folder}:{os.environ['PATH']}"},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=10,
+    )
+
+
+@pytest.mark.parametrize(
+    "programs", [{"id": "echo 1000", "unshare": "exit 0"}, {"id": "echo 0", "unshare": "exit 1"}]
+)
+def test_without_root_or_a_namespace_mmdebstrap_runs_as_it_is(
+    programs: dict[str, str], tmp_path: Path
+) -> None:
+    assert run_bootstrap(tmp_path, **programs).stdout == "at none\n<a b><*>"
+    assert not (tmp_path / "work").exists()
+
+
+def test_as_root_its_files_lie_in_the_callers_folder_in_mounts_of_its_own(tmp_path: Path) -> None:
+    unshare = '[ "$2" = true ] || { echo "$1 $2 $3"; shift 3; exec "$@"; }'
+    ended = run_bootstrap(tmp_path, id="echo 0", unshare=unshare, mount='echo "mount $*"')
+    work = tmp_path / "work"
+    assert ended.stdout.splitlines() == [
+        "--mount --propagation private",
+        f"mount --bind {work} /mnt",
+        "at /mnt",
+        "<a b><*>",
+    ]
+    assert work.stat().st_mode & 0o7777 == 0o1777
