@@ -7,7 +7,7 @@ SHELF holds the outer machine's folders and sockets of containerd, each at its o
 folder holds which layer, containerd itself is asked; what the image is made of, is read from its
 content store, and each of these documents by its digest. Written are OUT/image and OUT/overlay2, as
 an engine has them that keeps its layers itself; printed is the digest of the image's configuration,
-by which such an engine knows the image. See D86 in ARCHITECTURE.md.
+by which such an engine knows the image. See D79 in ARCHITECTURE.md.
 
 Exits 3, with nothing written, where the store does not show the image or one of its layers.
 """

@@ -1,7 +1,7 @@
 """A base's root file system from the distribution's packages, by the role base_image.
 
 It can be begun early: while an engine is being installed, nothing is known of its registry yet, and
-of two cores one is idle. Where a registry then gives a base, what was begun is broken off. See D97
+of two cores one is idle. Where a registry then gives a base, what was begun is broken off. See D85
 in ARCHITECTURE.md.
 """
 

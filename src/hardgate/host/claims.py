@@ -3,7 +3,7 @@
 An exec costs 60 ms of CPU, whatever it runs. Each claim is a script of its own for the image's
 `sh`, as in an exec of its own, between two marks; the image's shell gives its exit status either
 way. The joint exec counts only where all of it is as it has to be. Else each is asked by itself.
-See D81 in ARCHITECTURE.md.
+See D83 in ARCHITECTURE.md.
 """
 
 import secrets
