@@ -23,6 +23,8 @@ from pathlib import Path
 MAX_REMOVAL_TRIES = 180
 """An engine that was restarted answers again within these."""
 REMOVAL_PAUSE_SECONDS = 1.0
+MAX_KILL_ROUNDS = 50
+KILL_PAUSE_SECONDS = 0.02
 REMOVAL_ROUNDS = 3
 """What an engine that has just come again still uses is left out of a round."""
 
@@ -46,9 +48,7 @@ def main(folder: Path, run: str, engine_url: str) -> None:
     os.read(0, 1)
     if not folder.exists():
         return
-    for pid in _find_processes(folder):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+    _end_processes(folder)
     if engine_url:
         _remove_containers(run, engine_url)
     _remove_gate_folders(run)
@@ -61,6 +61,18 @@ def _remove_gate_folders(run: str) -> None:
 
     with contextlib.suppress(Exception):
         list(remove_gate_folders(lambda owner: owner.run == run))
+
+
+def _end_processes(folder: Path) -> None:
+    """Kill the play's processes until none is found: one may start another during a look."""
+    for _ in range(MAX_KILL_ROUNDS):
+        found = list(_find_processes(folder))
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(KILL_PAUSE_SECONDS)
 
 
 def _find_processes(folder: Path) -> Iterator[int]:
