@@ -66,7 +66,12 @@ class JointAnswer:
 
 
 def run_claims_jointly(context: GuardContext, claims: Mapping[str, Claim]) -> JointAnswer | None:
-    """Run all claims' scripts by one exec; None where anything of it is not as it has to be."""
+    """Run all claims' scripts by one exec; None where anything of it is not as it has to be.
+
+    None as well where there is nothing to claim, as in the tiers without the host's disk.
+    """
+    if not claims:
+        return None
     mark, nonce = secrets.token_hex(16), secrets.token_hex(16)
     script = build_joint_script(mark, nonce, [claim.script for claim in claims.values()])
     execution, seen = _run_watched(context, script, tuple(claims.values()))

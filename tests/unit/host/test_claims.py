@@ -175,3 +175,16 @@ def test_all_guards_of_a_task_are_asked_by_one_exec(monkeypatch: pytest.MonkeyPa
     assert shell["answer"] == shell["nonce"]
     assert collect_guard_facts("none", context, joint) == {"alone": True}
     assert len(context.runs) == 1
+
+
+@pytest.mark.parametrize("names", [[SHELL_GUARD_NAME], [SHELL_GUARD_NAME, "none"]])
+def test_where_nothing_is_claimed_the_shell_is_asked_by_itself(
+    names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in tiers 1 and 2, which have no part of the host to claim."""
+    monkeypatch.setattr(guard_facts, "CLAIMS", {"none": (lambda _context: None, {})})
+    context = make_context()
+    facts = collect_guard_facts(SHELL_GUARD_NAME, context, JointClaims(names))
+    assert facts["exit_status"] == HONEST_EXIT_STATUS
+    assert facts["answer"] == facts["nonce"]
+    assert len(context.runs) == 1
