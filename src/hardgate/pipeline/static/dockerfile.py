@@ -69,12 +69,20 @@ def read_dockerfile(text: str, *, name: str, context: Path, agent_uid: int) -> D
 
 
 def read_labels(text: str) -> Mapping[str, str]:
-    """Read the labels that a Dockerfile gives its image; none where it cannot be read."""
+    """Read the labels that a Dockerfile gives its image; none where it cannot be read.
+
+    Nothing else of it is read, for `runtime` is installed without the reader of shell.
+    """
+    builder = _Builder(name="Dockerfile", context=Path(), agent_uid=0)
     try:
-        file = read_dockerfile(text, name="Dockerfile", context=Path(), agent_uid=0)
+        instructions = read_instructions(text)
+        return builder.build([one for one in instructions if one.keyword in _LABELLING]).labels
     except BadDockerfileError:
         return {}
-    return file.labels
+
+
+_LABELLING = frozenset({"FROM", "ARG", "ENV", "LABEL"})
+"""Instructions that a label depends on."""
 
 
 class _Builder:

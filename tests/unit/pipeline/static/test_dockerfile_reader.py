@@ -157,3 +157,13 @@ def test_deep_and_long_input_ends_in_time() -> None:
         describe(f"FROM a\nRUN {text}\n")
         describe(f"FROM a\nLABEL {text}\n")
         read_labels(f"FROM a\nLABEL x={text}\n")
+
+
+def test_labels_are_read_without_the_reader_of_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`runtime` reads labels, and is installed without the extra that brings tree-sitter."""
+    monkeypatch.setattr(
+        "hardgate.pipeline.static.shell_reader._parser", lambda: pytest.fail("read")
+    )
+    lines = ["FROM a", "ENV M=1", "RUN x || y", "HEALTHCHECK CMD x", "ONBUILD RUN x", "CMD x"]
+    text = "\n".join([*lines, 'LABEL hardgate.smoke="S=$M"'])
+    assert read_labels(text) == {"hardgate.smoke": "S=1"}
