@@ -9,11 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hardgate.ansible.action import Action
-from hardgate.ansible.task_result import (
-    StepFunction,
-    TaskArguments,
-    perform_step,
-)
+from hardgate.ansible.task_result import StepFunction, TaskArguments, perform_step
 from hardgate.engine.capability_memory import CapabilityMemory, open_capability_memory
 from hardgate.engine.client import get_shared_client
 from hardgate.errors import HostError
@@ -36,20 +32,19 @@ from hardgate.system.ownership import Owner
 def create_host_step(values: TaskArguments) -> StepResult:
     """Create and start the host's container, of the image that the gate names in its folder."""
     folder = Path(values["folder"])
-    image = (await_answer(folder, ORDERED, float(values["wait_seconds"])).arrival or {})["image"]
-    result = _create_host(values, image)
+    order = await_answer(folder, ORDERED, float(values["wait_seconds"])).arrival or {}
+    result = _create_host(values, order["image"], order["engine_info"])
     # The gate holds the host from here on; Ansible's own way of telling it takes 0.1 s longer.
     publish_answer(folder, CREATED, result.to_json())
     return result
 
 
-def _create_host(values: TaskArguments, image: str) -> StepResult:
+def _create_host(values: TaskArguments, image: str, info: Mapping[str, Any]) -> StepResult:
     owner = Owner.from_labels(values["labels"])
     if owner is None:
         raise HostError("The role's labels name no run.", "Pass 'test_host_labels' whole.")
     kind, outer_url = values["kind"], values["outer_url"]
     client = get_shared_client(outer_url)
-    info = client.info()
     request = HostRequest(
         kind=kind,
         image=image,

@@ -3,7 +3,6 @@
 The play's tasks wait for each step, and report it. See D74 in ARCHITECTURE.md.
 """
 
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,7 +18,6 @@ from hardgate.host.published_steps import (
     ORDERED,
     TAKEN,
     await_answer,
-    has_answer,
     publish_answer,
 )
 from hardgate.host.step_result import StepResult
@@ -30,12 +28,12 @@ from hardgate.host.test_host import (
     use_shared_socket,
 )
 
-PAUSE_SECONDS = 0.01
 
-
-def order_host(test_environment: TestEnvironment, host_image: str) -> None:
-    """Let the play create the host, of an image of ours."""
-    value = StepResult(arrival={"image": host_image})
+def order_host(
+    test_environment: TestEnvironment, host_image: str, engine_info: Mapping[str, Any]
+) -> None:
+    """Let the play create the host, of an image of ours, on an engine that was asked already."""
+    value = StepResult(arrival={"image": host_image, "engine_info": dict(engine_info)})
     publish_answer(test_environment.folder, ORDERED, value.to_json())
 
 
@@ -66,11 +64,8 @@ def _take_steps(test_environment: TestEnvironment) -> Iterator[StepResult]:
 
 def _await_created_host(test_environment: TestEnvironment) -> TestHost:
     """Wait for the play; HostError where the run ends before."""
-    while not has_answer(test_environment.folder, CREATED):
-        if test_environment.over.is_set():
-            raise HostError("The run ended before its test host was there.")
-        time.sleep(PAUSE_SECONDS)
-    host = await_answer(test_environment.folder, CREATED, seconds=0).test_host
+    over = test_environment.over.is_set
+    host = await_answer(test_environment.folder, CREATED, is_over=over).test_host
     if host is None:
         raise HostError("The play created a test host, and did not name it.")
     return host

@@ -9,10 +9,7 @@ from hardgate.gate.environment import TestEnvironment
 from hardgate.gate.events import GateEventHandler
 from hardgate.gate.request import GateRequest
 from hardgate.gate.state import RunState
-from hardgate.gate.variables import (
-    contract_probe_variables,
-    workspace_variables,
-)
+from hardgate.gate.variables import contract_probe_variables, workspace_variables
 from hardgate.model.run import Host
 from hardgate.report.console import Console
 

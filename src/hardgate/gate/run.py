@@ -20,11 +20,7 @@ from hardgate.report.markdown import render_run_markdown
 from hardgate.report.run_diff import diff_runs
 from hardgate.report.sarif import list_run_findings
 from hardgate.report.summary_json import summarize_run
-from hardgate.system.interruption import (
-    Interrupted,
-    ignore_signals,
-    raise_on_signals,
-)
+from hardgate.system.interruption import Interrupted, ignore_signals, raise_on_signals
 from hardgate.system.ownership import Owner, ProcessIdentity
 
 

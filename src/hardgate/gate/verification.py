@@ -38,9 +38,7 @@ from hardgate.model.run import Image
 from hardgate.report.console import Console
 from hardgate.report.folder import BUILD_LOG, WORKSPACE_LOG, ReportFolder
 from hardgate.report.html import load_run_page
-from hardgate.system.interruption import (
-    defer_signals,
-)
+from hardgate.system.interruption import defer_signals
 from hardgate.system.ownership import Owner
 from hardgate.text.plain import one_line
 
@@ -98,7 +96,7 @@ def _verify_frozen_image(
         beacon_futures: list[Future[egress_beacon.Beacon | None]] = []
         try:
             base, host_image = _prepare_host_images(request, engine, console)
-            order_host(test_environment, host_image)
+            order_host(test_environment, host_image, engine.info)
             test_environment.preparation = workers.submit(
                 prepare_host, request.host, test_environment
             )

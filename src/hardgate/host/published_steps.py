@@ -6,7 +6,8 @@ See D74 in ARCHITECTURE.md.
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +32,21 @@ def has_answer(folder: Path, step: str) -> bool:
     return _locate_answer(folder, step).exists()
 
 
-def await_answer(folder: Path, step: str, seconds: float) -> StepResult:
-    """Wait until a step was taken; raise what it raised."""
-    path, deadline = _locate_answer(folder, step), time.monotonic() + seconds
-    while not path.exists():
+def await_answer(
+    folder: Path, step: str, seconds: float = inf, *, is_over: Callable[[], bool] = lambda: False
+) -> StepResult:
+    """Wait until a step was taken; raise what it raised. HostError where the run ends before."""
+    deadline = time.monotonic() + seconds
+    while not has_answer(folder, step):
+        if is_over():
+            raise HostError(f"The run ended before the step '{step}' was taken.")
         if time.monotonic() > deadline:
             raise HostError(
                 f"The step '{step}' was not taken in time.",
                 "Look at build.log, and at what was reported last.",
             )
         time.sleep(PAUSE_SECONDS)
-    answer = json.loads(path.read_text())
+    answer = json.loads(_locate_answer(folder, step).read_text())
     if ERROR_KEY in answer:
         error = answer[ERROR_KEY]
         raise HostError(error["problem"], error["remedy"], evidence=error["evidence"])

@@ -91,8 +91,11 @@ def test_the_first_step_that_fails_is_the_last_and_says_why(
 
 
 def test_the_play_is_given_the_hosts_image(environment: Environment) -> None:
-    order_host(environment, "host:1")
-    assert await_answer(environment.folder, ORDERED, 0).arrival == {"image": "host:1"}
+    order_host(environment, "host:1", {"Driver": "overlay2"})
+    assert await_answer(environment.folder, ORDERED, 0).arrival == {
+        "image": "host:1",
+        "engine_info": {"Driver": "overlay2"},
+    }
 
 
 def test_a_play_that_names_no_host_is_told_so(environment: Environment) -> None:
