@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import sys
-import venv
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from hardgate.pipeline.check import Check
 from hardgate.pipeline.isolation import IsolationLevel, TestPlace, prepare_place
 from hardgate.pipeline.template import Template
 from hardgate.system import process
-from hardgate.system.temporary_folder import temporary_folder
+from hardgate.system.temporary_folder import run_in_temporary_folder, temporary_folder
 from hardgate.text.plain import keep_tail
 
 INSTALL_SECONDS = 900
@@ -119,26 +118,43 @@ def ensure_test_environment(
 def _fill_test_environment(
     folder: Path, context: Path, requirement_files: Sequence[Path], write: LineWriter
 ) -> None:
-    venv.create(folder, with_pip=True, clear=True)
+    _run_installer(
+        [sys.executable, "-I", "-m", "venv", "--clear", folder],
+        context,
+        write,
+        problem="An environment for the template's tests could not be made: venv",
+        remedy="Is the package python3-venv installed?",
+    )
     arguments = [word for file in requirement_files for word in ("--requirement", str(file))]
-    finished = process.run_command(
+    _run_installer(
         [
-            *(folder / "bin" / "python", "-m", "pip", "install", "--quiet"),
+            *(folder / "bin" / "python", "-I", "-m", "pip", "install", "--quiet"),
             *("--disable-pip-version-check", "pytest", *arguments),
         ],
-        cwd=context,  # '-e .' has to lead to what stays
-        env=read_pip_environment(),
-        timeout=INSTALL_SECONDS,
-        on_line=write,
+        context,  # '-e .' has to lead to what stays
+        write,
+        problem="What the template's tests need could not be installed: pip",
+        remedy="Is every requirement to be had from here? Look at adapter.log.",
+    )
+    (folder / "done").touch()
+
+
+def _run_installer(
+    argv: Sequence[str | Path], folder: Path, write: LineWriter, *, problem: str, remedy: str
+) -> None:
+    """Run venv or pip; raises HardgateError where it does not do what it is asked.
+
+    Both are run by 'python -I': a module of the template's is not to take the place of theirs.
+    """
+    finished = run_in_temporary_folder(
+        argv, cwd=folder, env=read_pip_environment(), timeout=INSTALL_SECONDS, on_line=write
     )
     if not finished.ok:
         raise HardgateError(
-            f"What the template's tests need could not be installed: pip "
-            f"{finished.end_description}.",
-            "Is every requirement to be had from here? Look at adapter.log.",
+            f"{problem} {finished.end_description}.",
+            remedy,
             evidence=keep_tail(finished.stderr or finished.stdout, 12),
         )
-    (folder / "done").touch()
 
 
 def hash_requirements(files: Sequence[Path]) -> str:
@@ -190,6 +206,7 @@ def _run_pytest(
     argv = [str(place.python), "-m", "pytest", *list_pytest_options(context, report.parent)]
     own = {
         "HOME": str(place.work),
+        "TMPDIR": str(place.temporary),
         "PYTHONNOUSERSITE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": _join_import_path(context),

@@ -32,7 +32,7 @@ from hardgate.pipeline.adapter_tests import (
 from hardgate.pipeline.check import Check
 from hardgate.pipeline.template import IGNORED_NAMES, Template
 from hardgate.system import process
-from hardgate.system.temporary_folder import temporary_folder
+from hardgate.system.temporary_folder import run_in_temporary_folder, temporary_folder
 
 PLACE = PurePosixPath("/hardgate-adapter")
 """The folder in the container that holds the template, pytest and what it writes."""
@@ -131,7 +131,7 @@ def _install_pytest(python: ImagePython, work: Path, write: LineWriter) -> Path:
     """Install pytest for the image's Python, from wheels alone: nothing is built or run here."""
     folder = work / "pytest"
     version = ".".join(map(str, python.version))
-    finished = process.run_command(
+    finished = run_in_temporary_folder(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
             *("--target", folder, "--python-version", version, "--only-binary", ":all:"),

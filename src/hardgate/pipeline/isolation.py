@@ -65,6 +65,11 @@ class TestPlace:
     level: IsolationLevel = IsolationLevel.NONE
 
     @property
+    def temporary(self) -> Path:
+        """The TMPDIR of the tests, which goes with the working folder."""
+        return self.work / "temporary"
+
+    @property
     def python(self) -> Path:
         """The test environment's interpreter, as the tests see it."""
         isolated = self.level is not IsolationLevel.NONE
@@ -93,6 +98,7 @@ class TestPlace:
 def prepare_place(template: Template, environment_folder: Path, work: Path) -> TestPlace:
     """Copy the template into `work`, and find out by trying how far its tests can be isolated."""
     _copy_template(template.root, work / "template")
+    TestPlace(work=work, environment_folder=environment_folder).temporary.mkdir()
     levels = [IsolationLevel.NAMESPACES, IsolationLevel.NONE]
     if os.geteuid() == 0:
         levels.insert(0, IsolationLevel.OWN_USER)

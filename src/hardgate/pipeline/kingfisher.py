@@ -19,6 +19,7 @@ from hardgate.pipeline.known_examples import (
     is_weak_password,
 )
 from hardgate.system import process
+from hardgate.system.temporary_folder import run_in_temporary_folder
 
 RULES = Path(__file__).with_name("secret_rules.yml")
 COPY_SUFFIX = ".txt"
@@ -125,7 +126,7 @@ def _run_kingfisher(folder: Path, report: Path) -> process.CommandResult:
         if not name.startswith(("KF_", "KINGFISHER_"))
     }
     try:
-        return process.run_command(
+        return run_in_temporary_folder(
             [program, "scan", str(folder), *_OPTIONS, "--rules-path", str(RULES)],
             env=environment,
             cwd=folder,

@@ -3,6 +3,9 @@
 A shell of a session of its own holds a pipe's end whose other one only this process has: where the
 process was killed, the shell removes the folder. Where the shell is gone as well, 'hardgate reap'
 and the next gate find the folder by what it says of its owner.
+
+Programs of others leave files of their own when a signal ends them (pip its unpacked wheels): they
+get such a folder as their TMPDIR.
 """
 
 import contextlib
@@ -12,12 +15,17 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hardgate.system.interruption import defer_signals
 from hardgate.system.ownership import Owner, ProcessIdentity
-from hardgate.system.process import dismiss_remover, start_remover
+from hardgate.system.process import (
+    CommandResult,
+    dismiss_remover,
+    run_command,
+    start_remover,
+)
 
 FOLDER_PREFIX = "hardgate-"
 OWNER_FILE = "owner.json"
@@ -40,6 +48,27 @@ def temporary_folder() -> Iterator[Path]:
         folder = marked / "files"
         folder.mkdir(mode=0o700)
         yield folder
+
+
+def run_in_temporary_folder(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    timeout: float,
+    cwd: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+    output_file: Path | None = None,
+) -> CommandResult:
+    """Run a program as `run_command` does, with a TMPDIR that goes when the program ends."""
+    with temporary_folder() as folder:
+        return run_command(
+            argv,
+            env={**env, "TMPDIR": str(folder)},
+            timeout=timeout,
+            cwd=cwd,
+            on_line=on_line,
+            output_file=output_file,
+        )
 
 
 def _remove_folder(folder: Path, remover: "subprocess.Popen[bytes]") -> None:

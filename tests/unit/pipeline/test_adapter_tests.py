@@ -146,6 +146,22 @@ def test_pip_has_the_machines_settings_and_the_tests_have_none(
     assert seen.stdout == "a stand-in\n"
 
 
+def test_a_module_of_the_template_takes_no_place_in_the_installer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`python -m pip` would import the current folder's 'logging.py' first."""
+    wheels, folder = tmp_path / "wheels", tmp_path / "template"
+    for made in (wheels, folder):
+        made.mkdir()
+    write_wheel(wheels, "pytest")
+    for name in ("logging", "venv", "pip"):
+        (folder / f"{name}.py").write_text("raise SystemExit('the template was imported')\n")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    environment = ensure_test_environment(Template.from_folder(str(folder)), [], print)
+    assert (environment / "done").exists()
+
+
 def test_of_two_sessions_at_once_one_makes_the_environment_and_the_other_finds_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

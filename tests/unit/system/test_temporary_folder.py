@@ -14,7 +14,7 @@ import pytest
 from hardgate.engine.reaper import FOLDER_PREFIX, OWNER_FILE
 from hardgate.system.interruption import Interrupted, raise_on_signals
 from hardgate.system.ownership import Owner
-from hardgate.system.temporary_folder import temporary_folder
+from hardgate.system.temporary_folder import run_in_temporary_folder, temporary_folder
 
 PROGRAM = """
 import os, signal, sys
@@ -87,4 +87,18 @@ def test_a_signal_while_it_is_removed_leaves_nothing(
     monkeypatch.setattr("shutil.rmtree", remove_slowly)
     with pytest.raises(Interrupted), raise_on_signals(), temporary_folder() as folder:
         (folder / "file").write_text("x")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("end", ["exit 0", "kill -KILL $$", "sleep 60"])
+def test_what_a_program_leaves_in_its_temporary_folder_goes_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    seen = run_in_temporary_folder(
+        ["sh", "-c", f'echo "$TMPDIR"; mkdir "$TMPDIR/half-unpacked"; {end}'],
+        env={**os.environ, "TMPDIR": "/nowhere"},
+        timeout=1,
+    )
+    assert seen.stdout.startswith(str(tmp_path))
     assert not any(tmp_path.iterdir())

@@ -17,7 +17,7 @@ from hardgate.model.contract import Severity
 from hardgate.pipeline.static.rules import Finding, linters
 from hardgate.pipeline.template import Template
 from hardgate.system import process
-from hardgate.system.temporary_folder import temporary_folder
+from hardgate.system.temporary_folder import run_in_temporary_folder, temporary_folder
 
 LINTER_TIMEOUT_SECONDS = 120
 _NOTE = re.compile(rb"#[ \t]*(?P<linter>shellcheck|hadolint)[ \t](?P<words>[^\r\n]*)")
@@ -179,7 +179,7 @@ def _run_linter(program: str, *arguments: str) -> str:
     """Run a linter of our own environment; raises HardgateError where it gives no answer."""
     beside = Path(sys.executable).with_name(program)
     try:
-        finished = process.run_command(
+        finished = run_in_temporary_folder(
             [str(beside) if beside.exists() else program, *arguments],
             env={**os.environ, "ZIZMOR_OFFLINE": "true", "NO_COLOR": "1"},
             timeout=LINTER_TIMEOUT_SECONDS,
