@@ -1,14 +1,18 @@
 """`hardgate runner` on three fresh hosts at once, over SSH: from nothing to proved runners.
 
-Then each capability of a host's contracts is broken by hand, and seen by that capability alone.
+Then each capability of a host's contracts is broken by hand, and seen by that capability alone,
+and a job's own gate has the host itself where root grants it.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
+from pathlib import Path
 
 import docker
 import pytest
 
+from tests.integration.runner_hosts import RunnerHost
 from tests.integration.runner_world import (
     CONTRACTS,
     NAMES_OF,
@@ -26,6 +30,9 @@ from tests.integration.stand_in.forge import Answer
 pytestmark = [pytest.mark.slow, pytest.mark.full, pytest.mark.xdist_group("runner-command")]
 
 FORGES = {"one": "gitea", "two": "forgejo", "three": "github"}
+POLICY, GRANT, HERE = "/etc/hardgate/policy.yaml", "/etc/hardgate/direct-grant", "/opt/hg"
+OWN_POLICY = "registered_for: acme/site\ndirect_for: [acme/site]\n"
+JOB = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "HOME": f"{HERE}/job"}
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +266,60 @@ def test_every_capability_of_both_contracts_is_broken_here() -> None:
     others = {"disk_free", "inodes_free", "clock_matches_forge", "forge_reachable"}
     names = NAMES_OF["runner-host"] | NAMES_OF["runner"]
     assert names == set(BREAKS) | others | {"engine_is_rootful"}
+
+
+@pytest.fixture
+def installed(world: World, looked: Looked, wheelhouse: Path) -> Iterator[RunnerHost]:
+    """Install hardgate beside the runner, as a job of its would; leave the host as it was."""
+    assert looked
+    host = world.hosts["one"]
+    host.put_folder(f"{HERE}/wheels", wheelhouse)
+    host.shell(
+        f"python3 -m venv {HERE}/env; cp -a {POLICY} {HERE}/policy\n"
+        f"{HERE}/env/bin/pip install -q --no-index --find-links {HERE}/wheels hardgate\n"
+        f"install -d -o hardgate-runner {HERE}/job"
+    )
+    yield host
+    host.shell(f"cp -a {HERE}/policy {POLICY}; rm -rf {GRANT} {HERE}")
+
+
+def run_direct_gate(host: RunnerHost, image: str, *words: str, **more: str) -> tuple[int, str]:
+    """Run a direct gate as a job of the runner; give its exit code, and its host's kind."""
+    out = f"{HERE}/job/out"
+    gate = (f"{HERE}/env/bin/hardgate", "gate", "--host", "direct", "--image", image)
+    told = host.run(
+        "hardgate-runner", *gate, "--egress", "beacon", "--out", out, *words, **JOB, **more
+    )
+    summary = json.loads(host.shell(f"cat {out}/summary.json"))
+    assert summary["exit_code"] == told.status
+    assert told.status != 2 or "HARDGATE MISUSED" in told.output
+    return told.status, (summary["host"] or {}).get("kind", "")
+
+
+def test_a_job_has_the_host_itself_where_root_grants_it_and_nowhere_else(
+    world: World, installed: RunnerHost
+) -> None:
+    """By a grant for one run that the job shows, and by the policy; never by what a job says."""
+    host, refused = installed, (2, "")
+    for name in ("given", "guessed"):
+        host.shell(f"umask 077; echo {name}-secret >{HERE}/job/{name}", user="hardgate-runner")
+    given, guessed = (
+        {"HARDGATE_DIRECT_GRANT": f"{HERE}/job/{name}"} for name in ("given", "guessed")
+    )
+    assert run_direct_gate(host, world.image, **given) == refused
+    host.shell(
+        f"mark=$(printf %s given-secret | sha256sum | cut -d' ' -f1)\n"
+        f'echo "$mark $(($(date +%s) + 600))" >{GRANT}; chmod 0644 {GRANT}'
+    )
+    assert run_direct_gate(host, world.image, **guessed) == refused
+    assert run_direct_gate(host, world.image, **given) == (0, "direct")
+    host.shell(f"rm {GRANT}")
+    assert run_direct_gate(host, world.image, **given) == refused
+    part = ("--only", "agent_home_writable")
+    host.put(POLICY, OWN_POLICY.encode())
+    assert run_direct_gate(host, world.image, *part) == (3, "direct")
+    host.put(POLICY, OWN_POLICY.replace("[acme/site]", "[acme/other]").encode())
+    assert run_direct_gate(host, world.image, *part) == refused
 
 
 @pytest.fixture(scope="module")

@@ -196,6 +196,9 @@ def test_a_proven_miss_weighs_most_and_nothing_is_not_green(
 
 
 def test_the_last_line_names_who_is_not_known_to_work() -> None:
+    assert runner_headline(run_of(report())) == (
+        "HARDGATE RUNNER GREEN: the host is a runner that is known to work (exit 0)"
+    )
     run = run_of(report(), replace(report(gate=None), name="two"))
     assert runner_headline(run) == (
         "HARDGATE RUNNER UNKNOWN: 1 of 2 hosts are runners that are known to work; "
