@@ -81,7 +81,10 @@ def write_gate_files(folder: Path, *words: str) -> None:
 
 
 @pytest.mark.slow
-def test_two_commands_bring_a_template_through_all_six(template: Path) -> None:
+def test_two_commands_bring_a_template_through_all_six(
+    template: Path, client: docker.APIClient
+) -> None:
+    begun = time.time()
     write_gate_files(template)
     git(template, "add", "-A")
     git(template, "commit", "-q", "-m", "first")
@@ -90,12 +93,24 @@ def test_two_commands_bring_a_template_through_all_six(template: Path) -> None:
     assert "HARDGATE VALIDATE GREEN" in said.output
     for session in ("static", "adapter", "secrets", "runtime", "t4"):
         assert said.answer(session)["exit_code"] == 0
+    assert list_hosts_of(client, said, begun) == ["runtime"]
     again = run(template, "nox", "-s", "validate", "--", "--no-run")
     assert again.exit_code == 0
     (template / "adapter.py").write_text("NAME = 'other'\n")
     changed = run(template, "nox", "-s", "validate", "--", "--no-run")
     assert changed.exit_code != 0
     assert "stale: files were changed since" in changed.output
+
+
+def list_hosts_of(client: docker.APIClient, said: Said, begun: float) -> list[str]:
+    """Name the sessions that had a test host made for them since then."""
+    filters = {"type": "container", "event": "create", "label": "hardgate.role=host"}
+    events = client.events(
+        since=int(begun), until=int(time.time()) + 1, filters=filters, decode=True
+    )
+    runs = {said.answer(session)["id"]: session for session in ("runtime", "t4")}
+    made = (event["Actor"]["Attributes"]["hardgate.run"] for event in events)
+    return [runs[run] for run in made if run in runs]
 
 
 Change = Callable[[Path], None]
@@ -135,6 +150,67 @@ def test_runtime_is_red_for_one_defect(template: Path, name: str) -> None:
     assert name in missed
     dead = {"workspace_became_ready", "workspace_kept_running"}
     assert missed - dead == {name} - dead
+
+
+GATE_DEFECTS = {
+    "runtime": RUNTIME_DEFECTS["workspace_stops_cleanly"],
+    "t4": swap("entrypoint.sh", 'usermod --append --groups "$gid" agent', ":"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.full
+@pytest.mark.parametrize("name", GATE_DEFECTS)
+def test_a_defect_that_one_gate_sees_is_not_the_others(
+    template: Path, client: docker.APIClient, name: str
+) -> None:
+    """Both are run on one host; each has a verdict of its own."""
+    GATE_DEFECTS[name](template)
+    begun = time.time()
+    said = run(template, "hardgate", "validate", "--run")
+    assert said.exit_code == 1
+    (other,) = {"runtime", "t4"} - {name}
+    assert said.answer(name)["exit_code"] == 1
+    assert said.answer(other)["exit_code"] == 0
+    assert list_hosts_of(client, said, begun) == ["runtime"]
+
+
+@pytest.mark.slow
+@pytest.mark.full
+@pytest.mark.usefixtures("reference")
+def test_a_host_that_dies_in_runtime_makes_nothing_green_that_was_not_seen(
+    template: Path, client: docker.APIClient
+) -> None:
+    """`runtime` is unknown then, and `t4` has a host of its own."""
+    begun = time.time()
+    with subprocess.Popen(
+        (sys.executable, "-m", "hardgate", "validate", "--run"),
+        cwd=template,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        run_id = wait_for_a_gate(template / "reports" / "runtime", client, process)
+        wait_until_running(client, f"hardgate-{run_id}")
+        client.kill(f"hardgate-{run_id}")
+        output = process.communicate(timeout=SECONDS)[0]
+    print(output)
+    said = Said(exit_code=process.returncode, output=output, folder=template)
+    assert said.exit_code == 3
+    assert said.answer("runtime")["exit_code"] == 3
+    assert said.answer("t4")["exit_code"] == 0
+    assert sorted(list_hosts_of(client, said, begun)) == ["runtime", "t4"]
+    for session in ("runtime", "t4"):
+        assert left_of(client, said.answer(session)["id"]) == []
+
+
+def wait_until_running(client: docker.APIClient, container: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(docker.errors.NotFound):
+            if client.inspect_container(container)["State"]["Running"]:
+                return
+        time.sleep(0.1)
 
 
 def wait_for_a_gate(folder: Path, client: docker.APIClient, process: subprocess.Popen[str]) -> str:

@@ -13,13 +13,15 @@ from hardgate.ansible.task_result import StepFunction, TaskArguments, perform_st
 from hardgate.engine.capability_memory import CapabilityMemory, open_capability_memory
 from hardgate.engine.client import get_shared_client
 from hardgate.errors import HostError
-from hardgate.host.observer import TestHost
+from hardgate.host.host_state import clear_host, read_host_state
+from hardgate.host.observer import Observer, TestHost
 from hardgate.host.published_steps import (
     ARRIVAL,
     CREATED,
     ENGINE,
     HELD,
     ORDERED,
+    RELEASED,
     TAKEN,
     await_answer,
     publish_answer,
@@ -88,13 +90,29 @@ def load_image_step(values: TaskArguments) -> StepResult:
     )
 
 
-PUBLISHED_STEPS = (HELD, ARRIVAL, TAKEN, ENGINE)
+def list_host_state_step(values: TaskArguments) -> StepResult:
+    """List what is on the host."""
+    return StepResult(
+        host_state=read_host_state(Observer.for_host(TestHost.from_json(values["host"])))
+    )
+
+
+def clear_host_step(values: TaskArguments) -> StepResult:
+    """Give the host back as it was, else fail."""
+    host = TestHost.from_json(values["host"])
+    clear_host(get_shared_client(host.engine_url), Observer.for_host(host), values["before"])
+    return StepResult(cleared=True)
+
+
+PUBLISHED_STEPS = (HELD, ARRIVAL, TAKEN, ENGINE, RELEASED)
 STEPS: Mapping[str, StepFunction] = {
     "create": create_host_step,
     **dict.fromkeys(PUBLISHED_STEPS, await_published_step),
     "load": load_image_step,
+    "list_state": list_host_state_step,
+    "clear": clear_host_step,
 }
-CHANGING = frozenset({"create", TAKEN, ENGINE, "load"})
+CHANGING = frozenset({"create", TAKEN, ENGINE, "load", "clear"})
 
 
 class ActionModule(Action):

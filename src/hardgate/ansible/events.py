@@ -41,6 +41,8 @@ class TaskMark(StrEnum):
     """Its message is for the reader of the run."""
     WITHDRAWN = f"{MARK_PREFIX}withdrawn"
     """Where it ends well, a runner was unregistered."""
+    SECOND = f"{MARK_PREFIX}second"
+    """With it ends the first of the two checks that share a test host."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -230,15 +230,22 @@ def run_gate_session(
 
     With `counts_start` this process does nothing else, and its start is the first step.
     """
-    values = make_gate_parser().parse_argv(argv)
-    console = console or make_console(values)
-    request = replace(
-        read_gate_request(values, os.environ, snapshot),
-        publish_summary=make_gate_publisher(values, "gate", console),
-    )
+    console = console or make_console(make_gate_parser().parse_argv(argv))
+    request = make_gate_request(argv, console, snapshot)
     if counts_start:
         console.record_step("Start hardgate", measure_process_age())
     return run_gate(request, console)
+
+
+def make_gate_request(
+    argv: Sequence[str], console: Console, snapshot: Snapshot | None = None
+) -> GateRequest:
+    """Make a request of the words, whose summary is published from `console`."""
+    values = make_gate_parser().parse_argv(argv)
+    return replace(
+        read_gate_request(values, os.environ, snapshot),
+        publish_summary=make_gate_publisher(values, "gate", console),
+    )
 
 
 def make_gate_publisher(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from hardgate.cli.gate import find_tier, make_gate_parser, make_gate_publisher, read_gate_request
 from hardgate.cli.options import make_console
 from hardgate.errors import HardgateError, UsageError
+from hardgate.gate.request import GateRequest
 from hardgate.gate.run import run_gate
 from hardgate.gate.variables import promises_token
 from hardgate.host.restart import RESTART_GUARDS
@@ -37,6 +38,11 @@ def run_runtime_session(
     argv: Sequence[str], console: Console | None = None, snapshot: Snapshot | None = None
 ) -> Run:
     """Run it, and give all that its reports hold."""
+    console = console or make_console(_parse_runtime_argv(argv))
+    return run_gate(make_runtime_request(argv, console, snapshot), console)
+
+
+def _parse_runtime_argv(argv: Sequence[str]) -> argparse.Namespace:
     values = make_gate_parser(
         SESSION,
         "Boot an image by its real entrypoint, check who runs in it, stop it, and boot it again on "
@@ -44,13 +50,20 @@ def run_runtime_session(
     ).parse_argv(argv)
     if values.only:
         raise UsageError("'hardgate runtime' looks at all or nothing.", "Leave '--only' out.")
-    console = console or make_console(values)
+    return values
+
+
+def make_runtime_request(
+    argv: Sequence[str], console: Console, snapshot: Snapshot | None = None
+) -> GateRequest:
+    """Make a request of the words: the gate's, with a plan of its own."""
+    values = _parse_runtime_argv(argv)
     request = read_gate_request(values, os.environ, snapshot)
     template = None if values.image else _find_template(values, snapshot)
     tier_given = any(argument.partition("=")[0] == "--tier" for argument in argv)
     tier = values.tier if tier_given or template is None else read_template_tier(template)
     smoke = _read_smoke_label(template) if template else {}
-    request = replace(
+    return replace(
         request,
         plan=replace(
             make_runtime_plan(request.plan.contract.agent_uid, tier, values.tiers),
@@ -61,7 +74,6 @@ def run_runtime_session(
         environment={**smoke, **request.environment},
         notices=tuple(f"Smoke mode, as the Dockerfile says: {name} is set." for name in smoke),
     )
-    return run_gate(request, console)
 
 
 def make_runtime_plan(agent_uid: int | None, tier: int, tiers: str | None = None) -> Plan:

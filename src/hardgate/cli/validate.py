@@ -16,7 +16,13 @@ from pathlib import Path
 
 from hardgate.attest.statement import Statement, encode_statement
 from hardgate.cli.adapter import run_adapter_session
-from hardgate.cli.gate import EGRESS_VARIABLE, find_tier, make_gate_parser, run_gate_session
+from hardgate.cli.gate import (
+    EGRESS_VARIABLE,
+    find_tier,
+    make_gate_parser,
+    make_gate_request,
+    run_gate_session,
+)
 from hardgate.cli.options import (
     load_requested_contract,
     make_session,
@@ -27,12 +33,15 @@ from hardgate.cli.parser import CommandParser
 from hardgate.cli.runtime import (
     DEFAULT_TIER,
     make_runtime_plan,
+    make_runtime_request,
     read_template_tier,
     run_runtime_session,
 )
 from hardgate.cli.secrets import run_secrets_session
 from hardgate.cli.static import run_static_session
 from hardgate.errors import ExitCode, HardgateError, explain_crash
+from hardgate.gate.request import GateRequest
+from hardgate.gate.run import run_two_gates
 from hardgate.model.contract import Contract
 from hardgate.model.plan import make_plan
 from hardgate.model.run import Run, Source
@@ -65,7 +74,7 @@ from hardgate.pipeline.validate import (
     read_job_results,
     read_results,
 )
-from hardgate.report.console import Console
+from hardgate.report.console import Console, ConsoleStep
 from hardgate.report.folder import ReportFolder
 from hardgate.report.gate_summary import ExpectedRun
 from hardgate.report.marks import Tone, mark_outcome
@@ -86,6 +95,8 @@ RUN_SESSION: Mapping[
     "t4": run_gate_session,
 }
 GATE_SESSIONS = frozenset({"runtime", "t4"})
+SHARES_HOST = True
+"""Both gates are run on one test host, where that can be."""
 GATE_TIER = 4
 TABLE_ROWS = 9
 """Rows of the last screen: the table, where the reports are, the last line."""
@@ -346,13 +357,36 @@ def _run_missing(
             results[name] = result
             return result
 
-        _run_sessions(statuses, run_one)
+        def run_gates(gates: Sequence[SessionStatus]) -> None:
+            for status in _run_on_one_host(gates) if SHARES_HOST else gates:
+                _raise_if_interrupted(run_one(status))
+
+        def _run_on_one_host(gates: Sequence[SessionStatus]) -> Sequence[SessionStatus]:
+            """Run both gates, where there are two; give those that have to be run alone."""
+            if len(gates) != len(GATE_SESSIONS):
+                return gates
+            both = _TwoGates((gates[0], gates[1]), context, console)
+            argvs = [make_session_argv(status.session, argv, base) for status in gates]
+            requests = _make_two_requests(argvs, both.consoles, snapshot)
+            if requests is None:
+                return gates
+            try:
+                both.run(requests)
+            finally:
+                results.update(both.results)
+                outputs.update({name: both.list_lines(name) for name in both.results})
+            for result in both.results.values():
+                _raise_if_interrupted(result)
+            return [status for status in gates if status.session not in both.results]
+
+        _run_sessions(statuses, run_one, run_gates)
         return outputs
 
 
 def _run_sessions(
     statuses: Sequence[SessionStatus],
     run_one: Callable[[SessionStatus], SessionResult],
+    run_gates: Callable[[Sequence[SessionStatus]], None],
 ) -> None:
     """Run the gates, and beside them, one after the other, the sessions that need no test host.
 
@@ -370,11 +404,13 @@ def _run_sessions(
 
     with ThreadPoolExecutor(max_workers=1) as thread:
         beside = thread.submit(run_others)
-        for status in gates:
-            result = run_one(status)
-            if result.exit_code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
-                raise Interrupted(result.exit_code - 128)
+        run_gates(gates)
         beside.result()
+
+
+def _raise_if_interrupted(result: SessionResult) -> None:
+    if result.exit_code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}:
+        raise Interrupted(result.exit_code - 128)
 
 
 def _run_and_tell(
@@ -385,15 +421,103 @@ def _run_and_tell(
     snapshot: Snapshot | None,
 ) -> tuple[SessionResult, list[str]]:
     """Run a session as a step of this one; give its answer, and what it printed."""
-    name = status.session
-    why = status.rejection.partition(":")[0] or "not green"
-    with console.step(f"Run {name} ({why})") as step:
+    with console.step(_title_step(status)) as step:
         output = _LineStream(step.show_progress)
         inner = Console(output, verbosity=-1, color=False, commands=console)
-        result = _run_session(name, argv, context, inner, snapshot)
-        label = exit_code_word(ExitCode(result.exit_code)).lower()
-        step.set_outcome(label, result.outcome)
+        result = _run_session(status.session, argv, context, inner, snapshot)
+        _set_step_outcome(step, result)
     return result, output.lines[1:-1]
+
+
+def _title_step(status: SessionStatus) -> str:
+    why = status.rejection.partition(":")[0] or "not green"
+    return f"Run {status.session} ({why})"
+
+
+def _set_step_outcome(step: ConsoleStep, result: SessionResult) -> None:
+    step.set_outcome(exit_code_word(ExitCode(result.exit_code)).lower(), result.outcome)
+
+
+class _TwoGates:
+    """Runs `runtime` and `t4` on one test host, each as a step of this session."""
+
+    def __init__(
+        self,
+        statuses: tuple[SessionStatus, SessionStatus],
+        context: ValidationContext,
+        console: Console,
+    ) -> None:
+        """Run nothing yet."""
+        self._statuses = statuses
+        self._context = context
+        self._console = console
+        self._opened = (ExitStack(), ExitStack())
+        self._steps: list[ConsoleStep] = []
+        self._outputs = tuple(_LineStream(self._show_line) for _ in statuses)
+        first, second = (
+            Console(output, verbosity=-1, color=False, commands=console) for output in self._outputs
+        )
+        self.consoles = (first, second)
+        self.results: dict[str, SessionResult] = {}
+        """By the session's name."""
+
+    def run(self, requests: tuple[GateRequest, GateRequest]) -> None:
+        """Run both; where the second could not begin on the host of the first, it has no result."""
+        with self._opened[0], self._opened[1]:
+            self._open_step(0)
+            _, run = run_two_gates(
+                requests,
+                self.consoles,
+                on_first_run=lambda first: self._take_run(0, first),
+                on_second_begin=lambda: self._open_step(1),
+                on_second_refused=self._tell_refusal,
+            )
+            if run is not None:
+                self._take_run(1, run)
+
+    def list_lines(self, session: str) -> list[str]:
+        """Give what a session printed."""
+        names = [status.session for status in self._statuses]
+        return self._outputs[names.index(session)].lines[1:-1]
+
+    def _open_step(self, number: int) -> None:
+        step = self._console.step(_title_step(self._statuses[number]))
+        self._steps.append(self._opened[number].enter_context(step))
+
+    def _take_run(self, number: int, run: Run) -> None:
+        name, inner = self._statuses[number].session, self.consoles[number]
+        result = _answer_session(name, self._context, inner, lambda: run)
+        self.results[name] = result
+        _set_step_outcome(self._steps[number], result)
+        self._opened[number].close()
+
+    def _tell_refusal(self, error: HardgateError) -> None:
+        seen = f" ({error.evidence.splitlines()[0]})" if error.evidence else ""
+        name = self._statuses[1].session
+        self._console.print_text(f"{name} gets a test host of its own. {error.problem}{seen}")
+
+    def _show_line(self, line: str) -> None:
+        if self._steps:
+            self._steps[-1].show_progress(line)
+
+
+def _make_two_requests(
+    argvs: Sequence[Sequence[str]], consoles: tuple[Console, Console], snapshot: Snapshot | None
+) -> tuple[GateRequest, GateRequest] | None:
+    """Make the requests of two gates that can share a host; None: each gets its own.
+
+    A host that stays, this machine itself, and a platform's double belong to one run alone. What is
+    wrong in the words is told by the sessions themselves.
+    """
+    try:
+        requests = (
+            make_runtime_request(argvs[0], consoles[0], snapshot),
+            make_gate_request(argvs[1], consoles[1], snapshot),
+        )
+    except (HardgateError, OSError, ValueError):
+        return None
+    alone = any(one.keep or one.platform or one.host != "nested" for one in requests)
+    return None if alone else requests
 
 
 class _LineStream(io.StringIO):
@@ -418,9 +542,21 @@ def _run_session(
     console: Console,
     snapshot: Snapshot | None = None,
 ) -> SessionResult:
-    """Run one session here; what keeps it from beginning is unknown, or a wrong command."""
+    """Run one session here."""
+    return _answer_session(
+        name, context, console, lambda: RUN_SESSION[name](argv, console, snapshot)
+    )
+
+
+def _answer_session(
+    name: str,
+    context: ValidationContext,
+    console: Console,
+    run: Callable[[], SessionResult | Run],
+) -> SessionResult:
+    """Give a session's answer; what keeps it from beginning is unknown, or a wrong command."""
     try:
-        made = RUN_SESSION[name](argv, console, snapshot)
+        made = run()
         if isinstance(made, SessionResult):
             return made
         summary = console.redactor.redact_value(summarize_run(made))

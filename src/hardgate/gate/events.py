@@ -10,10 +10,19 @@ from dataclasses import asdict
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from hardgate.ansible.events import PlayEnded, PlayEvent, Task, TaskFailed, TaskOk, TaskStarted
+from hardgate.ansible.events import (
+    PlayEnded,
+    PlayEvent,
+    Task,
+    TaskFailed,
+    TaskMark,
+    TaskOk,
+    TaskStarted,
+)
 from hardgate.diagnosis.diagnose import attach_diagnoses
 from hardgate.errors import HardgateError
 from hardgate.gate.environment import TestEnvironment
+from hardgate.gate.second_check import SecondCheck
 from hardgate.gate.state import RunState
 from hardgate.host import workspace
 from hardgate.host.observer import Observer
@@ -126,3 +135,39 @@ class GateEventHandler:
             self._findings.error = error
             with contextlib.suppress(HardgateError):
                 self._step.__exit__(HardgateError, error, None)
+
+
+class TwoChecksEventHandler:
+    """Gives each event of a play of two checks to the one that it is about."""
+
+    def __init__(
+        self,
+        first: GateEventHandler,
+        stage: TestEnvironment,
+        second: SecondCheck,
+        step: ExitStack,
+    ) -> None:
+        """Begin with the first one; both share the step that is under way."""
+        self._handler: GateEventHandler | None = first
+        self._stage = stage
+        self._second = second
+        self._step = step
+
+    def handle_play_event(self, event: PlayEvent) -> None:
+        """Take in one event; between the two checks there is nobody whom it concerns."""
+        match event:
+            case TaskStarted(task=task) if TaskMark.SECOND in task.marks:
+                self._step.close()
+                self._handler = None
+                self._second.release_first()
+            case TaskOk(result=result) if StepResult.from_json(result).cleared:
+                second = self._second
+                self._handler = GateEventHandler(
+                    second.request.plan, self._stage, second.console, second.begin(), self._step
+                )
+            case TaskFailed(reported_error=HardgateError() as error) if self._handler is None:
+                self._second.on_refused(error)
+            case _ if self._handler is not None:
+                self._handler.handle_play_event(event)
+            case _:
+                pass

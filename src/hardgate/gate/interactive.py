@@ -8,8 +8,7 @@ from dataclasses import replace
 from hardgate.engine.client import connect_engine
 from hardgate.errors import HardgateError
 from hardgate.gate.environment import TestEnvironment
-from hardgate.gate.play import LIFE_SECONDS
-from hardgate.gate.request import GateRequest
+from hardgate.gate.request import LIFE_SECONDS, GateRequest
 from hardgate.gate.state import RunState
 from hardgate.gate.variables import promises_token
 from hardgate.gate.verification import verify_image

@@ -11,6 +11,10 @@ from hardgate.model.plan import Plan
 from hardgate.model.run import Source
 from hardgate.report.job_summary import PublishSummary, append_job_summary
 
+LIFE_SECONDS = 4 * 3600
+"""Seconds after which a test host ends, whatever became of its gate."""
+KEEP_SECONDS = 24 * 3600
+"""The same for one that '--keep' left."""
 RUN_SECONDS = 2 * 3600.0
 """Seconds after which a run ends with what was seen until then."""
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import docker
 from docker.errors import DockerException
@@ -23,6 +25,7 @@ from hardgate.gate.host_orders import order_host, prepare_host
 from hardgate.gate.kept import describe_kept_run
 from hardgate.gate.play import play_gate
 from hardgate.gate.request import GateRequest
+from hardgate.gate.second_check import SecondCheck
 from hardgate.gate.state import RunState
 from hardgate.gate.variables import (
     choose_egress_targets,
@@ -32,7 +35,7 @@ from hardgate.gate.variables import (
 from hardgate.host import egress_beacon, platform_stub
 from hardgate.host.image import ensure_host_image
 from hardgate.host.kept_probes import KeptProbes, keep_probes
-from hardgate.host.published_steps import ARRIVAL, await_answer, publish_answer
+from hardgate.host.published_steps import ARRIVAL, RELEASED, await_answer, publish_answer
 from hardgate.host.step_result import StepResult
 from hardgate.model.run import Image
 from hardgate.report.console import Console
@@ -64,14 +67,18 @@ def verify_image(
     state: RunState,
     *,
     then: Callable[[TestEnvironment], None] | None = None,
+    second: SecondCheck | None = None,
 ) -> None:
-    """Build, boot and probe, and fill in `state`; `then` is called before all is taken down."""
+    """Build, boot and probe, and fill in `state`; `then` is called before all is taken down.
+
+    A `second` check comes after this one on the same host, and fills in what is its own.
+    """
     with contextlib.ExitStack() as frozen:
         if request.build is not None and request.freeze_build is not None:
             copied = frozen.enter_context(request.freeze_build(request.build))
             state.source = copied.source
             request = replace(request, build=copied.build)
-        _verify_frozen_image(request, owner, folder, console, state, then)
+        _verify_frozen_image(request, owner, folder, console, state, then, second)
 
 
 def _verify_frozen_image(
@@ -81,16 +88,23 @@ def _verify_frozen_image(
     console: Console,
     state: RunState,
     then: Callable[[TestEnvironment], None] | None,
+    second: SecondCheck | None,
 ) -> None:
     deadline = time.monotonic() + request.run_seconds
     engine = find_engine()
     with (
         ThreadPoolExecutor() as workers,
         image.hold_image(engine, request.build),
-        _open_environment(engine, owner, console, state) as test_environment,
+        _open_environment(engine, owner, console, state, second) as test_environment,
     ):
         # First of all, for Ansible takes a second to start: it waits for what is found meanwhile.
-        play_future = workers.submit(play_gate, request, engine, test_environment, console, state)
+        if second is not None:
+            second.read_first = partial(
+                _read_first_workspace, test_environment, folder, console, state
+            )
+        play_future = workers.submit(
+            play_gate, request, engine, test_environment, console, state, second
+        )
         test_environment.play = play_future
         workers.submit(load_run_page)
         beacon_futures: list[Future[egress_beacon.Beacon | None]] = []
@@ -104,11 +118,20 @@ def _verify_frozen_image(
                 request, test_environment.client, host_image, owner, console
             )
             beacon_futures.append(
-                workers.submit(_start_beacon, request, test_environment, host_image)
+                workers.submit(
+                    _start_beacon,
+                    second.request if second else request,
+                    test_environment,
+                    host_image,
+                )
             )
             state.image = _obtain_image(request, engine, base, folder, console, state, deadline)
-            _publish_image(request, test_environment, state.image, beacon_futures[0].result())
-            _wait_for_play(test_environment, play_future, request, deadline)
+            if second is not None:
+                second.take_build()
+            _publish_image(
+                request, test_environment, state.image, beacon_futures[0].result(), second
+            )
+            _wait_for_play(test_environment, play_future, request, deadline, second)
             if then:
                 then(test_environment)
             if request.keep:
@@ -118,7 +141,10 @@ def _verify_frozen_image(
         finally:
             test_environment.over.set()
             wait(beacon_futures)  # a beacon that came up later would stay
-            _collect_token_and_log(test_environment, folder, console, state)
+            if second is None or not second.released.is_set():
+                _collect_token_and_log(test_environment, folder, console, state)
+            elif (begun := second.started) is not None:
+                _collect_token_and_log(test_environment, begun.folder, begun.console, begun.state)
     play_future.result()  # Ansible may fail in its last moment, after the end of its play
 
 
@@ -162,7 +188,7 @@ def _keep_probes(request: GateRequest, test_environment: TestEnvironment, state:
 
 @contextmanager
 def _open_environment(
-    engine: Engine, owner: Owner, console: Console, state: RunState
+    engine: Engine, owner: Owner, console: Console, state: RunState, second: SecondCheck | None
 ) -> Iterator[TestEnvironment]:
     test_environment = TestEnvironment(engine.open_client(), engine.url, owner)
     test_environment.set_up()
@@ -170,6 +196,8 @@ def _open_environment(
         yield test_environment
     finally:
         # A signal now would leave half of it there; it is heard when all is down.
+        if second is not None and second.started is not None:
+            console, state = second.started.console, second.started.state
         with console.step("Take everything down"), defer_signals():
             problem = test_environment.take_down()
         if problem:
@@ -237,20 +265,36 @@ def _publish_image(
     test_environment: TestEnvironment,
     built: Image,
     started_beacon: egress_beacon.Beacon | None,
+    second: SecondCheck | None,
 ) -> None:
     """Let host and play go on with the image, which was built meanwhile."""
     layers = image.list_layers(test_environment.client, built.digest)
     test_environment.image.set_result(LayeredImage(digest=built.digest, layers=layers))
-    targets = choose_egress_targets(
-        request.plan, request.egress, started_beacon.url if started_beacon else ""
-    )
-    value = {
-        "workspace_environment": dict(request.environment),
-        "image": built.digest,
-        "egress_ca": started_beacon.ca if started_beacon else "",
-        "probe_environment": probe_environment(targets, beacon=started_beacon is not None),
-    }
+    value = {"image": built.digest, **_make_check_arrival(request, started_beacon)}
+    if second is not None:
+        value["second"] = _make_check_arrival(second.request, started_beacon)
     publish_answer(test_environment.folder, ARRIVAL, StepResult(arrival=value).to_json())
+
+
+def _make_check_arrival(
+    request: GateRequest, started_beacon: egress_beacon.Beacon | None
+) -> dict[str, Any]:
+    """Give what a check learns with its image: the beacon's way is for one that asked for it."""
+    beacon = started_beacon if request.plan.beacon else None
+    targets = choose_egress_targets(request.plan, request.egress, beacon.url if beacon else "")
+    return {
+        "workspace_environment": dict(request.environment),
+        "egress_ca": beacon.ca if beacon else "",
+        "probe_environment": probe_environment(targets, beacon=beacon is not None),
+    }
+
+
+def _read_first_workspace(
+    test_environment: TestEnvironment, folder: ReportFolder, console: Console, state: RunState
+) -> None:
+    """Read what the reports need of a workspace, and let the play remove it."""
+    _collect_token_and_log(test_environment, folder, console, state)
+    publish_answer(test_environment.folder, RELEASED, StepResult().to_json())
 
 
 def _wait_for_play(
@@ -258,10 +302,14 @@ def _wait_for_play(
     play_future: "Future[None]",
     request: GateRequest,
     deadline: float,
+    second: SecondCheck | None,
 ) -> None:
     """Wait in small pieces, so that a signal and the run's deadline are noticed at once."""
     while not (play_future.done() or test_environment.play_ended.is_set()):
         _raise_preparation_error(test_environment)
+        if second is not None and second.released.is_set():
+            second.conclude_first_once()
+            deadline = second.find_deadline(deadline)
         if time.monotonic() > deadline:
             raise RunTimeoutError(
                 f"The run was still going after {request.run_seconds:g} s, and was ended.",

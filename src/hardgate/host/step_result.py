@@ -34,6 +34,10 @@ class StepResult:
     """The host's engine, once it answers."""
     image: str | None = None
     """The id by which the host knows the image, once that was taken over or copied."""
+    host_state: Mapping[str, Any] | None = None
+    """What is on the host before its first workspace."""
+    cleared: bool | None = None
+    """The host is as it was before its first workspace."""
     workspace: Workspace | None = None
     readiness: Mapping[str, Any] | None = None
     """Facts of the guard that waits for the workspace."""
