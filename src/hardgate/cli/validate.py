@@ -506,8 +506,8 @@ def _make_two_requests(
 ) -> tuple[GateRequest, GateRequest] | None:
     """Make the requests of two gates that can share a host; None: each gets its own.
 
-    A host that stays, this machine itself, and a platform's double belong to one run alone. What is
-    wrong in the words is told by the sessions themselves.
+    A host that stays, and this machine itself, belong to one run alone. What is wrong in the words
+    is told by the sessions themselves.
     """
     try:
         requests = (
@@ -516,7 +516,7 @@ def _make_two_requests(
         )
     except (HardgateError, OSError, ValueError):
         return None
-    alone = any(one.keep or one.platform or one.host != "nested" for one in requests)
+    alone = any(one.keep or one.host != "nested" for one in requests)
     return None if alone else requests
 
 

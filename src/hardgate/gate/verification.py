@@ -117,6 +117,15 @@ def _verify_frozen_image(
             request = _add_platform_stub(
                 request, test_environment.client, host_image, owner, console
             )
+            if second is not None:
+                second.request = _add_platform_stub(
+                    second.request,
+                    test_environment.client,
+                    host_image,
+                    owner,
+                    second.console,
+                    platform_stub.SECOND_STUB_ROLE,
+                )
             beacon_futures.append(
                 workers.submit(
                     _start_beacon,
@@ -242,14 +251,19 @@ def _obtain_image(
 
 
 def _add_platform_stub(
-    request: GateRequest, client: docker.APIClient, host_image: str, owner: Owner, console: Console
+    request: GateRequest,
+    client: docker.APIClient,
+    host_image: str,
+    owner: Owner,
+    console: Console,
+    role: str = platform_stub.STUB_ROLE,
 ) -> GateRequest:
     """Give the workspace a platform to register with, where it asks for one."""
     if not request.platform:
         return request
-    stub = platform_stub.start_platform_stub(client, host_image, owner, request.environment)
+    stub = platform_stub.start_platform_stub(client, host_image, owner, request.environment, role)
     console.redactor = console.redactor.with_values([stub.token])
-    return replace(request, environment=stub.environment)
+    return replace(request, environment=stub.environment, secrets=(*request.secrets, stub.token))
 
 
 def _start_beacon(

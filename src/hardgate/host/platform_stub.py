@@ -15,6 +15,8 @@ from hardgate.system.ownership import Owner
 
 STUB_LIFE_SECONDS = 4 * 3600
 URL_VARIABLE, ID_VARIABLE = "PLATFORM_URL", "WORKSPACE_ID"
+STUB_ROLE, SECOND_STUB_ROLE = "platform", "platform-second"
+"""Each check on a host has a platform, and a token, of its own."""
 STUB_NOTICE = (
     "The workspace was given hardgate's own platform double to register with, not a platform."
 )
@@ -29,7 +31,11 @@ class PlatformStub:
 
 
 def start_platform_stub(
-    client: docker.APIClient, image: str, owner: Owner, given: Mapping[str, str]
+    client: docker.APIClient,
+    image: str,
+    owner: Owner,
+    given: Mapping[str, str],
+    role: str = STUB_ROLE,
 ) -> PlatformStub:
     """Start it; what the caller gave the workspace by `--env` stays."""
     token = secrets.token_hex(24)
@@ -37,7 +43,7 @@ def start_platform_stub(
         client,
         image,
         owner,
-        "platform",
+        role,
         [f"{TOOLS_FOLDER}/serve-platform", str(STUB_LIFE_SECONDS)],
         {"PLATFORM_TOKEN": token},
     )
