@@ -192,7 +192,7 @@ def test_a_host_that_dies_in_runtime_makes_nothing_green_that_was_not_seen(
         text=True,
     ) as process:
         run_id = wait_for_a_gate(template / "reports" / "runtime", client, process)
-        wait_until_running(client, f"hardgate-{run_id}")
+        wait_for_a_process(client, f"hardgate-{run_id}", "serve.py")
         client.kill(f"hardgate-{run_id}")
         output = process.communicate(timeout=SECONDS)[0]
     print(output)
@@ -205,11 +205,12 @@ def test_a_host_that_dies_in_runtime_makes_nothing_green_that_was_not_seen(
         assert left_of(client, said.answer(session)["id"]) == []
 
 
-def wait_until_running(client: docker.APIClient, container: str) -> None:
+def wait_for_a_process(client: docker.APIClient, container: str, word: str) -> None:
+    """Wait until a process in a container, or in one of its own containers, has a word."""
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
-        with contextlib.suppress(docker.errors.NotFound):
-            if client.inspect_container(container)["State"]["Running"]:
+        with contextlib.suppress(docker.errors.APIError):
+            if word in json.dumps(client.top(container)):
                 return
         time.sleep(0.1)
 
