@@ -316,7 +316,7 @@ def _wait_for_play(
     play_future: "Future[None]",
     request: GateRequest,
     deadline: float,
-    second: SecondCheck | None,
+    second: SecondCheck | None = None,
 ) -> None:
     """Wait in small pieces, so that a signal and the run's deadline are noticed at once."""
     while not (play_future.done() or test_environment.play_ended.is_set()):
