@@ -191,7 +191,7 @@ def test_a_host_that_dies_in_runtime_makes_nothing_green_that_was_not_seen(
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
-        run_id = wait_for_a_gate(template / "reports" / "runtime", client, process)
+        run_id = wait_for_a_gate(template / "reports", "runtime", client, process)
         wait_for_a_process(client, f"hardgate-{run_id}", "serve.py")
         client.kill(f"hardgate-{run_id}")
         output = process.communicate(timeout=SECONDS)[0]
@@ -215,15 +215,17 @@ def wait_for_a_process(client: docker.APIClient, container: str, word: str) -> N
         time.sleep(0.1)
 
 
-def wait_for_a_gate(folder: Path, client: docker.APIClient, process: subprocess.Popen[str]) -> str:
-    """Wait until a session's gate has containers; give its run's id."""
-    deadline, latest = time.monotonic() + SECONDS, folder / "latest"
+def wait_for_a_gate(
+    reports: Path, session: str, client: docker.APIClient, process: subprocess.Popen[str]
+) -> str:
+    """Wait until a session's gate has a host; give the id of the run that made it: `runtime`'s."""
+    deadline, latest = time.monotonic() + SECONDS, reports / "runtime" / "latest"
     while process.poll() is None and time.monotonic() < deadline:
-        run = latest.resolve().name if latest.exists() else ""
+        run = latest.resolve().name if (reports / session / "latest").exists() else ""
         if run and any(name.startswith("/hardgate-") for name in left_of(client, run)):
             return run
         time.sleep(0.1)
-    raise AssertionError(f"No gate began in '{folder}'.")
+    raise AssertionError(f"No gate of '{session}' began in '{reports}'.")
 
 
 def list_processes_with(mark: str) -> list[str]:
@@ -257,7 +259,7 @@ def test_a_signal_in_mid_gate_ends_validate_with_a_report_and_leaves_nothing(
             stderr=subprocess.STDOUT,
             text=True,
         ) as process:
-            run_id = wait_for_a_gate(template / "reports" / session, client, process)
+            run_id = wait_for_a_gate(template / "reports", session, client, process)
             process.send_signal(number)
             output = process.communicate(timeout=SECONDS)[0]
         print(output)

@@ -135,7 +135,9 @@ def _is_plain(file: Path) -> bool:
 
 
 def _can_enter(place: TestPlace) -> bool:
-    trial = place.wrap_command([place.python, "-c", "import pytest"])
+    # By 'env', as the tests are: setpriv's own capabilities may last until the first program runs.
+    into = ("env", f"--chdir={place.work / 'template'}")
+    trial = place.wrap_command([*into, place.python, "-c", "import pytest"])
     environment: Mapping[str, str] = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/"}
     try:
         return process.run_command(trial, env=environment, timeout=TRIAL_SECONDS).ok

@@ -80,6 +80,21 @@ def test_the_callers_home_is_hidden(
     assert seen.stdout == f"{place.level is IsolationLevel.NONE}\n"
 
 
+def test_a_place_in_a_private_temporary_folder_is_one_that_its_tests_can_enter(
+    template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As pam_tmpdir gives one to root as well: another user does not get into it."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    tmp_path.chmod(0o700)
+    with temporary_folder() as work:
+        work.parent.chmod(0o755)
+        place = prepare_place(template, Path(sys.prefix), work)
+        into = ("env", f"--chdir={place.work / 'template'}")
+        argv = place.wrap_command([*into, place.python, "-c", "import adapter"])
+        ended = process.run_command(argv, env={"PATH": os.environ["PATH"]}, timeout=60)
+    assert ended.ok, ended.stderr
+
+
 def test_no_capability_is_left_to_undo_it(place: TestPlace) -> None:
     seen = run(place, "print(open('/proc/self/status').read())").stdout
     held = dict(line.split(":\t") for line in seen.splitlines() if line.startswith("Cap"))
