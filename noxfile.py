@@ -28,13 +28,17 @@ AT_ONCE = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadgroup
 """Tests run in a process for each core: much of their time they wait (`-- -n 0` for one alone)."""
 OLDEST_UV, NEXT_UV = (0, 8), (1, 0)
 UV = "uv>=0.8,<1"
-LOADED_PACKAGES = "ansible ansible_runner docker jinja2 requests trustme urllib3 yaml".split()
+LOADED_PACKAGES = (
+    "ansible ansible_runner certifi charset_normalizer cryptography docker hardgate idna jinja2 "
+    "packaging pexpect ptyprocess requests trustme urllib3 yaml"
+).split()
 """What each gate loads; the modules that Ansible would send to another machine are not."""
 COMPILE_PACKAGES = """
 import compileall, importlib.util, re, sys
 skipped = re.compile(r"/ansible/(modules|galaxy)/")
 for name in sys.argv[1:]:
-    for folder in importlib.util.find_spec(name).submodule_search_locations:
+    found = importlib.util.find_spec(name)
+    for folder in found.submodule_search_locations if found else []:
         compileall.compile_dir(folder, quiet=2, rx=skipped)
 """
 """uv compiles nothing, and a machine may tell Python to keep nothing that it compiled: each play

@@ -378,7 +378,7 @@ def _make_build_freezer(
     values: argparse.Namespace, taken: Snapshot | None
 ) -> Callable[[BuildRequest], AbstractContextManager[FrozenBuild]]:
     template = Template.from_folder(values.context or ".", values.dockerfile)
-    open_snapshot = make_snapshot_opener(template, taken, values.out)
+    open_snapshot = make_snapshot_opener(template, taken, values.out, build_alone=True)
 
     @contextmanager
     def freeze_build(build: BuildRequest) -> Iterator[FrozenBuild]:

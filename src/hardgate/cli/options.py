@@ -132,14 +132,21 @@ def make_source_reader(template: Template, *outputs: Path | None) -> Callable[[]
 
 
 def make_snapshot_opener(
-    template: Template, taken: Snapshot | None, *outputs: Path | None
+    template: Template, taken: Snapshot | None, *outputs: Path | None, build_alone: bool = False
 ) -> Callable[[], AbstractContextManager[Snapshot]]:
     """Give what opens a template's snapshot, without what this command writes there.
 
-    One that was taken already stays open: whoever took it ends it.
+    One that was taken already stays open: whoever took it ends it. With `build_alone` one that is
+    taken holds what a build reads.
     """
     folders = _list_outputs(outputs)
-    return lambda: nullcontext(taken) if taken else take_snapshot(template, folders)
+
+    def open_snapshot() -> AbstractContextManager[Snapshot]:
+        if taken:
+            return nullcontext(taken)
+        return take_snapshot(template, folders, build_alone=build_alone)
+
+    return open_snapshot
 
 
 def _list_outputs(outputs: Iterable[Path | None]) -> list[Path]:

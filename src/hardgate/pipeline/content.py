@@ -78,11 +78,17 @@ def list_source_files(template: Template, outputs: Iterable[Path] = ()) -> Sourc
     )
 
 
-def hash_source(template: Template, files: SourceFiles) -> Source:
-    """Give the digest of what is listed, as it lies in this template's folder."""
+def hash_source(
+    template: Template, files: SourceFiles, *, not_copied: frozenset[bytes] = frozenset()
+) -> Source:
+    """Give the digest of what is listed, as it lies in this template's folder.
+
+    Of a copy, the paths that were `not_copied` are read in the repository itself.
+    """
     digest = hashlib.sha256()
     for path in files.paths:
-        digest.update(_describe_file(template.root, path))
+        root = template.repository_root if path in not_copied else template.root
+        digest.update(_describe_file(root, path))
     for path in files.folders:
         digest.update(b"fold" + bytes(32) + path + b"\0")
     if not template.dockerfile.is_relative_to(template.root):

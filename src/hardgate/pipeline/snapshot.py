@@ -42,16 +42,21 @@ class Snapshot:
 
 
 @contextmanager
-def take_snapshot(template: Template, outputs: Iterable[Path] = ()) -> Iterator[Snapshot]:
+def take_snapshot(
+    template: Template, outputs: Iterable[Path] = (), *, build_alone: bool = False
+) -> Iterator[Snapshot]:
     """Copy what counts of a template, for the length of a `with`.
 
-    Raises what `measure_source` raises, and HardgateError where there is no room for the copies.
+    With `build_alone` only what a build reads is copied; the digest is of all even so. Raises what
+    `measure_source` raises, and HardgateError where there is no room for the copies.
     """
     files = list_source_files(template, outputs)
+    not_copied = frozenset(_list_unbuilt_paths(template, files)) if build_alone else frozenset()
+    copied_paths = [path for path in files.paths if path not in not_copied]
     with temporary_folder() as folder:
         copy = folder / COPY_FOLDER / (template.root.name or "template")
         try:
-            _copy_files(template.root, copy, files)
+            _copy_files(template.root, copy, copied_paths, files.folders)
             dockerfile = _copy_dockerfile(template, copy, folder)
         except OSError as error:
             raise _explain_failure(template.root, error) from error
@@ -61,15 +66,25 @@ def take_snapshot(template: Template, outputs: Iterable[Path] = ()) -> Iterator[
             context=copy / template.context.relative_to(template.root),
             dockerfile=dockerfile,
             copied_from=template.root,
-            tracked_scripts=_find_scripts(copy, files.tracked),
+            tracked_scripts=_find_scripts(copy, files.tracked - not_copied),
         )
         # The names are the repository's own: a Dockerfile elsewhere is named by its own path.
         source = replace(
-            hash_source(copied, files),
+            hash_source(copied, files, not_copied=not_copied),
             context=template.relative_to_root(template.context),
             dockerfile=template.relative_to_root(template.dockerfile),
         )
         yield Snapshot(template=copied, source=source)
+
+
+def _list_unbuilt_paths(template: Template, files: SourceFiles) -> Iterator[bytes]:
+    """List what lies outside of the build's context, but for its Dockerfile and ignore file."""
+    context = template.context.relative_to(template.root)
+    beside = {template.dockerfile, _name_ignore_file(template.dockerfile)}
+    for path in files.paths:
+        inside = Path(os.fsdecode(path))
+        if not inside.is_relative_to(context) and template.root / inside not in beside:
+            yield path
 
 
 def _find_scripts(copy: Path, paths: Iterable[bytes]) -> frozenset[Path]:
@@ -83,12 +98,12 @@ def _find_scripts(copy: Path, paths: Iterable[bytes]) -> frozenset[Path]:
     )
 
 
-def _copy_files(root: Path, copy: Path, files: SourceFiles) -> None:
+def _copy_files(root: Path, copy: Path, paths: Iterable[bytes], folders: Iterable[bytes]) -> None:
     copy.mkdir(parents=True)
     made: set[Path] = {copy}
-    for folder in files.folders:
+    for folder in folders:
         _make_folder(root, copy, Path(os.fsdecode(folder)), made)
-    for path in files.paths:
+    for path in paths:
         inside = Path(os.fsdecode(path))
         _make_folder(root, copy, inside.parent, made)
         if (copy / inside).parent in made:
@@ -145,9 +160,14 @@ def _copy_dockerfile(template: Template, copy: Path, folder: Path) -> Path:
         return copy / file.relative_to(template.root)
     beside = folder / DOCKERFILE_FOLDER
     beside.mkdir()
-    for one in (file, file.with_name(f"{file.name}.dockerignore")):
+    for one in (file, _name_ignore_file(file)):
         _copy_file(one, beside / one.name)
     return beside / file.name
+
+
+def _name_ignore_file(dockerfile: Path) -> Path:
+    """Name the ignore file that a build prefers to the context's."""
+    return dockerfile.with_name(f"{dockerfile.name}.dockerignore")
 
 
 def _explain_failure(root: Path, error: OSError) -> HardgateError:

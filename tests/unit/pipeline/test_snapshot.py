@@ -125,6 +125,29 @@ def test_a_copy_holds_what_counts_and_nothing_else(root: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("name", TREES)
+def test_a_builds_copy_has_the_digest_of_all_and_holds_what_it_reads(root: Path, name: str) -> None:
+    TREES[name](root)
+    (root / "docker").mkdir()
+    for file in ("docker/Own", "docker/Own.dockerignore", "docker/other", "deep/new"):
+        if (root / file).parent.is_dir():
+            (root / file).write_text(file)
+    template = Template.from_folder(str(root / "deep"), "../docker/Own")
+    assert template.root == root
+    with take_snapshot(template, build_alone=True) as snapshot:
+        assert snapshot.source == measure_source(template)
+        place = snapshot.template.root
+        assert snapshot.template.context == place / "deep"
+        assert snapshot.template.dockerfile.read_text() == "docker/Own"
+        held = {file.relative_to(place).parts[0] for file in place.rglob("*")}
+        assert held == {"deep", "docker"}
+        assert {file.name for file in (place / "docker").iterdir()} == {
+            "Own",
+            "Own.dockerignore",
+        }
+        assert (place / "deep/new").read_text() == "deep/new"
+
+
 def test_an_empty_folder_that_a_build_takes_is_in_the_digest_and_in_the_copy(root: Path) -> None:
     template = Template.from_folder(str(root))
     before = measure_source(template)
