@@ -9,9 +9,9 @@ import html
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -36,6 +36,9 @@ MAX_VALUE_CHARS = 1024
 MAX_KNOWN_CHARS = 65_536
 """Characters of one value that are known at most; larger secrets are keys, which have a shape."""
 
+MAX_REMEMBERED_CHARS = 4096
+MAX_REMEMBERED_TEXTS = 2048
+
 _INVISIBLE = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
 _NOISE = re.compile(
     r"(?:\x1b\[[0-?]*[ -/]*[@-~]|\n#\d+ \d+\.\d+ |\\[nr]|\\(?=\n)"
@@ -58,6 +61,16 @@ class Redactor:
 
     def redact_text(self, text: str) -> str:
         """Put a mask in the place of every secret."""
+        if len(text) > MAX_REMEMBERED_CHARS:
+            return self._redact_anew(text)
+        return self._redact_remembered(text)
+
+    @cached_property
+    def _redact_remembered(self) -> Callable[[str], str]:
+        """Each report of a run holds the same texts: four of five are asked for again."""
+        return lru_cache(MAX_REMEMBERED_TEXTS)(self._redact_anew)
+
+    def _redact_anew(self, text: str) -> str:
         pieces, position = [], 0
         for start, end in self.find_spans(text):
             pieces += [text[position:start], MASK]
