@@ -37,7 +37,7 @@ from hardgate.host.test_host import make_privileged_config
 from hardgate.system.ownership import Owner, ProcessIdentity
 
 CONTEXT = Path(__file__).parent / "runner_host"
-TAG = "hardgate-test/runner-host:1"
+REPOSITORY = "hardgate-test/runner-host"
 USER = "admin"
 SECONDS = 3600
 """After these a host is debris, whatever its tests do."""
@@ -202,12 +202,20 @@ class RunnerHosts:
 
 @contextmanager
 def runner_hosts(
-    client: docker.APIClient, folder: Path, names: Sequence[str], *, bare: Sequence[str] = ()
+    client: docker.APIClient,
+    folder: Path,
+    names: Sequence[str],
+    *,
+    bare: Sequence[str] = (),
+    stage: str = "fresh",
 ) -> Iterator[RunnerHosts]:
-    """Boot fresh hosts, all at once, and take them down. Those that are bare have no systemd."""
+    """Boot hosts, all at once, and take them down. Those that are bare have no systemd.
+
+    `stage` is `fresh`, or `equipped`: with Debian's engine, as somebody installed it.
+    """
     have_ssh()
     reaper.reap_debris(client)
-    image = runner_host_image(client)
+    image = build_host_image(client, stage)
     process, now = ProcessIdentity.of_current_process(), int(time.time())
     owner = Owner(run=f"hosts-{process.pid}-{now}", process=process, deadline=now + SECONDS)
     try:
@@ -256,8 +264,9 @@ def have_ssh() -> None:
     subprocess.run((*as_root, *install), check=True)
 
 
-def runner_host_image(client: docker.APIClient) -> str:
-    """Build the hosts' image, where it is not built yet."""
+def build_host_image(client: docker.APIClient, stage: str) -> str:
+    """Build the hosts' image, where it is not built yet; give its tag."""
+    tag = f"{REPOSITORY}:{stage}"
     files = {file.name: file.read_bytes() for file in CONTEXT.iterdir()}
     files["open-machine"] = (HOST_IMAGE_FOLDER / "open-machine").read_bytes()
     context = io.BytesIO()
@@ -276,7 +285,8 @@ def runner_host_image(client: docker.APIClient) -> str:
         for event in client.build(
             fileobj=context,
             custom_context=True,
-            tag=TAG,
+            tag=tag,
+            target=stage,
             buildargs=arguments,
             rm=True,
             forcerm=True,
@@ -284,7 +294,7 @@ def runner_host_image(client: docker.APIClient) -> str:
         )
     ]
     assert "Successfully tagged" in words[-1], "".join(words)
-    return TAG
+    return tag
 
 
 def _create(

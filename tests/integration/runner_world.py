@@ -16,7 +16,7 @@ from typing import Any
 import docker
 from junitparser import JUnitXml
 
-from hardgate.ansible.events import HostUnreachable, PlayEvent, TaskFailed, TaskOk
+from hardgate.ansible.events import PlayEvent, TaskOk
 from hardgate.ansible.inventory import Inventory
 from hardgate.ansible.play import run_playbook
 from hardgate.model.contract import Subject, load_contract
@@ -42,14 +42,6 @@ NAMES_OF = {
     }
     for name in CONTRACTS
 }
-PREPARED = """
-- name: Make hosts that have an engine and images
-  hosts: all
-  gather_facts: false
-  become: true
-  roles:
-    - role: engine
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +148,7 @@ def world_of(
     with (
         forge_at(gateway(client)) as forge,
         shop_at(gateway(client), folder) as shop,
-        runner_hosts(client, folder / "hosts", list(forges)) as hosts,
+        runner_hosts(client, folder / "hosts", list(forges), stage="equipped") as hosts,
     ):
         variables: dict[str, dict[str, Any]] = {
             name: {
@@ -180,19 +172,6 @@ def world_of(
             variables=variables,
             image=images[-1],
         )
-        playbook = folder / "prepared.yml"
-        playbook.write_text(PREPARED)
-        broken: list[PlayEvent] = []
-        run_playbook(
-            str(playbook),
-            {},
-            on_event=lambda event: (
-                broken.append(event) if isinstance(event, TaskFailed | HostUnreachable) else None
-            ),
-            inventory=Inventory(path=made.inventory()),
-        )
-        if broken:
-            raise RuntimeError(repr(broken)[:3000])
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda host: host.load(*images), hosts))
         yield made

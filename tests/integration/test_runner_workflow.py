@@ -81,9 +81,9 @@ def runner(
     repository: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Runner]:
-    """Let the role make a runner of a fresh host, and check the repository out there."""
+    """Let the role make a runner of a host that has an engine, and check the repository out."""
     folder = tmp_path_factory.mktemp("runner")
-    with runner_hosts(client, folder / "hosts", ["one"]) as hosts:
+    with runner_hosts(client, folder / "hosts", ["one"], stage="equipped") as hosts:
         program = folder / "gitea-runner"
         settings = {
             "runner_forge": "gitea",
