@@ -48,7 +48,7 @@ def make_owner(request: GateRequest) -> Owner:
 
 def start_gate(request: GateRequest, console: Console, owner: Owner) -> StartedGate:
     """Say that a run begins: in its folder, and on the console."""
-    begun, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+    begun, started_at = console.find_begin(), datetime.now(UTC).isoformat(timespec="seconds")
     console.redactor = Redactor().with_values(request.secrets)
     folder = open_report_folder(request.out, owner.run, session=request.plan.title)
     console.print_opening(request.plan, host=f"{request.host} host", run_id=owner.run)

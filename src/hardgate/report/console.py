@@ -336,6 +336,10 @@ class Console:
             self._spans.append((name, time.monotonic() - seconds, seconds, True))
             self.steps[name] = self.steps.get(name, 0.0) + seconds
 
+    def find_begin(self) -> float:
+        """Say when the first step began, by `time.monotonic()`; now, where there was none yet."""
+        return min((began for _, began, _, _ in self._spans), default=time.monotonic())
+
     def list_spans(self, run_began: float) -> tuple[StepSpan, ...]:
         """List the steps that have ended by their start; `run_began` is of `time.monotonic`."""
         return tuple(

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -293,3 +294,15 @@ def test_a_step_whose_time_was_taken_elsewhere_counts_and_prints_nothing() -> No
     ]
     assert (spans[0].seconds, list(console.steps)) == (0.75, ["Start hardgate", "Build the image"])
     assert "Start hardgate" not in stream.getvalue()
+
+
+def test_a_run_begins_with_the_step_that_was_taken_before_it() -> None:
+    """So the time of a run is a process's own, and no two of its steps overlap by it."""
+    console = Console(io.StringIO(), environ={})
+    assert console.find_begin() == pytest.approx(time.monotonic(), abs=10)
+    console.record_step("Start hardgate", 50.0)
+    with console.step("Build the image"):
+        pass
+    first, second = console.list_spans(console.find_begin())
+    assert (first.began, first.seconds) == (0.0, 50.0)
+    assert second.began >= 50.0
