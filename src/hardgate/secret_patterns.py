@@ -103,6 +103,15 @@ _SHAPES = (
         ":",
         flags=re.IGNORECASE | re.MULTILINE,
     ),
+    # A value that begins with '/' is a path, unless it has the length and the letters of a key.
+    _shape(
+        rf"({_NAMES}[\"']?[ \t]{{0,3}}(?:=>?|:)[ \t]{{0,3}}\\?[\"']?)"
+        r"(?=/[a-z0-9+/]{0,60}\d)(?=/[a-z0-9+/]{0,60}(?-i:[A-Z]))"
+        r"/(?:[a-z0-9+/]{39}|[a-z0-9+/]{80,128}={0,2})(?![a-z0-9+/=])",
+        "=",
+        ":",
+        flags=re.IGNORECASE,
+    ),
     _shape(
         r"((?<!-)--[a-z-]{0,30}(?:password|token|secret|api-key)[ \t]+[\"']?)"
         r"[^\s\"'$/<\[-][^\s\"']{3,}",

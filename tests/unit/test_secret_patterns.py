@@ -6,7 +6,7 @@ import pytest
 
 from hardgate.secret_patterns import find_shapes
 from tests.scanners.harmless import DIGESTS, LOCKS
-from tests.scanners.shapes import FORMS, SHAPES, draw
+from tests.scanners.shapes import BASE64, FORMS, SHAPES, draw
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -14,6 +14,27 @@ from tests.scanners.shapes import FORMS, SHAPES, draw
 def test_a_credential_is_found(kind: str, form: str) -> None:
     shape = SHAPES[kind]
     assert any(find_shapes(FORMS[form](shape.variable, shape.make())))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", ["AWS secret", "Azure storage"])
+def test_a_key_that_begins_as_a_path_does_is_found(kind: str, form: str) -> None:
+    """One of 64 does."""
+    value = {"AWS secret": "/" + draw(BASE64, 37) + "A1", "Azure storage": ""}[kind]
+    value = value or f"AccountName=x;AccountKey=/{draw(BASE64, 83)}A1==;"
+    assert any(find_shapes(FORMS[form](SHAPES[kind].variable, value)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "token: /var/lib/hardgate/runner/secrets/1/A",
+        "SECRET=/run/secrets/Agent1/token",
+        "api_key: /" + "a" * 39,
+    ],
+)
+def test_a_path_is_not_taken_for_a_key(line: str) -> None:
+    assert not list(find_shapes(line))
 
 
 def test_no_digest_and_no_line_of_a_lock_is_found() -> None:

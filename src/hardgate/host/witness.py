@@ -37,7 +37,7 @@ AS_ROOT_SCRIPT = """
 umask 077
 echo "$1 $$" >"$2" || exit 1
 waited=0
-while [ -e "$2" ] && [ "$waited" -lt 50 ]; do sleep 0.1; waited=$((waited + 1)); done
+while [ -e "$2" ] && [ "$waited" -lt 250 ]; do sleep 0.02; waited=$((waited + 1)); done
 """
 
 AWAIT_FILE_TRIES = 10

@@ -15,7 +15,7 @@ import pytest
 from tests.unit.git_repositories import commit, make_repository
 
 SESSIONS = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from hardgate.cli import main, validate
 from hardgate.gate import run as gate_run
@@ -145,7 +145,7 @@ def test_what_needs_no_host_runs_beside_the_gates(root: Path, tmp_path: Path) ->
 PROGRAM_BESIDE = """
         if name == "adapter":
             (marker.parent / "program").touch()
-            run_command(["sleep", "61.25"])
+            run_command(["sleep", f"61.{os.getpid()}"])
 """.strip()
 
 
@@ -174,7 +174,7 @@ def test_a_signal_ends_what_runs_beside_the_gate(
         output = process.communicate(timeout=120)[0]
     assert process.returncode == code, output
     assert time.monotonic() - begun < 45
-    assert not list_programs("61.25")
+    assert not list_programs(f"61.{process.pid}")
     assert read_report(root, "validate", "answer.json")["exit_code"] == code
     assert not list((tmp_path / "tmp").iterdir())
 
