@@ -13,7 +13,7 @@ from nox.command import CommandFailed
 
 import noxfile
 
-OF_UV = ["pip install uv", "uv venv", "uv pip", "compile"]
+OF_UV = ["pip install uv", "uv venv", "uv pip"]
 OF_PIP = ["virtualenv", "pip install hardgate"]
 
 
@@ -77,6 +77,7 @@ def test_pip_fills_an_environment_where_uv_may_not_or_cannot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(noxfile, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     (tmp_path / ".nox").mkdir()
     session = Session(settings=settings, failing=failing)
     noxfile.fill_environment(cast("nox.Session", session), tmp_path / ".nox" / "test", "test")
@@ -107,6 +108,20 @@ def test_a_uv_that_is_there_is_taken_where_it_is_new_enough(
     found = noxfile.have_uv(cast("nox.Session", session))
     assert found == str(uv if taken else tmp_path / ".nox" / "uv" / "bin" / "uv")
     assert session.steps == ([] if taken else OF_UV[:1])
+
+
+@pytest.mark.parametrize("keeps_nothing", [True, False])
+@pytest.mark.parametrize("group", ["pipeline", "test", None, "lint"])
+def test_where_python_keeps_nothing_what_gates_load_is_compiled_once(
+    group: str | None, keeps_nothing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noxfile, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", keeps_nothing)
+    (tmp_path / ".nox").mkdir()
+    session = Session()
+    noxfile.fill_environment(cast("nox.Session", session), tmp_path / ".nox" / "it", group)
+    compiled = keeps_nothing and group != "lint"
+    assert session.steps == [*OF_UV, *["compile"] * compiled]
 
 
 def test_what_a_gate_loads_is_compiled_and_nothing_else(
