@@ -72,6 +72,18 @@ def run(folder: Path, *words: str, environment: dict[str, str] | None = None) ->
     return Said(exit_code=ended.returncode, output=ended.stdout, folder=folder)
 
 
+def start_validate(folder: Path, **environment: str) -> "subprocess.Popen[str]":
+    """Start 'hardgate validate --run' in a template."""
+    return subprocess.Popen(
+        (sys.executable, "-m", "hardgate", "validate", "--run"),
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
 def write_gate_files(folder: Path, *words: str) -> None:
     """Run 'hardgate init', and install this very checkout in place of the source that it writes."""
     source = "hardgate[pipeline] @ git+https://forge.example/hardgate@0000000"
@@ -184,13 +196,7 @@ def test_a_host_that_dies_in_runtime_makes_nothing_green_that_was_not_seen(
 ) -> None:
     """`runtime` is unknown then, and `t4` has a host of its own."""
     begun = time.time()
-    with subprocess.Popen(
-        (sys.executable, "-m", "hardgate", "validate", "--run"),
-        cwd=template,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
+    with start_validate(template) as process:
         run_id = wait_for_a_gate(template / "reports", "runtime", client, process)
         wait_for_a_process(client, f"hardgate-{run_id}", "serve.py")
         client.kill(f"hardgate-{run_id}")
@@ -251,14 +257,7 @@ def test_a_signal_in_mid_gate_ends_validate_with_a_report_and_leaves_nothing(
     ):
         shutil.rmtree(template / "reports" / session, ignore_errors=True)
         temporary = tempfile.mkdtemp(prefix="hg-")
-        with subprocess.Popen(
-            (sys.executable, "-m", "hardgate", "validate", "--run"),
-            cwd=template,
-            env={**os.environ, "TMPDIR": temporary},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process:
+        with start_validate(template, TMPDIR=temporary) as process:
             run_id = wait_for_a_gate(template / "reports", session, client, process)
             process.send_signal(number)
             output = process.communicate(timeout=SECONDS)[0]
