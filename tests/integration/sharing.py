@@ -29,13 +29,14 @@ def run_in(
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command in a folder, this interpreter's programs first in PATH, and print what it said.
 
-    Its errors are part of that. `variables` are set beside this process's own.
+    Its errors are part of that. `variables` are set beside this process's own. Python keeps what it
+    compiles, as it does where nobody says otherwise: new environments are compiled by their use.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     ended = subprocess.run(
         words,
         cwd=folder,
-        env={**os.environ, "PATH": path, **variables},
+        env={**os.environ, "PATH": path, "PYTHONDONTWRITEBYTECODE": "", **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -114,7 +114,9 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install Buildbot beside everything else, and give its folder of programs."""
     home = tmp_path_factory.mktemp("buildbot") / "environment"
     subprocess.run([sys.executable, "-m", "virtualenv", "--quiet", str(home)], check=True)
-    subprocess.run([home / "bin" / "pip", "install", "--quiet", *PACKAGES], check=True)
+    subprocess.run(
+        [home / "bin" / "pip", "install", "--quiet", "--no-compile", *PACKAGES], check=True
+    )
     return home / "bin"
 
 
@@ -145,6 +147,8 @@ def buildbot(
     web, inner = free_port(), free_port()
     environment = {
         **os.environ,
+        # Python compiles by itself what Buildbot loads.
+        "PYTHONDONTWRITEBYTECODE": "",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "GATE_REPOSITORY": repository.as_uri(),
         "GATE_WORKER_PASSWORD": PASSWORD,

@@ -166,7 +166,8 @@ def test_an_installed_hardgate_of_the_systems_python_serves_a_docker_group_user(
             check=True,
         )
         subprocess.run(
-            [home / "env/bin/python", "-m", "pip", "install", "-q", str(wheel)], check=True
+            [*(home / "env/bin/python", "-m", "pip"), "install", "-q", "--no-compile", str(wheel)],
+            check=True,
         )
         work = home / "work here"
         work.mkdir()
@@ -198,7 +199,7 @@ ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
 COPY wheels /wheels
 RUN python3 -m venv /opt/hardgate \\
-    && /opt/hardgate/bin/pip install -q --no-index --find-links /wheels hardgate
+    && /opt/hardgate/bin/pip install -q --no-compile --no-index --find-links /wheels hardgate
 """
 
 

@@ -41,7 +41,11 @@ RUN mkdir -p /tiny/bin && cp --parents $(ldd /bin/true | grep -o '/[^ ]*') /tiny
     && cp /bin/true /tiny/bin/ && tar -C /tiny -cf /tiny.tar .
 RUN rm -rf /usr/local/share/ca-certificates/*
 COPY needed /needed
-RUN python3 -m venv /opt/hardgate && /opt/hardgate/bin/pip install -q --no-index /needed/*
+# Users who may not write there run it, so that it is compiled: but for what never runs there.
+RUN python3 -m venv /opt/hardgate \\
+    && /opt/hardgate/bin/pip install -q --no-compile --no-index /needed/* \\
+    && /opt/hardgate/bin/python -m compileall -q -x '/(ansible/(modules|galaxy)|pip)/' \\
+        /opt/hardgate/lib
 COPY close-shelf host-init open-machine /usr/local/lib/hardgate/
 RUN chmod 0755 /usr/local/lib/hardgate/*
 COPY hardgate /hardgate

@@ -80,6 +80,7 @@ def test_the_action_gives_verdict_and_report_of_a_gate_and_of_sessions(
     commit_all(repository)
     note_how(record_property, "the action", act)
     if not act:
+        run_by_hand(repository, tmp_path)
         return
     ended = run_in(
         repository,
@@ -90,6 +91,25 @@ def test_the_action_gives_verdict_and_report_of_a_gate_and_of_sessions(
     assert ended.returncode == 0
     assert "TOLD good=green success bad=red failure word=red" in ended.stdout
     assert "REPORT HARDGATE GREEN" in ended.stdout
+
+
+def run_by_hand(repository: Path, folder: Path) -> None:
+    """Run what the action runs, as a forge would, for the template that is red."""
+    report, output = folder / "out" / "report.html", folder / "output"
+    ended = run_in(
+        repository,
+        "hardgate/.ci/action",
+        seconds=SECONDS,
+        RUNNER_TEMP=str(folder),
+        GITHUB_OUTPUT=str(output),
+        HARDGATE_SOURCE=str(repository / "hardgate"),
+        HARDGATE_COMMAND="static",
+        HARDGATE_ARGUMENTS="--context\na template\n",
+        HARDGATE_OUT=str(report.parent),
+    )
+    assert ended.returncode == 1
+    assert output.read_text() == f"verdict=red\nreport={report}\n"
+    assert "HARDGATE STATIC RED" in report.read_text()
 
 
 CONTRACT = """\
@@ -118,7 +138,14 @@ def test_the_hooks_find_a_weak_probe_and_a_template_that_stays_root(tmp_path: Pa
 
     def run_hook(name: str) -> "subprocess.CompletedProcess[str]":
         words = ("-m", "pre_commit", "try-repo", str(hooks), name, "--all-files", "--verbose")
-        return run_in(template, sys.executable, *words, seconds=SECONDS, PRE_COMMIT_HOME=home)
+        # What pip would compile is most of the time that pre-commit takes.
+        return run_in(
+            template,
+            *(sys.executable, *words),
+            seconds=SECONDS,
+            PRE_COMMIT_HOME=home,
+            PIP_NO_COMPILE="1",
+        )
 
     ended = run_hook("hardgate-contract-check")
     assert ended.returncode == 1

@@ -79,7 +79,9 @@ def test_no_input_of_the_action_is_put_into_a_script() -> None:
         assert "uses" not in step
 
 
-def run_action(command: str, arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run_action(
+    command: str, arguments: str, folder: Path, **more: str
+) -> subprocess.CompletedProcess[str]:
     environ = os.environ | {
         "RUNNER_TEMP": str(folder),
         "GITHUB_OUTPUT": str(folder / "output"),
@@ -87,6 +89,7 @@ def run_action(command: str, arguments: str, folder: Path) -> subprocess.Complet
         "HARDGATE_COMMAND": command,
         "HARDGATE_ARGUMENTS": arguments,
         "HARDGATE_OUT": str(folder / "a folder"),
+        **more,
     }
     words = [str(ROOT / ".ci" / "action")]
     return subprocess.run(
@@ -127,13 +130,9 @@ def test_the_action_and_the_component_install_only_what_the_command_runs(
 
 def run_with_pip(script: str, folder: Path) -> str:
     """Run a script of which pip and venv are ours; give what pip was to install."""
-    pip = folder / "hardgate" / "bin" / "pip"
-    pip.parent.mkdir(parents=True)
-    pip.write_text('#!/bin/sh\nfor word; do :; done; printf "%s" "$word"\n')
-    pip.chmod(0o755)
-    (pip.parent / "python3").write_text("#!/bin/sh\n")
-    (pip.parent / "python3").chmod(0o755)
-    environ = {"PATH": f"{pip.parent}{os.pathsep}{os.environ['PATH']}"}
+    programs = folder / "hardgate" / "bin"
+    write_programs(programs, pip='for word; do :; done; printf "%s" "$word"', python3="")
+    environ = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "-euc", script],
         env=environ,
@@ -145,13 +144,41 @@ def run_with_pip(script: str, folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.full
-def test_the_action_tells_verdict_and_report_and_passes_the_exit_code_on(tmp_path: Path) -> None:
-    context = tmp_path / "the template"
-    context.mkdir()
-    (context / "Dockerfile").write_text("FROM debian\nUSER root\n")
-    done = run_action("static", f"--context\n{context}\n", tmp_path)
-    assert done.returncode == 1, done.stdout + done.stderr
-    report = tmp_path / "a folder" / "report.html"
-    assert (tmp_path / "output").read_text() == f"verdict=red\nreport={report}\n"
-    assert "HARDGATE STATIC RED" in report.read_text()
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        (0, "green"),
+        (1, "red"),
+        (2, "misused"),
+        (3, "unknown"),
+        (70, "unknown"),
+        (130, "interrupted"),
+        (143, "terminated"),
+    ],
+)
+def test_the_action_tells_verdict_and_report_and_passes_the_exit_code_on(
+    tmp_path: Path, code: int, verdict: str
+) -> None:
+    """With a hardgate that ends so; act runs the action with the real one (tests/integration)."""
+    write_programs(
+        tmp_path / "hardgate" / "bin",
+        python3="",
+        pip="",
+        hardgate=f'printf "%s\\n" "$@" >"$RUNNER_TEMP/words"; exit {code}',
+    )
+    programs = f"{tmp_path / 'hardgate' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    done = run_action("static", "--context\na template\n", tmp_path, PATH=programs)
+    assert done.returncode == code, done.stdout + done.stderr
+    out = tmp_path / "a folder"
+    told = (tmp_path / "words").read_text().splitlines()
+    assert told == ["static", "--out", str(out), "--context", "a template"]
+    output = (tmp_path / "output").read_text()
+    assert output == f"verdict={verdict}\nreport={out}/report.html\n"
+
+
+def write_programs(folder: Path, **scripts: str) -> None:
+    """Write programs of a line of shell each."""
+    folder.mkdir(parents=True)
+    for name, script in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
