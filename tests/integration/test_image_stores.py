@@ -12,8 +12,15 @@ import pytest
 from hardgate.engine.reaper import reap_debris
 from hardgate.host.image import name_host_image
 from tests.integration.conftest import IMAGES, Ended, Gate, Running
+from tests.integration.core_promises import CORE, CoreRun, run_core_gate, see_a_build_that_fails
 from tests.integration.machine import Machine, machine
-from tests.integration.test_leaving import run_of, wait_until_gone
+from tests.integration.test_leaving import (
+    run_of,
+    see_a_kept_run_removed_by_its_id,
+    see_a_signal_end_it,
+    wait_until_gone,
+)
+from tests.integration.test_tier_settings import see_the_guards_red
 
 pytestmark = pytest.mark.xdist_group("image-stores")
 
@@ -112,16 +119,64 @@ def test_an_image_of_the_classic_builder_is_verified_in_place(
     assert_taken_over(ended)
 
 
+@pytest.fixture(scope="module")
+def core(here: Machine, tmp_path_factory: pytest.TempPathFactory) -> CoreRun:
+    """Run a gate of all probes of the core once, with that engine."""
+    folder = tmp_path_factory.mktemp("core")
+    ended = run_core_gate(folder, REFERENCE, environment={"DOCKER_HOST": here.url})
+    assert_nothing_left(here)
+    assert_taken_over(ended)
+    return ended
+
+
 @pytest.mark.full
-def test_what_is_left_by_sigkill_goes_there_too(
-    start_gate: Started, here: Machine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("promise", CORE, ids=lambda promise: promise.__name__)
+def test_one_run_keeps_each_promise_to_its_probes_there_too(
+    core: CoreRun, promise: Callable[[CoreRun], None]
+) -> None:
+    promise(core)
+
+
+@pytest.mark.full
+def test_a_build_that_fails_there_shows_its_end(
+    gate_here: Callable[..., Ended], tmp_path: Path
+) -> None:
+    see_a_build_that_fails(gate_here, tmp_path)
+
+
+@pytest.mark.full
+def test_a_setting_that_a_workspace_lacks_there_is_seen_by_the_guards(
+    here: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", here.url)
+    red = {"workspace_settings_match_tier", "host_writes_are_real"}
+    see_the_guards_red(REFERENCE, tmp_path, "/:", red)
+    assert_nothing_left(here)
+
+
+@pytest.mark.full
+def test_a_kept_run_stays_there_and_is_removed_by_its_id(
+    gate: Gate, here: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", here.url)
+    kept = gate("--image", REFERENCE, "--egress", "beacon", "--keep")
+    see_a_kept_run_removed_by_its_id(kept, here.client)
+    assert_nothing_left(here)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_what_is_left_by_a_signal_goes_there_too(
+    start_gate: Started, here: Machine, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", here.url)
     running = start_gate("--image", REFERENCE, "--egress", "beacon")
     running.wait_for("Look at the workspace from outside")
-    run = run_of(running.log.read_text())
-    running.send(signal.SIGKILL)
-    assert wait_until_gone(here.client, run) == []
+    if number is signal.SIGTERM:
+        see_a_signal_end_it(running, here.client, number, code=143, word="TERMINATED")
+    else:
+        running.send(number)
+        assert wait_until_gone(here.client, run_of(running.log.read_text())) == []
     assert_nothing_left(here)
 
 

@@ -98,6 +98,13 @@ def test_a_signal_ends_the_run_with_a_report_and_leaves_nothing(
 ) -> None:
     running = start_gate(*WORDS)
     running.wait_for(stage)
+    see_a_signal_end_it(running, client, number, code=code, word=word)
+
+
+def see_a_signal_end_it(
+    running: Running, client: docker.APIClient, number: signal.Signals, *, code: int, word: str
+) -> None:
+    """See that a signal ends a gate with a report, and that nothing is left."""
     assert running.send(number) == code
     ended = Ended(exit_code=code, output=running.log.read_text(), folder=running.folder)
     assert ended.summary["exit_code"] == code
@@ -154,7 +161,11 @@ def test_eight_runs_at_once_give_eight_right_verdicts(
 def test_a_kept_run_stays_says_how_to_go_on_and_is_removed_by_its_id(
     gate: Callable[..., Ended], client: docker.APIClient
 ) -> None:
-    ended = gate(*WORDS, "--keep")
+    see_a_kept_run_removed_by_its_id(gate(*WORDS, "--keep"), client)
+
+
+def see_a_kept_run_removed_by_its_id(ended: Ended, client: docker.APIClient) -> None:
+    """See that a kept run stays, says how to go on, and goes when it is reaped."""
     run = ended.summary["id"]
     try:
         assert ended.exit_code == 0

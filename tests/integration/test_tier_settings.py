@@ -70,9 +70,14 @@ def lie(tier: Tier, without: str) -> LyingTier:
 def test_a_setting_that_the_tier_has_and_the_workspace_lacks_is_seen_by_the_guards(
     reference: str, tmp_path: Path, without: str, red: set[str]
 ) -> None:
-    contract = tmp_path / "blind.yaml"
+    see_the_guards_red(reference, tmp_path, without, red)
+
+
+def see_the_guards_red(image: str, folder: Path, without: str, red: set[str]) -> None:
+    """Run a gate that leaves a setting out, and see that these guards notice it and no other."""
+    contract = folder / "blind.yaml"
     contract.write_text(BLIND)
-    words = ["--image", reference, "--contract", str(contract), "--out", str(tmp_path / "out")]
+    words = ["--image", image, "--contract", str(contract), "--out", str(folder / "out")]
     request = read_gate_request(make_gate_parser().parse_argv(words), os.environ)
     plan = replace(request.plan, tier=lie(request.plan.workspace_tier, without))
     spoken = io.StringIO()

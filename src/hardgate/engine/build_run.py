@@ -5,14 +5,16 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, cast
 
 import docker
 from docker.errors import APIError, DockerException
 from docker.utils.build import tar
+from urllib3.exceptions import HTTPError
 
+from hardgate.engine.awaited_events import Event, await_events
 from hardgate.engine.build_request import BuildRequest
 from hardgate.engine.build_way import BuildClient, BuildWay
 from hardgate.errors import BuildError
@@ -53,37 +55,65 @@ class BuildLog:
         )
 
 
-def build_with_engine(client: docker.APIClient, request: BuildRequest, log: BuildLog) -> str:
-    """Build with the classic builder; give the image's id, from the builder's own answer."""
+def build_with_engine(
+    client: docker.APIClient,
+    request: BuildRequest,
+    log: BuildLog,
+    is_over: Callable[[], bool] = lambda: False,
+) -> str:
+    """Build with the classic builder; give the image's id, from the builder's own answer.
+
+    `is_over` tells whether the build is to be broken off.
+    """
     digest, failed, deadline = "", False, time.monotonic() + request.seconds
+
+    def raise_if_over() -> None:
+        if is_over():
+            raise log.make_build_error("The build was broken off, because the run ended.")
+        if time.monotonic() > deadline:
+            raise log.make_timeout_error(request.seconds)
+
     try:
-        with _pack_context(request) as (context, dockerfile):
-            events = client.build(
-                fileobj=context,
-                custom_context=True,
-                dockerfile=dockerfile,
-                tag=request.tag,
-                buildargs=dict(request.arguments),
-                target=request.target,
-                platform=request.platform,
-                rm=True,
-                forcerm=True,  # without it a failed RUN leaves its container behind
-                decode=True,
-            )
+        with (
+            _pack_context(request) as (context, dockerfile),
+            closing(
+                await_events(
+                    client,
+                    lambda: _request_build(client, request, context, dockerfile),
+                    raise_if_over,
+                )
+            ) as events,
+        ):
             for event in events:
-                if time.monotonic() > deadline:
-                    raise log.make_timeout_error(request.seconds)
                 log.add_text(str(event.get("stream", "")))
                 digest = str((event.get("aux") or {}).get("ID", digest))
                 if "error" in event:
                     failed = True  # and read on: the answer ends here
                     log.add_text(str(event["error"]))
-    except (DockerException, OSError, ValueError) as error:
+    except (DockerException, HTTPError, OSError, ValueError) as error:
         log.add_text(str(error.explanation if isinstance(error, APIError) else error))
         raise log.make_build_error("The build could not go on.") from error
     if failed:
         raise log.make_build_error("The image could not be built.")
     return digest
+
+
+def _request_build(
+    client: docker.APIClient, request: BuildRequest, context: IO[bytes], dockerfile: str
+) -> Iterator[Event]:
+    events: Iterator[Event] = client.build(
+        fileobj=context,
+        custom_context=True,
+        dockerfile=dockerfile,
+        tag=request.tag,
+        buildargs=dict(request.arguments),
+        target=request.target,
+        platform=request.platform,
+        rm=True,
+        forcerm=True,  # without it a failed RUN leaves its container behind
+        decode=True,
+    )
+    return events
 
 
 @contextmanager

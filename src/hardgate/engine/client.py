@@ -3,7 +3,9 @@
 import functools
 import os
 import socket
+import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,16 +39,34 @@ class EngineClient(docker.APIClient):
     """Seconds without a word after which any answer is given up. The SDK waits for a pull, and
     for some more, without an end."""
 
+    streamed_answer: weakref.ref[Any] | None = None
+    """The last answer that is read piece by piece, for `hang_up`."""
+
     def send(self, request: Any, **kwargs: Any) -> Any:
         if self.silence_seconds is not None:
             kwargs["timeout"] = self.silence_seconds
-        return super().send(request, **kwargs)
+        answer = super().send(request, **kwargs)
+        if kwargs.get("stream"):
+            self.streamed_answer = weakref.ref(answer)
+        return answer
 
     def merge_environment_settings(
         self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
     ) -> Any:
         effective_verify = self.verify if verify is None else verify
         return super().merge_environment_settings(url, proxies, stream, effective_verify, cert)
+
+
+def hang_up(client: docker.APIClient) -> None:
+    """End the answer that another thread reads by this client: it hears of a broken connection.
+
+    The engine hears of it at once, and ends what it does for that answer, such as a build.
+    """
+    find_answer = client.streamed_answer if isinstance(client, EngineClient) else None
+    answer = find_answer() if find_answer else None
+    if answer is not None:
+        with suppress(AttributeError, OSError):  # it has ended
+            answer.raw._fp.fp.raw._sock.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The image under test: built on the caller's own engine, or found there; known by its digest."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http import HTTPStatus
@@ -184,9 +184,14 @@ def remove_replaced_image(client: docker.APIClient, before: str | None, now: str
         return
 
 
-def build_with_classic(client: docker.APIClient, request: BuildRequest, write: WriteLine) -> str:
+def build_with_classic(
+    client: docker.APIClient,
+    request: BuildRequest,
+    write: WriteLine,
+    is_over: Callable[[], bool] = lambda: False,
+) -> str:
     """Build what hardgate makes for itself, for which no client is needed; give its digest."""
-    return build_with_engine(client, request, BuildLog(write))
+    return build_with_engine(client, request, BuildLog(write), is_over)
 
 
 def find_image(client: docker.APIClient, reference: str) -> Image:

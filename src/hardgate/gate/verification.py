@@ -16,12 +16,11 @@ from requests.exceptions import RequestException
 from hardgate.engine import image, reaper
 from hardgate.engine.base_image import ensure_base
 from hardgate.engine.client import Engine, connect_engine, find_engine
-from hardgate.engine.proxy import read_proxy_environment
 from hardgate.engine.settled_build import settle_build
 from hardgate.errors import HardgateError
 from hardgate.gate.environment import LayeredImage, TestEnvironment
 from hardgate.gate.events import take_token
-from hardgate.gate.host_orders import order_host, prepare_host
+from hardgate.gate.host_side import HostSide, HostSideMaker, begin_host_side
 from hardgate.gate.kept import describe_kept_run
 from hardgate.gate.play import play_gate
 from hardgate.gate.request import GateRequest
@@ -32,8 +31,7 @@ from hardgate.gate.variables import (
     contract_probe_variables,
     probe_environment,
 )
-from hardgate.host import egress_beacon, platform_stub
-from hardgate.host.image import ensure_host_image
+from hardgate.host import egress_beacon
 from hardgate.host.kept_probes import KeptProbes, keep_probes
 from hardgate.host.published_steps import ARRIVAL, RELEASED, await_answer, publish_answer
 from hardgate.host.step_result import StepResult
@@ -107,39 +105,27 @@ def _verify_frozen_image(
         )
         test_environment.play = play_future
         workers.submit(load_run_page)
-        beacon_futures: list[Future[egress_beacon.Beacon | None]] = []
         try:
-            base, host_image = _prepare_host_images(request, engine, console)
-            order_host(test_environment, host_image, engine.info)
-            test_environment.preparation = workers.submit(
-                prepare_host, request.host, test_environment
+            builder = engine.open_client()
+            maker = HostSideMaker(
+                request=request,
+                test_environment=test_environment,
+                builder=builder,
+                base=_prepare_base(request, engine, builder, console),
+                engine_info=engine.info,
+                console=console,
+                second=second,
+                workers=workers,
             )
-            request = _add_platform_stub(
-                request, test_environment.client, host_image, owner, console
-            )
-            if second is not None:
-                second.request = _add_platform_stub(
-                    second.request,
-                    test_environment.client,
-                    host_image,
-                    owner,
-                    second.console,
-                    platform_stub.SECOND_STUB_ROLE,
+            with begin_host_side(maker, state) as making:
+                state.image = _obtain_image(
+                    request, engine, maker.base, folder, console, state, deadline
                 )
-            beacon_futures.append(
-                workers.submit(
-                    _start_beacon,
-                    second.request if second else request,
-                    test_environment,
-                    host_image,
-                )
-            )
-            state.image = _obtain_image(request, engine, base, folder, console, state, deadline)
-            if second is not None:
-                second.take_build()
-            _publish_image(
-                request, test_environment, state.image, beacon_futures[0].result(), second
-            )
+                if second is not None:
+                    second.take_build()
+                host_side = _await_host_side(making, request, deadline)
+            request = host_side.request
+            _publish_image(request, test_environment, state.image, host_side.beacon, second)
             _wait_for_play(test_environment, play_future, request, deadline, second)
             if then:
                 then(test_environment)
@@ -149,7 +135,6 @@ def _verify_frozen_image(
                 state.kept = describe_kept_run(request.plan, test_environment, state)
         finally:
             test_environment.over.set()
-            wait(beacon_futures)  # a beacon that came up later would stay
             if second is None or not second.released.is_set():
                 _collect_token_and_log(test_environment, folder, console, state)
             elif (begun := second.started) is not None:
@@ -157,23 +142,19 @@ def _verify_frozen_image(
     play_future.result()  # Ansible may fail in its last moment, after the end of its play
 
 
-def _prepare_host_images(
-    request: GateRequest,
-    engine: Engine,
-    console: Console,
-) -> tuple[str, str]:
-    """Remove debris, and find what is built from, and the image that a host is made from."""
-    client = engine.open_client()
+def _prepare_base(
+    request: GateRequest, engine: Engine, client: docker.APIClient, console: Console
+) -> str:
+    """Remove debris, and find what is built from."""
     for removed in reaper.reap_debris(client):
         console.print_text(f"Removed what a dead run left: {removed}.")
-    base = ensure_base(
+    return ensure_base(
         engine,
         file=request.base,
         refresh=request.refresh_base,
         report_progress=console.print_text,
         open_step=console.step,
     )
-    return base, _prepare_host_image(client, base, console)
 
 
 def _keep_probes(request: GateRequest, test_environment: TestEnvironment, state: RunState) -> None:
@@ -213,11 +194,6 @@ def _open_environment(
             state.notices.append(LEFT_NOTICE.format(problem=one_line(problem)))
 
 
-def _prepare_host_image(client: docker.APIClient, base: str, console: Console) -> str:
-    with console.step("Make the test host's image ready") as step:
-        return ensure_host_image(client, base, read_proxy_environment(), step.show_progress)
-
-
 def _obtain_image(
     request: GateRequest,
     engine: Engine,
@@ -250,28 +226,17 @@ def _obtain_image(
         )
 
 
-def _add_platform_stub(
-    request: GateRequest,
-    client: docker.APIClient,
-    host_image: str,
-    owner: Owner,
-    console: Console,
-    role: str = platform_stub.STUB_ROLE,
-) -> GateRequest:
-    """Give the workspace a platform to register with, where it asks for one."""
-    if not request.platform:
-        return request
-    stub = platform_stub.start_platform_stub(client, host_image, owner, request.environment, role)
-    console.redactor = console.redactor.with_values([stub.token])
-    return replace(request, environment=stub.environment, secrets=(*request.secrets, stub.token))
+def _await_host_side(making: "Future[HostSide]", request: GateRequest, deadline: float) -> HostSide:
+    if not wait((making,), max(0.0, deadline - time.monotonic())).done:
+        raise _make_run_timeout_error(request)
+    return making.result()
 
 
-def _start_beacon(
-    request: GateRequest, test_environment: TestEnvironment, host_image: str
-) -> egress_beacon.Beacon | None:
-    if not request.plan.beacon:
-        return None
-    return egress_beacon.start_beacon(test_environment.client, host_image, test_environment.owner)
+def _make_run_timeout_error(request: GateRequest) -> RunTimeoutError:
+    return RunTimeoutError(
+        f"The run was still going after {request.run_seconds:g} s, and was ended.",
+        "Look at what was reported last; '--run-timeout' gives it more time.",
+    )
 
 
 def _publish_image(
@@ -325,10 +290,7 @@ def _wait_for_play(
             second.conclude_first_once()
             deadline = second.find_deadline(deadline)
         if time.monotonic() > deadline:
-            raise RunTimeoutError(
-                f"The run was still going after {request.run_seconds:g} s, and was ended.",
-                "Look at what was reported last; '--run-timeout' gives it more time.",
-            )
+            raise _make_run_timeout_error(request)
         time.sleep(0.02)
     if play_future.done():
         play_future.result()

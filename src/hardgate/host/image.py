@@ -1,7 +1,7 @@
 """The test host's own image: built once on the caller's engine, and known by what went into it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import docker
@@ -21,9 +21,16 @@ HOST_IMAGE_REPOSITORY = "hardgate/test-host"
 
 
 def ensure_host_image(
-    client: docker.APIClient, base: str, proxies: Mapping[str, str], write: WriteLine
+    client: docker.APIClient,
+    base: str,
+    proxies: Mapping[str, str],
+    write: WriteLine,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Give the image's tag; build it where this engine has none from this base and these files."""
+    """Give the image's tag; build it where this engine has none from this base and these files.
+
+    `is_over` tells whether the build is to be broken off.
+    """
     tag = name_host_image(client, base)
     if find_image_digest(client, tag) is not None:
         return tag
@@ -34,7 +41,7 @@ def ensure_host_image(
         tag=tag,
     )
     try:
-        build_with_classic(client, request, write)
+        build_with_classic(client, request, write, is_over)
     except BuildError as error:
         raise HostError(
             f"The test host's own image could not be built: {error.problem}",
