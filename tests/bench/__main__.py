@@ -10,13 +10,14 @@ import argparse
 import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hardgate.engine.client import find_engine
-from tests.bench import gates, rivals
+from tests.bench import gates, rivals, stores
 from tests.bench.kept_host import ROOT, KeptHost, keep_host
 from tests.bench.table import (
     EMPTY_PLAY,
@@ -106,6 +107,13 @@ ROWS: Mapping[str, Row] = {
         measure=gates.measure_memory,
         lines=(Line(title=gates.PEAK_MEMORY, remark="what the engine needs", unit=Unit.MEGABYTES),),
     ),
+    "stores": Row(
+        measure=stores.measure_stores,
+        lines=(
+            Line(title=stores.ON_OVERLAY2, remark="as the gate"),
+            Line(title=stores.ON_CONTAINERD, remark="as the gate"),
+        ),
+    ),
     "validate": Row(
         measure=gates.measure_validate,
         lines=(Line(title=gates.VALIDATE, remark="as the gate, and docs/pipeline.md"),),
@@ -118,6 +126,11 @@ RELATIONS = (
         part=gates.MANY_IN_GATE,
         whole=rivals.MANY_IN_LOOP,
     ),
+    Relation(
+        title="The gate on containerd's store, in gates on overlay2",
+        part=stores.ON_CONTAINERD,
+        whole=stores.ON_OVERLAY2,
+    ),
 )
 
 
@@ -127,7 +140,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     wanted = {"empty", *(values.only or ROWS)}
     chosen = {name: row for name, row in ROWS.items() if name in wanted}
     samples: dict[str, list[float]] = {}
-    with TemporaryDirectory(prefix="hardgate-bench-") as name, keep_host(Path(name)) as host:
+    with ExitStack() as up:
+        folder = Path(up.enter_context(TemporaryDirectory(prefix="hardgate-bench-")))
+        host = up.enter_context(keep_host(folder))
+        if "stores" in wanted:
+            host = replace(host, machine_urls=up.enter_context(stores.boot_machines(host.image)))
         for _ in range(values.rounds):
             for row in chosen.values():
                 for title, number in row.measure(host).items():

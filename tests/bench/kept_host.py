@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hardgate.engine.client import find_engine
@@ -23,6 +23,8 @@ class KeptHost:
     folder: Path
     """Private, for files of the rows."""
     engine_url: str
+    machine_urls: Mapping[str, str] = field(default_factory=dict)
+    """Of engines in machines that are up, where a row needs them: see `stores`."""
 
     @property
     def environment(self) -> Mapping[str, str]:

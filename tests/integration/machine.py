@@ -87,23 +87,27 @@ def machine(
     images: Sequence[str],
     unified: bool = False,
     snapshots: bool = False,
+    is_near: bool = False,
+    seconds: int = 1800,
 ) -> Iterator[Machine]:
     """Boot a machine whose engine has `images` (tags of the outer engine's), and take it down.
 
-    With `snapshots` its engine keeps them in containerd's store, and they have to be loaded.
+    With `snapshots` its engine keeps them in containerd's store, and they have to be loaded. Such
+    an engine, and one that `is_near`, is reached by a socket in `folder`, where that can be.
     """
+    is_near = is_near or snapshots
     name = unique(name)
     owner = Owner(
-        run=name, process=ProcessIdentity.of_current_process(), deadline=int(time.time()) + 1800
+        run=name, process=ProcessIdentity.of_current_process(), deadline=int(time.time()) + seconds
     )
     request = HostRequest(
         kind="nested",
         image=image,
         owner=owner,
-        seconds=1800,
+        seconds=seconds,
         keep_seconds=60,
         environment={},
-        share=str(folder) if snapshots else "",
+        share=str(folder) if is_near else "",
     )
     (folder / NONCE_FILE).write_text(name)
     try:
@@ -131,12 +135,15 @@ def machine(
             lookout.run_checked("sh", "-c", UNIFIED)
         boot_host_engine(lifeline, lookout)
         with Relay(client, created.container, folder / f"{name}.sock") as relay:
-            inner = connect_engine(relay.url)
+            url = relay.url
+            if is_near:
+                url = _find_short_way(created.container, url, folder, nonce)
+            inner = connect_engine(url)
             for tag, inspect in digests.items():
                 repository, _, version = tag.partition(":")
                 if not tag.startswith("sha256:"):
                     inner.tag(inspect["Id"], repository, version)
-            yield Machine(url=relay.url, client=inner, lookout=lookout)
+            yield Machine(url=url, client=inner, lookout=lookout)
         lifeline.close()
     finally:
         reaper.remove_run_debris(client, name)
