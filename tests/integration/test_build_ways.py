@@ -2,15 +2,18 @@
 
 import io
 import tarfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import docker
 import pytest
 import trustme
+from docker.errors import NotFound
 
 from hardgate.engine.base_image import _build_trusting_base
 from hardgate.engine.build_request import BuildRequest, make_build_request
+from hardgate.engine.build_run import BuildLog, build_with_engine
 from hardgate.engine.build_way import BuildClient
 from hardgate.engine.client import find_engine
 from hardgate.engine.image import build_for_engine, release_image
@@ -193,3 +196,33 @@ def test_a_failure_shows_the_builders_own_words(
     with pytest.raises(BuildError) as failed:
         build(wanted, {"Dockerfile": lines})
     assert "what-went-wrong" in failed.value.evidence
+
+
+def test_a_classic_build_that_is_broken_off_leaves_no_container(
+    client: docker.APIClient, base: str, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {base}\nRUN sleep 1000\n")
+    request = BuildRequest(context=tmp_path, dockerfile=tmp_path / "Dockerfile", tag="broken-off:1")
+    begun: list[str] = []
+
+    def note_container(line: str) -> None:
+        if "Running in" in line:
+            begun.append(line.rsplit(maxsplit=1)[-1])
+            assert is_there(client, begun[0])
+
+    builder = find_engine().open_client()
+    with pytest.raises(BuildError, match="broken off"):
+        build_with_engine(builder, request, BuildLog(note_container), lambda: bool(begun))
+    deadline = time.monotonic() + 30
+    while is_there(client, begun[0]):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def is_there(client: docker.APIClient, container: str) -> bool:
+    """Tell whether the engine has a container."""
+    try:
+        client.inspect_container(container)
+    except NotFound:
+        return False
+    return True
