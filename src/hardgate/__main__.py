@@ -2,7 +2,7 @@
 
 import sys
 
-from hardgate.cli.main import main
+from hardgate.cli.start import main
 
 if __name__ == "__main__":
     sys.exit(main())

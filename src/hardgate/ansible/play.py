@@ -1,4 +1,4 @@
-"""Plays a playbook of ours: the one module that knows ansible-runner.
+"""Plays a playbook of ours, from its variables to how it ended.
 
 A play is told by its events, as they happen; nothing that it read or wrote outlives it.
 
@@ -15,8 +15,6 @@ import json
 import os
 import shutil
 import signal
-import sys
-import tempfile
 import threading
 import time
 from collections import deque
@@ -25,9 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, assert_never
 
-from ansible_runner.interface import init_runner
-from ansible_runner.utils import get_callback_dir
-
+from hardgate.ansible.ahead import take_play_ahead
 from hardgate.ansible.environment import build_ansible_environment
 from hardgate.ansible.events import (
     HostUnreachable,
@@ -38,21 +34,15 @@ from hardgate.ansible.events import (
     read_play_event,
 )
 from hardgate.ansible.inventory import Inventory
+from hardgate.ansible.playbook_process import make_play_folder, make_runner, write_extra_vars
 from hardgate.errors import PlaybookError, UsageError
-from hardgate.resources import PLAYBOOKS
 from hardgate.system.process import CommandResult, run_command
-from hardgate.system.temporary_folder import temporary_folder
 
 PLAY_TERMINATE_SECONDS = 5.0
 """Seconds between the polite and the impolite end of a play that is broken off."""
 
 PLAY_END_SECONDS = 10.0
 """Seconds that Ansible gets to end by itself once it has reported the end of its play."""
-
-ANSIBLE_SETTINGS = "[defaults]\ninternal_poll_interval = 0.005\n"
-"""Ansible looks for a task's end a thousand times a second; that has no variable of its own:
-https://docs.ansible.com/ansible/latest/reference_appendices/config.html#default-internal-poll-interval
-"""
 
 PLAY_EVIDENCE_LINES = 60
 """How much of Ansible's own words is kept for a play that did not get to a task."""
@@ -99,33 +89,33 @@ def run_playbook(
         deadline=None if timeout is None else time.monotonic() + timeout,
         by_host=inventory is not None,
     )
-    with _hold_back_signals(progress), _make_play_folder(directory) as folder:
-        _write_private_file(folder / "env" / "extravars", json.dumps(dict(extra_vars)))
-        runner = init_runner(
-            private_data_dir=str(folder),
-            playbook=str(PLAYBOOKS / playbook),
-            **_make_inventory_settings(inventory),
-            settings=_RUNNER_SETTINGS,
-            quiet=True,
-            event_handler=progress.handle_event,
-            cancel_callback=progress.is_over,
-        )
-        runner.config.env = build_ansible_environment(
-            os.environ,
+    with _hold_back_signals(progress):
+        ahead = take_play_ahead(playbook) if inventory is None else None
+        if ahead is not None:
+            status = ahead.play(extra_vars, progress.handle_event, progress.is_over)
+        else:
+            status = _run_now(playbook, extra_vars, progress, directory, inventory)
+    return progress.conclude_play(status)
+
+
+def _run_now(
+    playbook: str,
+    extra_vars: Mapping[str, Any],
+    progress: "_PlayProgress",
+    directory: Path | None,
+    inventory: Inventory | None,
+) -> int:
+    with make_play_folder(directory) as folder:
+        write_extra_vars(folder, extra_vars)
+        runner = make_runner(
+            playbook,
             folder,
-            callback={**runner.config.env, "ANSIBLE_CALLBACK_PLUGINS": get_callback_dir()},
-            elsewhere=inventory is not None,
+            handle_event=progress.handle_event,
+            is_over=progress.is_over,
+            inventory=inventory,
         )
         runner.run()
-    return progress.conclude_play(runner.rc)
-
-
-_RUNNER_SETTINGS = {
-    # How long a signal or a deadline may go unnoticed; the runner looks up this often.
-    "pexpect_timeout": 0.2,
-    # The events are handed over as they come, and nothing is to be left on the disk.
-    "suppress_output_file": True,
-}
+    return int(runner.rc)
 
 
 @dataclass(kw_only=True)
@@ -240,22 +230,6 @@ def _has_ended(pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def _make_play_folder(directory: Path | None) -> Iterator[Path]:
-    """Make a folder that only this user can look into, and remove it with all it holds.
-
-    `directory` is a run's own; without one it lies in a temporary folder that `reap` knows.
-    """
-    with contextlib.ExitStack() as cleanup:
-        parent = directory or cleanup.enter_context(temporary_folder())
-        # A short name: ssh puts a socket of 57 characters into it, and a path may have 107 in all.
-        folder = Path(tempfile.mkdtemp(prefix="play-", dir=parent)).resolve()
-        cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
-        (folder / "env").mkdir(mode=0o700)
-        _write_private_file(folder / "env" / "ansible.cfg", ANSIBLE_SETTINGS)
-        yield folder
-
-
-@contextlib.contextmanager
 def _hold_back_signals(progress: _PlayProgress) -> Iterator[None]:
     """Let SIGINT and SIGTERM end the play first, and reach the caller's handlers afterwards.
 
@@ -280,11 +254,6 @@ def _hold_back_signals(progress: _PlayProgress) -> Iterator[None]:
             signal.signal(number, before[number])
         if progress.held_signal is not None:
             signal.raise_signal(progress.held_signal)
-
-
-def _write_private_file(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
 
 
 def list_inventory_hosts(inventory: Inventory) -> tuple[str, ...]:
@@ -330,29 +299,7 @@ def _iterate_group_hosts(name: str, groups: Mapping[str, Mapping[str, list[str]]
 
 def _run_ansible_tool(program: str, arguments: Sequence[str]) -> CommandResult:
     """Run one of Ansible's small programs, under the settings of a play elsewhere."""
-    with _make_play_folder(None) as folder:
+    with make_play_folder() as folder:
         environment = build_ansible_environment(os.environ, folder, callback={}, elsewhere=True)
         found = shutil.which(program, path=environment["PATH"]) or program
         return run_command([found, *arguments], env=environment)
-
-
-def _make_inventory_settings(inventory: Inventory | None) -> dict[str, Any]:
-    """Say to ansible-runner where a play is to run."""
-    if inventory is None:
-        return {"inventory": _make_local_inventory()}
-    settings = {"inventory": str(inventory.path.resolve()), "forks": inventory.forks}
-    return settings | ({"limit": inventory.limit} if inventory.limit else {})
-
-
-def _make_local_inventory() -> dict[str, Any]:
-    """Name this machine alone, as data: a line of text would break at a space in a path."""
-    return {
-        "all": {
-            "hosts": {
-                "localhost": {
-                    "ansible_connection": "local",
-                    "ansible_python_interpreter": sys.executable,
-                }
-            }
-        }
-    }

@@ -10,7 +10,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
 from hardgate.ansible.action import Action
-from hardgate.ansible.play import ANSIBLE_SETTINGS
+from hardgate.ansible.playbook_process import ANSIBLE_SETTINGS
 from hardgate.ansible.task_result import TaskArguments
 
 

@@ -1,0 +1,115 @@
+"""Ansible, started before it is known what it is to play with.
+
+Ansible needs half a second until it reads its variables, and a gate as long until it knows them.
+A command of which one play is certain starts Ansible first of all, loads its own modules
+meanwhile, and then lets it go on; one that ends before (a mistake in its words) gives it up.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from hardgate.ansible.playbook_process import (
+    RawEventHandler,
+    make_play_folder,
+    make_runner,
+    write_extra_vars,
+)
+from hardgate.errors import HardgateError
+
+WAITING_PROGRAM = "hardgate.ansible.waiting_playbook"
+
+
+class PlayAhead:
+    """One play that waits for its variables, in a thread and a process of its own."""
+
+    def __init__(self, playbook: str, plugins: Sequence[Path]) -> None:
+        """Start it. `plugins` are the action plugins that its roles use."""
+        self.playbook = playbook
+        self._given_up = threading.Event()
+        self._lock = threading.Lock()
+        self._handle_event: RawEventHandler | None = None
+        self._is_over: Callable[[], bool] = self._given_up.is_set
+        self._early_events: list[dict[str, Any]] = []
+        with contextlib.ExitStack() as cleanup:
+            self._folder = cleanup.enter_context(make_play_folder())
+            write_extra_vars(self._folder, {})
+            fifo = self._folder / "go"
+            os.mkfifo(fifo, mode=0o600)
+            # For reading as well: whoever opens one for writing alone waits for its reader.
+            self._fifo = os.open(fifo, os.O_RDWR)
+            cleanup.callback(os.close, self._fifo)
+            self._runner = make_runner(
+                playbook,
+                self._folder,
+                handle_event=self._take_event,
+                is_over=self._ask_whether_over,
+            )
+            words = [sys.executable, "-P", "-m", WAITING_PROGRAM, str(fifo)]
+            words.append(os.pathsep.join(map(str, plugins)))
+            self._runner.config.command[:1] = words
+            worker = cleanup.enter_context(ThreadPoolExecutor(1))
+            self._run = worker.submit(self._runner.run)
+            self._cleanup = cleanup.pop_all()
+
+    def play(
+        self,
+        extra_vars: Mapping[str, Any],
+        handle_event: RawEventHandler,
+        is_over: Callable[[], bool],
+    ) -> int:
+        """Let it go on with these, once; give Ansible's exit status."""
+        write_extra_vars(self._folder, extra_vars)
+        with self._lock:
+            for event in self._early_events:
+                handle_event(event)
+            self._handle_event, self._is_over = handle_event, is_over
+        os.write(self._fifo, b"\n")
+        self._run.result()
+        return int(self._runner.rc)
+
+    def end(self) -> None:
+        """Take down what there is of it; one that has not begun ends unplayed."""
+        self._given_up.set()
+        self._cleanup.close()
+
+    def _take_event(self, event: dict[str, Any]) -> bool:
+        with self._lock:
+            if self._handle_event is None:
+                self._early_events.append(event)
+                return False
+        return self._handle_event(event)
+
+    def _ask_whether_over(self) -> bool:
+        return self._is_over()
+
+
+_waiting: list[PlayAhead] = []
+"""The play that this process started ahead: of one at most, and until somebody takes it."""
+
+
+@contextlib.contextmanager
+def start_ahead(playbook: str, plugins: Sequence[Path]) -> Iterator[None]:
+    """Have a play of `playbook` wait while the body runs, for whoever takes it there.
+
+    Where it cannot be started, none waits: whoever plays later says why.
+    """
+    with contextlib.ExitStack() as cleanup:
+        with contextlib.suppress(HardgateError, OSError):
+            play = PlayAhead(playbook, plugins)
+            cleanup.callback(play.end)
+            _waiting.append(play)
+            cleanup.callback(_waiting.clear)
+        yield
+
+
+def take_play_ahead(playbook: str) -> PlayAhead | None:
+    """Give the play of this playbook that waits, to one caller; None where there is none."""
+    if _waiting and _waiting[0].playbook == playbook:
+        return _waiting.pop()
+    return None

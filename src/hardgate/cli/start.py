@@ -1,0 +1,37 @@
+"""Where a command starts: Ansible first, which takes longest to load, where a gate is asked for."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from hardgate.ansible.ahead import start_ahead
+from hardgate.resources import ROLES
+
+PLAYBOOKS = {"gate": "gate.yml", "runtime": "runtime.yml"}
+"""By the command that plays one for certain, once its words are understood."""
+ROLES_OF_GATES = ("test_host", "workspace", "contract_probe")
+WORDS_OF_OTHER_ERRANDS = frozenset({"-h", "--help", "--watch"})
+"""With one of them no play follows, or many do."""
+
+
+def main() -> int:
+    """Carry out the command in this process's words; gives its exit code."""
+    with contextlib.ExitStack() as ahead:
+        playbook = find_certain_playbook(sys.argv[1:])
+        if playbook is not None and "_ARGCOMPLETE" not in os.environ:
+            plugins = [ROLES / name / "action_plugins" / f"{name}.py" for name in ROLES_OF_GATES]
+            ahead.enter_context(start_ahead(playbook, plugins))
+        return int(import_module("hardgate.cli.main").main())
+
+
+def find_certain_playbook(argv: Sequence[str]) -> str | None:
+    """Name the playbook that these words will play; None where none is certain."""
+    if not argv or WORDS_OF_OTHER_ERRANDS.intersection(argv):
+        return None
+    return PLAYBOOKS.get(argv[0])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
