@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hardgate.ansible.ahead import start_ahead
+from hardgate.ansible.ahead import PROGRAM, start_ahead
 from hardgate.ansible.events import PlayEvent, TaskOk
 from hardgate.ansible.play import mark_unsafe, run_playbook
 from hardgate.cli.start import ROLES_OF_GATES
@@ -19,7 +19,6 @@ from hardgate.resources import ROLES
 pytestmark = pytest.mark.independent
 
 PLUGINS = [ROLES / name / "action_plugins" / f"{name}.py" for name in ROLES_OF_GATES]
-WAITING = "hardgate.ansible.waiting_playbook"
 
 
 @pytest.fixture
@@ -142,7 +141,7 @@ def find_waiting_processes(folder: Path) -> list[int]:
             words = (entry / "cmdline").read_text().split("\0")
         except OSError:
             continue
-        if WAITING in words and any(word.startswith(f"{folder}/") for word in words):
+        if PROGRAM in words and any(word.startswith(f"{folder}/") for word in words):
             found.append(int(entry.name))
     return found
 

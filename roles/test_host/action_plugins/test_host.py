@@ -5,6 +5,7 @@ Runs in hardgate's own interpreter, on the machine of the gate; knows nothing of
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,12 @@ def await_published_step(values: TaskArguments) -> StepResult:
     return await_answer(Path(values["folder"]), values["step"], float(values["seconds"]))
 
 
+def await_arrival_step(values: TaskArguments) -> StepResult:
+    """Wait until the gate holds the host, and has an image for it."""
+    held = await_published_step({**values, "step": HELD})
+    return replace(await_published_step({**values, "step": ARRIVAL}), host=held.host)
+
+
 def load_image_step(values: TaskArguments) -> StepResult:
     """Load the image into the host's engine; its config digest is what the engine calls it."""
     host = TestHost.from_json(values["host"])
@@ -104,9 +111,10 @@ def clear_host_step(values: TaskArguments) -> StepResult:
     return StepResult(cleared=True)
 
 
-PUBLISHED_STEPS = (HELD, ARRIVAL, TAKEN, ENGINE, RELEASED)
+PUBLISHED_STEPS = (TAKEN, ENGINE, RELEASED)
 STEPS: Mapping[str, StepFunction] = {
     "create": create_host_step,
+    ARRIVAL: await_arrival_step,
     **dict.fromkeys(PUBLISHED_STEPS, await_published_step),
     "load": load_image_step,
     "list_state": list_host_state_step,

@@ -1,14 +1,17 @@
 """Ansible, started before it is known what it is to play with.
 
-Ansible needs half a second until it reads its variables, and a gate as long until it knows them.
-A command of which one play is certain starts Ansible first of all, loads its own modules
-meanwhile, and then lets it go on; one that ends before (a mistake in its words) gives it up.
+Ansible takes as long to load as a gate to find out what it is to do. A command that is certain to
+play a playbook starts Ansible first of all, on a playbook that is a FIFO: Ansible loads all of
+itself, and then waits there. What it reads in the end is the import of the real playbook, with its
+variables. A command that ends before (a mistake in its words) gives it up.
 """
 
 import contextlib
+import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,11 +21,15 @@ from hardgate.ansible.playbook_process import (
     RawEventHandler,
     make_play_folder,
     make_runner,
-    write_extra_vars,
+    write_private_file,
 )
 from hardgate.errors import HardgateError
+from hardgate.resources import PLAYBOOKS
 
-WAITING_PROGRAM = "hardgate.ansible.waiting_playbook"
+PROGRAM = "hardgate.ansible.preloaded_playbook"
+FIFO_NAME = "awaited.yml"
+VARIABLES_NAME = "with_variables.yml"
+PAUSE_SECONDS = 0.005
 
 
 class PlayAhead:
@@ -38,20 +45,15 @@ class PlayAhead:
         self._early_events: list[dict[str, Any]] = []
         with contextlib.ExitStack() as cleanup:
             self._folder = cleanup.enter_context(make_play_folder())
-            write_extra_vars(self._folder, {})
-            fifo = self._folder / "go"
-            os.mkfifo(fifo, mode=0o600)
-            # For reading as well: whoever opens one for writing alone waits for its reader.
-            self._fifo = os.open(fifo, os.O_RDWR)
-            cleanup.callback(os.close, self._fifo)
+            self._fifo = self._folder / FIFO_NAME
+            os.mkfifo(self._fifo, mode=0o600)
             self._runner = make_runner(
-                playbook,
+                str(self._fifo),
                 self._folder,
                 handle_event=self._take_event,
                 is_over=self._ask_whether_over,
             )
-            words = [sys.executable, "-P", "-m", WAITING_PROGRAM, str(fifo)]
-            words.append(os.pathsep.join(map(str, plugins)))
+            words = [sys.executable, "-P", "-m", PROGRAM, os.pathsep.join(map(str, plugins))]
             self._runner.config.command[:1] = words
             worker = cleanup.enter_context(ThreadPoolExecutor(1))
             self._run = worker.submit(self._runner.run)
@@ -64,12 +66,11 @@ class PlayAhead:
         is_over: Callable[[], bool],
     ) -> int:
         """Let it go on with these, once; give Ansible's exit status."""
-        write_extra_vars(self._folder, extra_vars)
         with self._lock:
             for event in self._early_events:
                 handle_event(event)
             self._handle_event, self._is_over = handle_event, is_over
-        os.write(self._fifo, b"\n")
+        self._hand_over(extra_vars)
         self._run.result()
         return int(self._runner.rc)
 
@@ -77,6 +78,24 @@ class PlayAhead:
         """Take down what there is of it; one that has not begun ends unplayed."""
         self._given_up.set()
         self._cleanup.close()
+
+    def _hand_over(self, extra_vars: Mapping[str, Any]) -> None:
+        """Give Ansible what to play, as soon as it reads; it may have ended for a reason."""
+        file = self._folder / VARIABLES_NAME
+        real = {"import_playbook": str(PLAYBOOKS / self.playbook), "vars": dict(extra_vars)}
+        # JSON, for in YAML nothing could be marked as unsafe that is inside of other values.
+        write_private_file(file, json.dumps([real]))
+        while (writing := self._open_fifo()) is None and not self._run.done():
+            time.sleep(PAUSE_SECONDS)
+        if writing is not None:
+            with os.fdopen(writing, "w", encoding="utf-8") as stream:
+                json.dump([{"import_playbook": str(file)}], stream)
+
+    def _open_fifo(self) -> int | None:
+        try:
+            return os.open(self._fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody reads yet
+            return None
 
     def _take_event(self, event: dict[str, Any]) -> bool:
         with self._lock:

@@ -79,16 +79,17 @@ def make_play_folder(directory: Path | None = None) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix="play-", dir=parent)).resolve()
         cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
         (folder / "env").mkdir(mode=0o700)
-        _write_private_file(folder / "env" / "ansible.cfg", ANSIBLE_SETTINGS)
+        write_private_file(folder / "env" / "ansible.cfg", ANSIBLE_SETTINGS)
         yield folder
 
 
 def write_extra_vars(folder: Path, extra_vars: Mapping[str, Any]) -> None:
     """Write the play's variables to where Ansible reads them."""
-    _write_private_file(folder / "env" / "extravars", json.dumps(dict(extra_vars)))
+    write_private_file(folder / "env" / "extravars", json.dumps(dict(extra_vars)))
 
 
-def _write_private_file(path: Path, text: str) -> None:
+def write_private_file(path: Path, text: str) -> None:
+    """Write a file that only this user can read."""
     path.touch(mode=0o600)
     path.write_text(text, encoding="utf-8")
 

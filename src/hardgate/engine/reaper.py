@@ -10,6 +10,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ GATE_FOLDER_PREFIX = "hardgate-gate."
 """In a user's home, made by the role remote_gate."""
 OWNER_FILE = "owner.json"
 MAX_OWNER_CHARS = 4096
+CONTAINERS_AT_ONCE = 4
 EMPTY_SECONDS = 3600.0
 """Age from which a folder without a word of its owner is a dead run's."""
 
@@ -92,13 +94,23 @@ def _remove_labelled(
 ) -> Iterator[str]:
     """Remove containers first: they use the volumes and the networks."""
     labelled = {"label": RUN_LABEL}
-    for container in client.containers(all=True, filters=labelled):
-        owner = Owner.from_labels(container.get("Labels") or {})
-        if owner is None or not condemned(owner) or has_inherited_labels(client, container):
-            continue
-        remove = partial(client.remove_container, container["Id"], v=True, force=True)
-        if _try_to_remove(remove, tolerated):
-            yield f"container {container['Names'][0].lstrip('/')} of run {owner.run}"
+    containers = [
+        (container, owner)
+        for container in client.containers(all=True, filters=labelled)
+        if (owner := Owner.from_labels(container.get("Labels") or {})) is not None
+        and condemned(owner)
+        and not has_inherited_labels(client, container)
+    ]
+    removals = [
+        partial(client.remove_container, container["Id"], v=True, force=True)
+        for container, _ in containers
+    ]
+    # The engine waits for the end of each: a test host and a beacon end at the same time.
+    with ThreadPoolExecutor(CONTAINERS_AT_ONCE) as workers:
+        removed = workers.map(lambda remove: _try_to_remove(remove, tolerated), removals)
+        for (container, owner), is_removed in zip(containers, removed, strict=True):
+            if is_removed:
+                yield f"container {container['Names'][0].lstrip('/')} of run {owner.run}"
     for volume in client.volumes(filters=labelled)["Volumes"] or ():
         owner = Owner.from_labels(volume.get("Labels") or {})
         if owner and condemned(owner):

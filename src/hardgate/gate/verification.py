@@ -73,7 +73,8 @@ def verify_image(
     """
     with contextlib.ExitStack() as frozen:
         if request.build is not None and request.freeze_build is not None:
-            copied = frozen.enter_context(request.freeze_build(request.build))
+            with console.step("Copy what the build reads"):
+                copied = frozen.enter_context(request.freeze_build(request.build))
             state.source = copied.source
             request = replace(request, build=copied.build)
         _verify_frozen_image(request, owner, folder, console, state, then, second)
@@ -89,7 +90,8 @@ def _verify_frozen_image(
     second: SecondCheck | None,
 ) -> None:
     deadline = time.monotonic() + request.run_seconds
-    engine = find_engine()
+    with console.step("Ask the engine"):
+        engine = find_engine()
     with (
         ThreadPoolExecutor() as workers,
         image.hold_image(engine, request.build),
