@@ -92,8 +92,9 @@ def machine(
 ) -> Iterator[Machine]:
     """Boot a machine whose engine has `images` (tags of the outer engine's), and take it down.
 
-    With `snapshots` its engine keeps them in containerd's store, and they have to be loaded. Such
-    an engine, and one that `is_near`, is reached by a socket in `folder`, where that can be.
+    With `snapshots` its engine keeps them in containerd's store. Such an engine, and one that
+    `is_near`, is reached by a socket in `folder`, where that can be, and has loaded its images: it
+    can lend them, as an engine that only borrows them cannot.
     """
     is_near = is_near or snapshots
     name = unique(name)
@@ -115,9 +116,12 @@ def machine(
         lookout = Observer(client=client, container=created.container)
         lifeline = hold_container(client, created.container)
         nonce = await_ready_host(lifeline, lookout)
-        if snapshots:
+        if is_near:
             lookout.run_checked(f"{TOOLS_FOLDER}/close-shelf")
-            lookout.run_checked("sh", "-c", WITH_SNAPSHOTS, timeout=BOOT_SECONDS)
+            if snapshots:
+                lookout.run_checked("sh", "-c", WITH_SNAPSHOTS, timeout=BOOT_SECONDS)
+            else:
+                boot_host_engine(lifeline, lookout)
             with Relay(client, created.container, folder / f"{name}.sock") as relay:
                 url = _find_short_way(created.container, relay.url, folder, nonce)
                 inner = connect_engine(url)
@@ -135,15 +139,12 @@ def machine(
             lookout.run_checked("sh", "-c", UNIFIED)
         boot_host_engine(lifeline, lookout)
         with Relay(client, created.container, folder / f"{name}.sock") as relay:
-            url = relay.url
-            if is_near:
-                url = _find_short_way(created.container, url, folder, nonce)
-            inner = connect_engine(url)
+            inner = connect_engine(relay.url)
             for tag, inspect in digests.items():
                 repository, _, version = tag.partition(":")
                 if not tag.startswith("sha256:"):
                     inner.tag(inspect["Id"], repository, version)
-            yield Machine(url=url, client=inner, lookout=lookout)
+            yield Machine(url=relay.url, client=inner, lookout=lookout)
         lifeline.close()
     finally:
         reaper.remove_run_debris(client, name)
