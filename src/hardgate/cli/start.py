@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from hardgate.ansible.ahead import start_ahead
+from hardgate.errors import ExitCode
 from hardgate.resources import ROLES
 
 PLAYBOOKS = {"gate": "gate.yml", "runtime": "runtime.yml"}
@@ -18,8 +19,16 @@ WORDS_OF_OTHER_ERRANDS = frozenset({"-h", "--help", "--watch"})
 
 def main() -> int:
     """Carry out the command in this process's words; gives its exit code."""
+    try:
+        return _start_command(sys.argv[1:])
+    except KeyboardInterrupt:  # before the command listens for signals, or after it
+        print("hardgate: interrupted", file=sys.stderr)
+        return int(ExitCode.INTERRUPTED)
+
+
+def _start_command(argv: Sequence[str]) -> int:
     with contextlib.ExitStack() as ahead:
-        playbook = find_certain_playbook(sys.argv[1:])
+        playbook = find_certain_playbook(argv)
         if playbook is not None and "_ARGCOMPLETE" not in os.environ:
             plugins = [ROLES / name / "action_plugins" / f"{name}.py" for name in ROLES_OF_GATES]
             ahead.enter_context(start_ahead(playbook, plugins))
