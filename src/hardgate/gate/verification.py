@@ -318,16 +318,21 @@ def _collect_token_and_log(
         console.step("Read the workspace's token and log"),
         contextlib.suppress(HardgateError, DockerException, RequestException, OSError),
     ):
-        take_token(test_environment.observer, state.workspace, console, state)
-        log = _read_log_end(connect_engine(test_environment.host.engine_url), state.workspace.id)
+        with ThreadPoolExecutor(1) as worker:
+            reading = worker.submit(
+                _read_log_end, test_environment.host.engine_url, state.workspace.id
+            )
+            take_token(test_environment.observer, state.workspace, console, state)
+        log = reading.result()
         with folder.open_log(WORKSPACE_LOG, console.redactor) as file:
             for start in range(0, len(log), LOG_CHUNK_BYTES):
                 file.write(bytes(log[start : start + LOG_CHUNK_BYTES]))
 
 
-def _read_log_end(client: docker.APIClient, container: str) -> bytearray:
+def _read_log_end(engine_url: str, container: str) -> bytearray:
     """Read the end of a container's log, of which a line may be as long as the image likes."""
     kept = bytearray()
+    client = connect_engine(engine_url)
     for chunk in client.logs(container, tail=WORKSPACE_LOG_LINES, stream=True, follow=False):
         kept += chunk
         if len(kept) > 2 * MAX_WORKSPACE_LOG_BYTES:
