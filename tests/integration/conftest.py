@@ -1,5 +1,6 @@
 """A real engine, real images, and the gate as users start it: a process, words, an exit code."""
 
+import contextlib
 import json
 import os
 import signal
@@ -237,10 +238,24 @@ class Running:
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.02)
 
+    def find_processes(self) -> list[int]:
+        """List its processes, and those that it started, and these."""
+        mark = f"{STARTED_VARIABLE}={self.folder}".encode()
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mark in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+        return found
+
     def send(self, number: signal.Signals) -> int:
         """Send it a signal, and give its exit code."""
         self.process.send_signal(number)
         return self.process.wait(timeout=180)
+
+
+STARTED_VARIABLE = "HARDGATE_TEST_STARTED"
+"""In the environment of all that a started gate starts: its folder."""
 
 
 @pytest.fixture
@@ -256,7 +271,7 @@ def start_gate(tmp_path: Path) -> Iterator[Callable[..., Running]]:
                 cwd=ROOT,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", STARTED_VARIABLE: str(folder)},
                 text=True,
             )
         started.append(Running(process=process, log=log, folder=folder))

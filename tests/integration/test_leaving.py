@@ -73,8 +73,10 @@ def test_nothing_is_left_a_minute_after_sigkill(
     running = start_gate(*WORDS)
     running.wait_for(stage)
     run = run_of(running.log.read_text())
+    assert len(running.find_processes()) > 1
     running.send(signal.SIGKILL)
     assert wait_until_gone(client, run) == []
+    assert running.find_processes() == []
 
 
 @pytest.mark.usefixtures("reference")

@@ -1,5 +1,6 @@
 """Real plays that were started before they were wanted; they need no engine."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -94,23 +95,42 @@ def test_a_play_is_broken_off_as_any_other(tmp_path: Path, temporary: Path) -> N
     assert find_waiting_processes(temporary) == []
 
 
-def test_killed_while_it_waits_it_leaves_nothing(playbook: str, temporary: Path) -> None:
-    script = (
-        "import sys, time; from pathlib import Path; from hardgate.ansible.ahead import *\n"
-        "with start_ahead(sys.argv[1], []): print('up', flush=True); time.sleep(600)"
+PLAYER = """
+import signal, sys, time
+from hardgate.ansible.ahead import start_ahead
+from hardgate.ansible.play import run_playbook
+if sys.argv[3] == "nobody hangs up":
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+with start_ahead(sys.argv[1], []):
+    print("up", flush=True)
+    if sys.argv[2] == "waiting":
+        time.sleep(600)
+    run_playbook(sys.argv[1], {}, on_event=lambda event: print(type(event).__name__, flush=True))
+"""
+
+
+@pytest.mark.parametrize("terminal", ["hangs up", "nobody hangs up"])
+@pytest.mark.parametrize("moment", ["waiting", "playing"])
+def test_killed_it_leaves_nothing(
+    tmp_path: Path, temporary: Path, moment: str, terminal: str
+) -> None:
+    playbook = tmp_path / "long.yml"
+    playbook.write_text(
+        "- name: Try\n  hosts: localhost\n  gather_facts: false\n  tasks:\n"
+        "    - name: Sleep\n      ansible.builtin.command: sleep 601\n"
     )
-    caller = subprocess.Popen(
-        [sys.executable, "-c", script, playbook],
-        stdout=subprocess.PIPE,
-        env=os.environ | {"TMPDIR": str(temporary)},
-    )
-    assert caller.stdout is not None
-    assert caller.stdout.readline() == b"up\n"
-    wait_until(lambda: len(find_waiting_processes(temporary)) == 1)
-    caller.send_signal(signal.SIGKILL)
-    caller.wait()
-    caller.stdout.close()
-    wait_until(lambda: not find_waiting_processes(temporary) and not list(temporary.iterdir()))
+    words = [sys.executable, "-c", PLAYER, str(playbook), moment, terminal]
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as caller:
+        try:
+            assert caller.stdout is not None
+            assert caller.stdout.readline() == "up\n"
+            if moment == "playing":
+                assert caller.stdout.readline() == "TaskStarted\n"
+            wait_until(lambda: bool(find_waiting_processes(temporary)))
+        finally:
+            caller.send_signal(signal.SIGKILL)
+    wait_until(lambda: not find_processes_in(temporary) and not list(temporary.iterdir()))
 
 
 @pytest.mark.parametrize(
@@ -143,6 +163,16 @@ def find_waiting_processes(folder: Path) -> list[int]:
             continue
         if PROGRAM in words and any(word.startswith(f"{folder}/") for word in words):
             found.append(int(entry.name))
+    return found
+
+
+def find_processes_in(folder: Path) -> list[int]:
+    """List the processes whose environment names something in this folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{folder}/".encode() in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
     return found
 
 

@@ -2,8 +2,8 @@
 
 python -m hardgate.ansible.preloaded_playbook PLUGINS ARGUMENT…
 
-PLUGINS: files of action plugins, separated by colons. Each is executed once, so that all that it
-imports is there before the first task.
+PLUGINS: files of action plugins, separated by colons, or nothing. Each is executed once, so that
+all that it imports is there before the first task.
 """
 
 import os
@@ -15,7 +15,7 @@ from ansible.cli.playbook import main
 
 def preload_plugins(files: str) -> None:
     """Execute each file, and forget what it defines: Ansible loads it again in its own way."""
-    for file in files.split(os.pathsep):
+    for file in filter(None, files.split(os.pathsep)):
         runpy.run_path(file)
 
 

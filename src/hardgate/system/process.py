@@ -70,11 +70,29 @@ class CommandResult:
         return f"exited {self.status}"
 
 
+REMOVER_SCRIPT = """
+read -r _
+[ -e "$1" ] || exit 0
+find_processes() { grep -l -a -F -e "$1" /proc/[0-9]*/environ 2>/dev/null; }
+rounds=50
+while found=$(find_processes "$1"); [ -n "$found" ] && [ "$rounds" -gt 0 ]; do
+    for file in $found; do
+        pid=${file#/proc/}
+        kill -s KILL "${pid%/environ}"
+    done
+    rounds=$((rounds - 1))
+    sleep 0.02
+done
+exec rm -rf --one-file-system -- "$1"
+"""
+"""What still works in the folder ends first: its environment names it. One may start another
+meanwhile, so it looks until it finds none."""
+
+
 def start_remover(folder: Path) -> "subprocess.Popen[bytes]":
     """Start a process that removes `folder` once this one is gone, or dismisses it."""
-    script = 'read -r _; exec rm -rf --one-file-system -- "$1"'
     return subprocess.Popen(
-        ["/bin/sh", "-c", script, "sh", str(folder)],
+        ["/bin/sh", "-c", REMOVER_SCRIPT, "sh", str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -65,6 +65,43 @@ def test_it_goes_with_a_killed_process(tmp_path: Path) -> None:
         time.sleep(0.05)
 
 
+def test_a_program_that_works_in_it_ends_with_a_killed_process(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, subprocess, sys\n"
+        "from hardgate.system.temporary_folder import temporary_folder\n"
+        "with temporary_folder() as folder:\n"
+        "    env = {**os.environ, 'TMPDIR': str(folder)}\n"
+        "    first = subprocess.Popen(['sleep', '600'], env=env, stdout=subprocess.DEVNULL)\n"
+        "    other = subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL)\n"
+        "    print(folder.parent, first.pid, other.pid, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    folder, inside, beside = ended.stdout.split()
+    try:
+        deadline = time.monotonic() + 30
+        while Path(folder).exists() or is_running(int(inside)):
+            assert time.monotonic() < deadline, "it is still there"
+            time.sleep(0.05)
+        assert is_running(int(beside))
+    finally:
+        os.kill(int(beside), signal.SIGKILL)
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process is there that has not ended."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
 def test_where_its_remover_was_killed_as_well_it_is_reaped(tmp_path: Path) -> None:
     folder = run_until_killed(tmp_path, "alone")
     (marker,) = tmp_path.glob(f"{FOLDER_PREFIX}*/{OWNER_FILE}")
