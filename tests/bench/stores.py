@@ -2,9 +2,12 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import docker
+from docker.errors import DockerException
 
 from hardgate.engine.base_image import ensure_base
 from hardgate.engine.client import find_engine
@@ -49,6 +52,7 @@ def boot_machines(reference: str) -> Iterator[Mapping[str, str]]:
     host_image = ensure_host_image(client, base, read_proxy_environment(), print)
     client.tag(reference, REPOSITORY, VERSION, force=True)
     with ExitStack() as up:
+        up.callback(untag_reference, client)
         urls = {}
         for title, name in ((ON_OVERLAY2, "bench-overlay2"), (ON_CONTAINERD, "bench-containerd")):
             booted = up.enter_context(
@@ -73,3 +77,9 @@ def name_images_there(booted: Machine, base: str, host_image: str) -> None:
     """Let a gate there find the host's image: that engine may know the base by another digest."""
     repository, _, version = name_host_image(booted.client, base).partition(":")
     booted.client.tag(host_image, repository, version)
+
+
+def untag_reference(client: docker.APIClient) -> None:
+    """Take the bench's own name from the image."""
+    with suppress(DockerException):  # somebody may use it by this name
+        client.remove_image(REFERENCE)
