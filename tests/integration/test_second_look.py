@@ -209,18 +209,27 @@ def leftovers(setting: ProbeContext) -> str:
 
 
 PLACES = [
-    pytest.param(1, "dash", marks=pytest.mark.full),
-    pytest.param(2, "dash", marks=pytest.mark.full),
-    pytest.param(3, "dash", marks=pytest.mark.full),
-    (4, "dash"),
-    pytest.param(1, "busybox", marks=pytest.mark.full),
-    pytest.param(2, "bash", marks=pytest.mark.full),
+    ("nested", 4, "dash"),
+    *(
+        pytest.param(*place, marks=pytest.mark.full)
+        for place in (
+            ("direct", 4, "dash"),
+            ("nested", 1, "dash"),
+            ("nested", 2, "dash"),
+            ("nested", 3, "dash"),
+            ("nested", 1, "busybox"),
+            ("nested", 2, "bash"),
+            ("direct", 1, "dash"),
+            ("direct", 1, "busybox"),
+        )
+    ),
 ]
-"""Of the tiers, the first and the last one differ most; busybox has to be installed."""
+"""Each tier, each shell, each host; of the tiers, the first and the last one differ most. A test
+below looks at the third one from beside a direct host's workspace. Busybox has to be installed."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("tier", "shell"), PLACES)
+@pytest.mark.parametrize(("lookout", "tier", "shell"), PLACES, indirect=["lookout"], scope="module")
 def test_however_output_is_thrown_away_it_is_seen(make: Make, tier: int, shell: str) -> None:
     for script, target in REDIRECTS.items():
         seen = look(make(tier, shell), script)
