@@ -17,7 +17,7 @@ from typing import Any
 import docker
 import pytest
 
-from tests.integration.sharing import run_in
+from tests.integration.sharing import Once, run_in
 from tests.integration.test_leaving import left_of
 
 pytestmark = pytest.mark.independent
@@ -57,6 +57,21 @@ def template(files: Path, slim: str) -> Path:
     """Give the good template, and what it is built from."""
     assert slim
     return files
+
+
+@pytest.fixture
+def ready_template(template: Path, once: Once, shared: Path) -> Path:
+    """Give the good template with an environment for its adapter's tests, which is made once."""
+    first = shared / "first-template"
+
+    def run_adapter() -> str:
+        shutil.copytree(TEMPLATES / "good", first)
+        git(first, "init", "-q", "-b", "main")
+        return run(first, "hardgate", "adapter").output
+
+    once("first-template", run_adapter)
+    shutil.copytree(first / ".nox", template / ".nox", symlinks=True)
+    return template
 
 
 def git(folder: Path, *words: str) -> None:
@@ -179,12 +194,12 @@ GATE_DEFECTS = {"runtime": UNCLEAN, "t4": swap("agent.sudoers", "NOPASSWD: ", ""
 @pytest.mark.full
 @pytest.mark.parametrize("name", GATE_DEFECTS)
 def test_a_defect_that_one_gate_sees_is_not_the_others(
-    template: Path, client: docker.APIClient, name: str
+    ready_template: Path, client: docker.APIClient, name: str
 ) -> None:
     """Both are run on one host; each has a verdict of its own."""
-    GATE_DEFECTS[name](template)
+    GATE_DEFECTS[name](ready_template)
     begun = time.time()
-    said = run(template, "hardgate", "validate", "--run")
+    said = run(ready_template, "hardgate", "validate", "--run")
     print(said.output)
     assert said.exit_code == 1
     (other,) = {"runtime", "t4"} - {name}
@@ -199,17 +214,17 @@ def test_a_defect_that_one_gate_sees_is_not_the_others(
 @pytest.mark.full
 @pytest.mark.usefixtures("reference")
 def test_a_host_that_dies_in_runtime_makes_nothing_green_that_was_not_seen(
-    template: Path, client: docker.APIClient
+    ready_template: Path, client: docker.APIClient
 ) -> None:
     """`runtime` is unknown then, and `t4` has a host of its own."""
     begun = time.time()
-    with start_validate(template) as process:
-        run_id = wait_for_a_gate(template / "reports", "runtime", client, process)
+    with start_validate(ready_template) as process:
+        run_id = wait_for_a_gate(ready_template / "reports", "runtime", client, process)
         wait_for_a_process(client, f"hardgate-{run_id}", "serve.py")
         client.kill(f"hardgate-{run_id}")
         output = process.communicate(timeout=SECONDS)[0]
     print(output)
-    said = Said(exit_code=process.returncode, output=output, folder=template)
+    said = Said(exit_code=process.returncode, output=output, folder=ready_template)
     assert said.exit_code != 0
     assert said.answer("runtime")["exit_code"] == 3
     assert said.answer("t4")["exit_code"] == 0
@@ -255,26 +270,26 @@ def list_processes_with(mark: str) -> list[str]:
 @pytest.mark.full
 @pytest.mark.usefixtures("reference")
 def test_a_signal_in_mid_gate_ends_validate_with_a_report_and_leaves_nothing(
-    template: Path, client: docker.APIClient
+    ready_template: Path, client: docker.APIClient
 ) -> None:
     """First in `runtime`, then in `t4`: what was green until then is not done over."""
     for session, number, code, word in (
         ("runtime", signal.SIGTERM, 143, "TERMINATED"),
         ("t4", signal.SIGINT, 130, "INTERRUPTED"),
     ):
-        shutil.rmtree(template / "reports" / session, ignore_errors=True)
+        shutil.rmtree(ready_template / "reports" / session, ignore_errors=True)
         temporary = tempfile.mkdtemp(prefix="hg-")
-        with start_validate(template, TMPDIR=temporary) as process:
-            run_id = wait_for_a_gate(template / "reports", session, client, process)
+        with start_validate(ready_template, TMPDIR=temporary) as process:
+            run_id = wait_for_a_gate(ready_template / "reports", session, client, process)
             process.send_signal(number)
             output = process.communicate(timeout=SECONDS)[0]
         print(output)
         assert process.returncode == code
         assert output.splitlines()[-1].startswith(f"HARDGATE VALIDATE {word}")
-        said = Said(exit_code=code, output=output, folder=template)
+        said = Said(exit_code=code, output=output, folder=ready_template)
         assert said.answer("validate")["exit_code"] == code
         assert said.answer(session)["exit_code"] == code
-        assert word in (template / "reports/validate/latest/junit.xml").read_text()
+        assert word in (ready_template / "reports/validate/latest/junit.xml").read_text()
         assert left_of(client, run_id) == []
         assert list_processes_with(f"TMPDIR={temporary}") == []
         Path(temporary).rmdir()  # it is empty
