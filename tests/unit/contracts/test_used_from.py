@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -123,16 +124,51 @@ def test_the_action_and_the_component_install_only_what_the_command_runs(
     component = component.replace("$[[ inputs.command ]]", command)
     component = component.replace("$[[ inputs.source ]]", "PLACE")
     assert run_with_pip(component, tmp_path / "component") == f"hardgate{EXTRAS[command]} @ PLACE"
-    action = (ROOT / ".ci" / "action").read_text().partition("\nwords=")[0]
-    action = f"HARDGATE_COMMAND={command} HARDGATE_SOURCE=PLACE RUNNER_TEMP=$PWD\n{action}"
-    assert run_with_pip(action, tmp_path / "action") == f"PLACE{EXTRAS[command]}"
+    assert run_installation(tmp_path / "action", command) == [UV, f"uv PLACE{EXTRAS[command]}"]
 
 
-def run_with_pip(script: str, folder: Path) -> str:
-    """Run a script of which pip and venv are ours; give what pip was to install."""
+UV = "pip uv>=0.8,<1"
+INSTALL = {"pip": 'for word; do :; done; printf "%s" "$word"'}
+NOTE = """
+for word; do :; done
+[ "$1" != config ] || { echo "$SETTINGS"; exit; }
+echo "${0##*/} $word" >>"$SEEN"
+case "${0##*/} $word" in "$BROKEN"*) exit 1 ;; esac
+"""
+
+
+def run_installation(
+    folder: Path, command: str, settings: str = "", broken: str = "nothing"
+) -> list[str]:
+    """Run what the action does before hardgate; give what was to be installed, and by what."""
+    script = (ROOT / ".ci" / "action").read_text().partition("\nwords=")[0]
+    script = f"HARDGATE_COMMAND={command} HARDGATE_SOURCE=PLACE RUNNER_TEMP=$PWD\n{script}"
+    seen = folder / "seen"
+    variables = {"SEEN": str(seen), "SETTINGS": settings, "BROKEN": broken}
+    run_with_pip(script, folder, {"pip": NOTE, "uv": NOTE}, **variables)
+    return seen.read_text().splitlines()
+
+
+@pytest.mark.parametrize("setting", ["global.index-url='https://i.example'", ":env:.no-index='1'"])
+def test_the_actions_uv_asks_no_index_where_pip_was_told_another(
+    tmp_path: Path, setting: str
+) -> None:
+    assert run_installation(tmp_path / "a", "gate", settings=setting) == ["pip PLACE"]
+
+
+@pytest.mark.parametrize("broken", [UV, "uv PLACE"])
+def test_pip_does_it_where_the_actions_uv_cannot(tmp_path: Path, broken: str) -> None:
+    told = run_installation(tmp_path / "a", "gate", broken=broken)
+    assert told == [UV, *(["uv PLACE"] if broken != UV else []), "pip PLACE"]
+
+
+def run_with_pip(
+    script: str, folder: Path, programs_of: Mapping[str, str] = INSTALL, **variables: str
+) -> str:
+    """Run a script of which pip and venv are ours; give what was printed."""
     programs = folder / "hardgate" / "bin"
-    write_programs(programs, pip='for word; do :; done; printf "%s" "$word"', python3="")
-    environ = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    write_programs(programs, python3="", **programs_of)
+    environ = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", **variables}
     done = subprocess.run(
         ["bash", "-euc", script],
         env=environ,
