@@ -57,7 +57,8 @@ class Host:
         told = {"PATH": f"{self.folder / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin", **variables}
         told = {"NO_WHEEL": "", "NO_PACKAGES": "", "SETTINGS": "", **told}
         # The user's own part finds none of these programs, and fails.
-        subprocess.run([*words, "--"], env=told, capture_output=True, check=False)
+        ran = subprocess.run([*words, "--"], env=told, capture_output=True, text=True, check=False)
+        print(ran.stdout)
         return seen.read_text().splitlines() if seen.exists() else []
 
 
@@ -95,6 +96,25 @@ def test_pipx_does_it_where_uv_would_ask_another_index_or_cannot_be_had(
 ) -> None:
     home = host.folder / "gate" / "root"
     assert host.run_gate("nobody", **variables) == [f"0 {home} pipx run nox -s engine"]
+
+
+@is_root
+def test_root_runs_nothing_of_what_it_has_handed_over(host: Host) -> None:
+    """A fleet's second image, on the same host."""
+    assert host.run_gate("nobody") == host.run_gate("nobody")
+
+
+@is_root
+def test_where_root_runs_all_it_prepares_once(host: Host) -> None:
+    first, second = host.run_gate("root"), host.run_gate("root")
+    assert [line for line in second if "engine" in line] == first[:1]
+
+
+@is_root
+def test_what_could_not_be_prepared_is_tried_again(host: Host) -> None:
+    (host.folder / "bin" / "pipx").write_text(f"#!/bin/sh\n{NOTE}exit 1\n")
+    assert len(host.run_gate("root")) == 1
+    assert len(host.run_gate("root")) == 2
 
 
 @is_root
