@@ -115,13 +115,6 @@ class RunnerHost:
         packed.seek(0)
         self.client.put_archive(self.container, "/", packed)
 
-    def load(self, *images: str) -> None:
-        """Give its engine images of the caller's, as 'docker save' and 'docker load' do."""
-        load = ("docker", "exec", "--interactive", self.container, "docker", "load", "--quiet")
-        with subprocess.Popen(("docker", "save", *images), stdout=subprocess.PIPE) as saving:
-            subprocess.run(load, stdin=saving.stdout, check=True)
-        assert saving.returncode == 0
-
     def kill(self) -> None:
         """Take its power away."""
         self.client.kill(self.container)
@@ -161,6 +154,25 @@ class RunnerHosts:
     def inventory(self) -> Path:
         """Say where the inventory is; it is written anew at every boot."""
         return self.folder / "inventory.yml"
+
+    def load(self, *images: str) -> None:
+        """Give their engines images of the caller's: saved once, and loaded by all at once."""
+        load = ("docker", "exec", "--interactive")
+        loads = [
+            subprocess.Popen(
+                (*load, host.container, "docker", "load", "--quiet"), stdin=subprocess.PIPE
+            )
+            for host in self
+        ]
+        with subprocess.Popen(("docker", "save", *images), stdout=subprocess.PIPE) as saving:
+            assert saving.stdout
+            while chunk := saving.stdout.read(2**20):
+                for one in loads:
+                    assert one.stdin
+                    one.stdin.write(chunk)
+        for one in loads:
+            one.communicate()
+        assert {saving.returncode, *(one.returncode for one in loads)} == {0}
 
     def start(self, *names: str) -> None:
         """Start all, or the named ones, at once; wait until SSH answers, and write it all down."""

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -172,8 +171,7 @@ def world_of(
             variables=variables,
             image=images[-1],
         )
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda host: host.load(*images), hosts))
+        hosts.load(*images)
         yield made
 
 

@@ -95,7 +95,7 @@ def runner(
         play(hosts.inventory, folder, settings)
         host = hosts["one"]
         # Neither bootstrapping a base nor building a test host is what is looked at here.
-        host.load(base, host_image)
+        hosts.load(base, host_image)
         host.put_folder(f"{JOBS}/origin", repository)
         host.shell(f"chown -R hardgate-runner: {JOBS}/origin")
         runner = Runner(host=host, properties=tuple(job_properties(host.shell(f"cat {UNIT}"))))
