@@ -187,8 +187,10 @@ class Looked:
     world: World
     environments: dict[str, dict[str, str]]
 
-    def missed(self, *contracts: str, **variables: str) -> dict[str, set[str]]:
-        """Name what each host misses of contracts; `variables` are asked for otherwise."""
+    def missed(
+        self, *contracts: str, asked: Mapping[str, Mapping[str, str]] | None = None
+    ) -> dict[str, set[str]]:
+        """Name what each host misses of contracts; `asked` has other variables for a host."""
         seen: dict[str, set[str]] = {name: set() for name in self.world.forges}
 
         def hear(event: PlayEvent) -> None:
@@ -203,7 +205,10 @@ class Looked:
             assert not errors, errors
 
         values = {
-            "environments": {name: told | variables for name, told in self.environments.items()},
+            "environments": {
+                name: {**told, **(asked or {}).get(name, {})}
+                for name, told in self.environments.items()
+            },
             "folder": str(ROOT / "contracts"),
             "contracts": contracts or CONTRACTS,
         }
