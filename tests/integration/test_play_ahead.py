@@ -95,6 +95,22 @@ def test_a_play_is_broken_off_as_any_other(tmp_path: Path, temporary: Path) -> N
     assert find_waiting_processes(temporary) == []
 
 
+@pytest.mark.parametrize("begins", ["ahead", "now"])
+def test_what_hears_of_no_end_goes_with_a_play_that_is_broken_off(
+    tmp_path: Path, temporary: Path, begins: str
+) -> None:
+    playbook, mark = tmp_path / "deaf.yml", tmp_path / "deaf"
+    deaf = f"trap '' TERM; echo up >{mark}; sleep 603 & wait"
+    playbook.write_text(
+        "- name: Try\n  hosts: localhost\n  gather_facts: false\n  tasks:\n"
+        f'    - name: Hear nothing\n      ansible.builtin.command: setsid sh -c "{deaf}"\n'
+    )
+    ahead = start_ahead(str(playbook), []) if begins == "ahead" else contextlib.nullcontext()
+    with ahead, pytest.raises(PlaybookError, match="interrupted"):
+        run_playbook(str(playbook), {}, interrupt=mark.exists)
+    assert find_processes_in(temporary) == []
+
+
 PLAYER = """
 import signal, sys, time
 from hardgate.ansible.ahead import start_ahead

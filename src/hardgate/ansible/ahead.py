@@ -21,6 +21,7 @@ from hardgate.ansible.playbook_process import (
     RawEventHandler,
     make_play_folder,
     make_runner,
+    run_to_end,
     write_private_file,
 )
 from hardgate.errors import HardgateError
@@ -47,16 +48,16 @@ class PlayAhead:
             self._folder = cleanup.enter_context(make_play_folder())
             self._fifo = self._folder / FIFO_NAME
             os.mkfifo(self._fifo, mode=0o600)
-            self._runner = make_runner(
+            runner = make_runner(
                 str(self._fifo),
                 self._folder,
                 handle_event=self._take_event,
                 is_over=self._ask_whether_over,
             )
             words = [sys.executable, "-P", "-m", PROGRAM, os.pathsep.join(map(str, plugins))]
-            self._runner.config.command[:1] = words
+            runner.config.command[:1] = words
             worker = cleanup.enter_context(ThreadPoolExecutor(1))
-            self._run = worker.submit(self._runner.run)
+            self._run = worker.submit(run_to_end, runner, self._folder)
             self._cleanup = cleanup.pop_all()
 
     def play(
@@ -71,8 +72,7 @@ class PlayAhead:
                 handle_event(event)
             self._handle_event, self._is_over = handle_event, is_over
         self._hand_over(extra_vars)
-        self._run.result()
-        return int(self._runner.rc)
+        return self._run.result()
 
     def end(self) -> None:
         """Take down what there is of it; one that has not begun ends unplayed."""

@@ -34,7 +34,12 @@ from hardgate.ansible.events import (
     read_play_event,
 )
 from hardgate.ansible.inventory import Inventory
-from hardgate.ansible.playbook_process import make_play_folder, make_runner, write_extra_vars
+from hardgate.ansible.playbook_process import (
+    make_play_folder,
+    make_runner,
+    run_to_end,
+    write_extra_vars,
+)
 from hardgate.errors import PlaybookError, UsageError
 from hardgate.system.process import CommandResult, run_command
 
@@ -114,8 +119,7 @@ def _run_now(
             is_over=progress.is_over,
             inventory=inventory,
         )
-        runner.run()
-    return int(runner.rc)
+        return run_to_end(runner, folder)
 
 
 @dataclass(kw_only=True)

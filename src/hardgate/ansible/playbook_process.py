@@ -19,6 +19,7 @@ from ansible_runner.utils import get_callback_dir
 from hardgate.ansible.environment import build_ansible_environment
 from hardgate.ansible.inventory import Inventory
 from hardgate.resources import PLAYBOOKS
+from hardgate.system.process import end_processes_of
 from hardgate.system.temporary_folder import temporary_folder
 
 ANSIBLE_SETTINGS = "[defaults]\ninternal_poll_interval = 0.005\n"
@@ -65,6 +66,17 @@ def make_runner(
         elsewhere=inventory is not None,
     )
     return runner
+
+
+def run_to_end(runner: Any, folder: Path) -> int:
+    """Run a play; one that was broken off leaves no process. Gives Ansible's exit status.
+
+    Ansible ends its workers, but one that it has just forked does not hear of it.
+    """
+    runner.run()
+    if runner.status == "canceled":
+        end_processes_of(folder)
+    return int(runner.rc)
 
 
 @contextlib.contextmanager

@@ -17,14 +17,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 MAX_REMOVAL_TRIES = 180
 """An engine that was restarted answers again within these."""
 REMOVAL_PAUSE_SECONDS = 1.0
-MAX_KILL_ROUNDS = 50
-KILL_PAUSE_SECONDS = 0.02
 REMOVAL_ROUNDS = 3
 """What an engine that has just come again still uses is left out of a round."""
 
@@ -64,26 +61,10 @@ def _remove_gate_folders(run: str) -> None:
 
 
 def _end_processes(folder: Path) -> None:
-    """Kill the play's processes until none is found: one may start another during a look."""
-    for _ in range(MAX_KILL_ROUNDS):
-        found = list(_find_processes(folder))
-        if not found:
-            return
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(KILL_PAUSE_SECONDS)
+    """Kill the play's processes: their environment names the run's private folder."""
+    from hardgate.system.process import end_processes_of  # noqa: PLC0415 - as below
 
-
-def _find_processes(folder: Path) -> Iterator[int]:
-    """Find the play's processes: their environment names the run's private folder."""
-    folder_bytes = os.fsencode(folder)
-    for entry in Path("/proc").glob("[0-9]*"):
-        if int(entry.name) == os.getpid():
-            continue
-        with contextlib.suppress(OSError):
-            if folder_bytes in (entry / "environ").read_bytes():
-                yield int(entry.name)
+    end_processes_of(folder)
 
 
 def _remove_containers(run: str, engine_url: str) -> None:

@@ -40,7 +40,8 @@ def await_answer(
     """Wait until a step was taken; raise what it raised. HostError where the run ends before."""
     deadline = time.monotonic() + seconds
     while not has_answer(folder, step):
-        if is_over():
+        # A run's folder goes with it: a task that nobody told of the end waits no longer.
+        if is_over() or not folder.exists():
             raise HostError(f"The run ended before the step '{step}' was taken.")
         if time.monotonic() > deadline:
             raise HostError(

@@ -10,7 +10,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal, assert_never
@@ -29,6 +29,9 @@ TERMINATE_SECONDS = 5.0
 
 PIPE_LINGER_SECONDS = 0.5
 """Seconds to read on after the program's end, while a child of its holds the pipes open."""
+
+MAX_KILL_ROUNDS = 50
+KILL_PAUSE_SECONDS = 0.02
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -105,6 +108,31 @@ def dismiss_remover(remover: "subprocess.Popen[bytes]") -> None:
     """Let a remover end; it removes what is left of its folder."""
     remover.stdin.close()  # type: ignore[union-attr]  # it was opened as a pipe
     remover.wait()
+
+
+def end_processes_of(folder: Path) -> None:
+    """Kill the processes whose environment names a folder, until none is found.
+
+    One may start another during a look. This process itself is left alone.
+    """
+    for _ in range(MAX_KILL_ROUNDS):
+        found = list(_find_processes_of(folder))
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(KILL_PAUSE_SECONDS)
+
+
+def _find_processes_of(folder: Path) -> Iterator[int]:
+    folder_bytes = os.fsencode(folder)
+    for entry in Path("/proc").glob("[0-9]*"):
+        if int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            if folder_bytes in (entry / "environ").read_bytes():
+                yield int(entry.name)
 
 
 def run_interactive(argv: Sequence[str | Path]) -> int:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from hardgate.engine import watchdog
+from hardgate.system import process
 
 STARTS_OTHERS = """
 import os, time
@@ -20,7 +21,7 @@ while True:
 
 
 def list_processes(folder: Path) -> list[int]:
-    return list(watchdog._find_processes(folder))
+    return list(process._find_processes_of(folder))
 
 
 def test_no_process_is_left_that_was_started_during_the_look(tmp_path: Path) -> None:
@@ -42,4 +43,4 @@ def test_no_process_is_left_that_was_started_during_the_look(tmp_path: Path) -> 
     finally:
         starter.kill()
         starter.wait()
-        watchdog._end_processes(folder)
+        process.end_processes_of(folder)

@@ -23,6 +23,16 @@ def test_a_task_waits_until_the_step_is_taken(tmp_path: Path) -> None:
     taker.join()
 
 
+def test_a_task_waits_no_longer_than_the_runs_folder_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    remover = threading.Timer(0.2, folder.rmdir)
+    remover.start()
+    with pytest.raises(HostError, match="The run ended before the step 'taken'"):
+        await_answer(folder, TAKEN, 20)
+    remover.join()
+
+
 def test_a_task_fails_as_its_step_did(tmp_path: Path) -> None:
     def fail() -> dict[str, object]:
         raise HostError("It is broken.", "Mend it.", evidence="crack")
