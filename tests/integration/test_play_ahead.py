@@ -169,6 +169,29 @@ def test_a_mistake_in_the_words_gives_it_up(words: list[str], tmp_path: Path) ->
     assert list(folder.iterdir()) == []
 
 
+def test_an_interruption_while_hardgate_loads_ends_with_a_last_line(tmp_path: Path) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-m", "hardgate", "gate", "--context", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(folder), "PYTHONPATH": str(ROLES.parent / "src")},
+    ) as started:
+        wait_until(lambda: bool(find_waiting_processes(folder)))
+        started.send_signal(signal.SIGINT)
+        output, _ = started.communicate(timeout=60)
+    # Python ends itself by the signal where that came in text that it compiles (a dataclass's
+    # methods), also if it was caught: a shell's status is 130 either way.
+    assert started.returncode in {130, -signal.SIGINT}, output
+    assert output.splitlines()[-1].startswith(("HARDGATE INTERRUPTED", "hardgate: exit 130"))
+    assert "Traceback" not in output
+    assert find_waiting_processes(folder) == []
+    assert list(folder.iterdir()) == []
+
+
 def find_waiting_processes(folder: Path) -> list[int]:
     """List the processes that wait with a FIFO below this folder."""
     found = []

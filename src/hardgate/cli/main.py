@@ -13,7 +13,7 @@ from hardgate.cli.early_end import (
 from hardgate.cli.parser import split_command
 from hardgate.cli.secret_inputs import redactor_of_command_line
 from hardgate.engine.docker_group import join_engine_group
-from hardgate.errors import ExitCode, HardgateError, explain_crash
+from hardgate.errors import HardgateError, explain_crash
 from hardgate.redaction import Redactor
 from hardgate.report.console import Console
 from hardgate.report.terminal_summary import quote_output
@@ -37,9 +37,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run_command(name, rest, redactor)
     except HardgateError as error:
         return print_error(error, redactor)
-    except KeyboardInterrupt:
-        print("hardgate: interrupted", file=sys.stderr)
-        return int(ExitCode.INTERRUPTED)
     except Exception as error:
         # Python's own status for it is 1, which says that an image broke a promise.
         return print_error(explain_crash(error), redactor)

@@ -21,9 +21,10 @@ def main() -> int:
     """Carry out the command in this process's words; gives its exit code."""
     try:
         return _start_command(sys.argv[1:])
-    except KeyboardInterrupt:  # before the command listens for signals, or after it
-        print("hardgate: interrupted", file=sys.stderr)
-        return int(ExitCode.INTERRUPTED)
+    except KeyboardInterrupt:  # of a command that listens for no signal, or does not yet
+        code = int(ExitCode.INTERRUPTED)
+        print(f"hardgate: interrupted\nhardgate: exit {code}", file=sys.stderr)
+        return code
 
 
 def _start_command(argv: Sequence[str]) -> int:
