@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -169,24 +170,39 @@ def test_a_mistake_in_the_words_gives_it_up(words: list[str], tmp_path: Path) ->
     assert list(folder.iterdir()) == []
 
 
-def test_an_interruption_while_hardgate_loads_ends_with_a_last_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", ["hardgate loads", "it asks the engine"])
+def test_an_interruption_before_there_is_a_run_ends_with_a_last_line(
+    tmp_path: Path, moment: str
+) -> None:
     folder = tmp_path / "temporary"
     folder.mkdir()
-    with subprocess.Popen(
-        [sys.executable, "-m", "hardgate", "gate", "--context", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=tmp_path,
-        env=os.environ | {"TMPDIR": str(folder), "PYTHONPATH": str(ROLES.parent / "src")},
-    ) as started:
-        wait_until(lambda: bool(find_waiting_processes(folder)))
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    silent = socket.create_server(("127.0.0.1", 0))  # an engine that never answers
+    url = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+    variables = {"TMPDIR": str(folder), "PYTHONPATH": str(ROLES.parent / "src"), "DOCKER_HOST": url}
+    with (
+        silent,
+        subprocess.Popen(
+            [sys.executable, "-m", "hardgate", "gate", "--context", str(tmp_path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ | variables,
+        ) as started,
+    ):
+        if moment == "hardgate loads":
+            wait_until(lambda: bool(find_waiting_processes(folder)))
+            last, codes = ("HARDGATE INTERRUPTED", "hardgate: exit 130"), {130, -signal.SIGINT}
+        else:
+            silent.accept()
+            last, codes = ("HARDGATE INTERRUPTED",), {130}
         started.send_signal(signal.SIGINT)
         output, _ = started.communicate(timeout=60)
     # Python ends itself by the signal where that came in text that it compiles (a dataclass's
     # methods), also if it was caught: a shell's status is 130 either way.
-    assert started.returncode in {130, -signal.SIGINT}, output
-    assert output.splitlines()[-1].startswith(("HARDGATE INTERRUPTED", "hardgate: exit 130"))
+    assert started.returncode in codes, output
+    assert output.splitlines()[-1].startswith(last)
     assert "Traceback" not in output
     assert find_waiting_processes(folder) == []
     assert list(folder.iterdir()) == []

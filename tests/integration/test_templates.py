@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import docker
 import pytest
 
+from hardgate.engine.client import find_engine
 from tests.integration.sharing import Once, run_in
 from tests.integration.test_leaving import left_of
 
@@ -109,9 +111,8 @@ def write_gate_files(folder: Path, *words: str) -> None:
 
 @pytest.mark.slow
 def test_two_commands_bring_a_template_through_all_six(
-    template: Path, client: docker.APIClient
+    template: Path, runs_of_hosts: list[str]
 ) -> None:
-    begun = time.time()
     write_gate_files(template)
     git(template, "add", "-A")
     git(template, "commit", "-q", "-m", "first")
@@ -120,7 +121,7 @@ def test_two_commands_bring_a_template_through_all_six(
     assert "HARDGATE VALIDATE GREEN" in said.output
     for session in ("static", "adapter", "secrets", "runtime", "t4"):
         assert said.answer(session)["exit_code"] == 0
-    assert list_hosts_of(client, said, begun) == ["runtime"]
+    assert name_sessions(said, runs_of_hosts) == ["runtime"]
     again = run(template, "nox", "-s", "validate", "--", "--no-run")
     assert again.exit_code == 0
     (template / "adapter.py").write_text("NAME = 'other'\n")
@@ -129,15 +130,32 @@ def test_two_commands_bring_a_template_through_all_six(
     assert "stale: files were changed since" in changed.output
 
 
-def list_hosts_of(client: docker.APIClient, said: Said, begun: float) -> list[str]:
-    """Name the sessions that had a test host made for them since then."""
+@pytest.fixture
+def runs_of_hosts() -> Iterator[list[str]]:
+    """Listen for test hosts that are made; each adds its run's id.
+
+    An engine remembers its last 256 events alone, fewer than other tests make meanwhile.
+    """
+    heard: list[str] = []
     filters = {"type": "container", "event": "create", "label": "hardgate.role=host"}
-    events = client.events(
-        since=int(begun), until=int(time.time()) + 1, filters=filters, decode=True
-    )
-    runs = {said.answer(session)["id"]: session for session in ("runtime", "t4")}
-    made = (event["Actor"]["Attributes"]["hardgate.run"] for event in events)
-    return [runs[run] for run in made if run in runs]
+    stream = find_engine().open_client().events(filters=filters, decode=True)
+
+    def hear() -> None:
+        for event in stream:
+            heard.append(event["Actor"]["Attributes"]["hardgate.run"])  # noqa: PERF401 - read meanwhile
+
+    listener = threading.Thread(target=hear)
+    listener.start()
+    yield heard
+    stream.close()
+    listener.join(timeout=30)
+    assert not listener.is_alive()
+
+
+def name_sessions(said: Said, runs: list[str]) -> list[str]:
+    """Name the sessions of these runs; another test's is none of them."""
+    sessions = {said.answer(session)["id"]: session for session in ("runtime", "t4")}
+    return [sessions[run] for run in runs if run in sessions]
 
 
 Change = Callable[[Path], None]
@@ -194,11 +212,10 @@ GATE_DEFECTS = {"runtime": UNCLEAN, "t4": swap("agent.sudoers", "NOPASSWD: ", ""
 @pytest.mark.full
 @pytest.mark.parametrize("name", GATE_DEFECTS)
 def test_a_defect_that_one_gate_sees_is_not_the_others(
-    ready_template: Path, client: docker.APIClient, name: str
+    ready_template: Path, runs_of_hosts: list[str], name: str
 ) -> None:
     """Both are run on one host; each has a verdict of its own."""
     GATE_DEFECTS[name](ready_template)
-    begun = time.time()
     said = run(ready_template, "hardgate", "validate", "--run")
     print(said.output)
     assert said.exit_code == 1
@@ -207,17 +224,16 @@ def test_a_defect_that_one_gate_sees_is_not_the_others(
     assert said.answer(other)["exit_code"] == 0
     if name == "runtime":
         assert missed_of(said, name) == {"workspace_stops_cleanly"}
-    assert list_hosts_of(client, said, begun) == ["runtime"]
+    assert name_sessions(said, runs_of_hosts) == ["runtime"]
 
 
 @pytest.mark.slow
 @pytest.mark.full
 @pytest.mark.usefixtures("reference")
 def test_a_host_that_dies_in_runtime_makes_nothing_green_that_was_not_seen(
-    ready_template: Path, client: docker.APIClient
+    ready_template: Path, client: docker.APIClient, runs_of_hosts: list[str]
 ) -> None:
     """`runtime` is unknown then, and `t4` has a host of its own."""
-    begun = time.time()
     with start_validate(ready_template) as process:
         run_id = wait_for_a_gate(ready_template / "reports", "runtime", client, process)
         wait_for_a_process(client, f"hardgate-{run_id}", "serve.py")
@@ -228,7 +244,7 @@ def test_a_host_that_dies_in_runtime_makes_nothing_green_that_was_not_seen(
     assert said.exit_code != 0
     assert said.answer("runtime")["exit_code"] == 3
     assert said.answer("t4")["exit_code"] == 0
-    assert sorted(list_hosts_of(client, said, begun)) == ["runtime", "t4"]
+    assert sorted(name_sessions(said, runs_of_hosts)) == ["runtime", "t4"]
     for session in ("runtime", "t4"):
         assert left_of(client, said.answer(session)["id"]) == []
 

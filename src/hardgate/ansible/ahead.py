@@ -26,6 +26,7 @@ from hardgate.ansible.playbook_process import (
 )
 from hardgate.errors import HardgateError
 from hardgate.resources import PLAYBOOKS
+from hardgate.system.interruption import defer_signals
 
 PROGRAM = "hardgate.ansible.preloaded_playbook"
 FIFO_NAME = "awaited.yml"
@@ -57,6 +58,7 @@ class PlayAhead:
             words = [sys.executable, "-P", "-m", PROGRAM, os.pathsep.join(map(str, plugins))]
             runner.config.command[:1] = words
             worker = cleanup.enter_context(ThreadPoolExecutor(1))
+            cleanup.callback(self._given_up.set)
             self._run = worker.submit(run_to_end, runner, self._folder)
             self._cleanup = cleanup.pop_all()
 
@@ -76,7 +78,6 @@ class PlayAhead:
 
     def end(self) -> None:
         """Take down what there is of it; one that has not begun ends unplayed."""
-        self._given_up.set()
         self._cleanup.close()
 
     def _hand_over(self, extra_vars: Mapping[str, Any]) -> None:
@@ -119,7 +120,8 @@ def start_ahead(playbook: str, plugins: Sequence[Path]) -> Iterator[None]:
     Where it cannot be started, none waits: whoever plays later says why.
     """
     with contextlib.ExitStack() as cleanup:
-        with contextlib.suppress(HardgateError, OSError):
+        # A signal between two of these lines would leave a play that waits for ever.
+        with contextlib.suppress(HardgateError, OSError), defer_signals():
             play = PlayAhead(playbook, plugins)
             cleanup.callback(play.end)
             _waiting.append(play)

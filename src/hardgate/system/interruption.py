@@ -13,8 +13,12 @@ from dataclasses import dataclass, field
 from hardgate.errors import ExitCode
 
 
-class Interrupted(Exception):  # noqa: N818 - it is not an error
-    """SIGINT or SIGTERM came."""
+class Interrupted(BaseException):
+    """SIGINT or SIGTERM came.
+
+    No Exception: a library that takes any of these for trouble of its own would go on. The engine's
+    SDK does, and a run that was interrupted while it asked ended as one without an engine.
+    """
 
     def __init__(self, number: int) -> None:
         """Take the signal's number."""
