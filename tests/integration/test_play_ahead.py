@@ -178,6 +178,7 @@ def test_an_interruption_before_there_is_a_run_ends_with_a_last_line(
     folder.mkdir()
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     silent = socket.create_server(("127.0.0.1", 0))  # an engine that never answers
+    accepted: list[socket.socket] = []
     url = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
     variables = {"TMPDIR": str(folder), "PYTHONPATH": str(ROLES.parent / "src"), "DOCKER_HOST": url}
     with (
@@ -193,16 +194,18 @@ def test_an_interruption_before_there_is_a_run_ends_with_a_last_line(
     ):
         if moment == "hardgate loads":
             wait_until(lambda: bool(find_waiting_processes(folder)))
-            last, codes = ("HARDGATE INTERRUPTED", "hardgate: exit 130"), {130, -signal.SIGINT}
+            lasts, codes = ["HARDGATE INTERRUPTED", "hardgate: exit 130"], {130, -signal.SIGINT}
         else:
-            silent.accept()
-            last, codes = ("HARDGATE INTERRUPTED",), {130}
+            accepted.append(silent.accept()[0])
+            lasts, codes = ["HARDGATE INTERRUPTED"], {130}
         started.send_signal(signal.SIGINT)
         output, _ = started.communicate(timeout=60)
+    for connection in accepted:
+        connection.close()
     # Python ends itself by the signal where that came in text that it compiles (a dataclass's
     # methods), also if it was caught: a shell's status is 130 either way.
     assert started.returncode in codes, output
-    assert output.splitlines()[-1].startswith(last)
+    assert output.splitlines()[-1].startswith(tuple(lasts))
     assert "Traceback" not in output
     assert find_waiting_processes(folder) == []
     assert list(folder.iterdir()) == []
