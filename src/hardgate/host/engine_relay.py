@@ -94,7 +94,11 @@ class Relay:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._relay_connection, args=(connection,), daemon=True).start()
+            relaying = threading.Thread(
+                target=self._relay_connection, args=(connection,), daemon=True
+            )
+            if not _start_thread(relaying):
+                connection.close()
 
     def _relay_connection(self, connection: socket.socket) -> None:
         try:
@@ -104,7 +108,10 @@ class Relay:
             return
         self._wanted.set()
         forward = threading.Thread(target=_forward_input, args=(connection, stream), daemon=True)
-        forward.start()
+        if not _start_thread(forward):
+            connection.close()
+            self._drop_stream(stream)
+            return
         with connection, contextlib.suppress(OSError):
             for channel, data in stream.read_frames():
                 if channel == ExecStream.STDOUT:
@@ -112,6 +119,15 @@ class Relay:
             # Closing alone says nothing to the peer while the other thread reads here.
             connection.shutdown(socket.SHUT_RDWR)
         self._drop_stream(stream)
+
+
+def _start_thread(thread: threading.Thread) -> bool:
+    """Start it; False where there is no memory for it. A peer that nobody serves waits for long."""
+    try:
+        thread.start()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _forward_input(connection: socket.socket, stream: ExecStream) -> None:
