@@ -121,7 +121,8 @@ def start_ahead(playbook: str, plugins: Sequence[Path]) -> Iterator[None]:
     """
     with contextlib.ExitStack() as cleanup:
         # A signal between two of these lines would leave a play that waits for ever.
-        with contextlib.suppress(HardgateError, OSError), defer_signals():
+        # A RuntimeError is a thread for which there is no memory.
+        with contextlib.suppress(HardgateError, OSError, RuntimeError), defer_signals():
             play = PlayAhead(playbook, plugins)
             cleanup.callback(play.end)
             _waiting.append(play)

@@ -318,12 +318,8 @@ def _collect_token_and_log(
         console.step("Read the workspace's token and log"),
         contextlib.suppress(HardgateError, DockerException, RequestException, OSError),
     ):
-        with ThreadPoolExecutor(1) as worker:
-            reading = worker.submit(
-                _read_log_end, test_environment.host.engine_url, state.workspace.id
-            )
-            take_token(test_environment.observer, state.workspace, console, state)
-        log = reading.result()
+        take_token(test_environment.observer, state.workspace, console, state)
+        log = _read_log_end(test_environment.host.engine_url, state.workspace.id)
         with folder.open_log(WORKSPACE_LOG, console.redactor) as file:
             for start in range(0, len(log), LOG_CHUNK_BYTES):
                 file.write(bytes(log[start : start + LOG_CHUNK_BYTES]))
