@@ -12,6 +12,7 @@ from typing import Any
 import docker
 from docker.errors import DockerException
 from docker.tls import TLSConfig
+from requests.exceptions import RequestException
 
 from hardgate.engine.endpoint import Endpoint, locate_endpoint, make_endpoint
 from hardgate.errors import EngineError
@@ -41,6 +42,18 @@ class EngineClient(docker.APIClient):
 
     streamed_answer: weakref.ref[Any] | None = None
     """The last answer that is read piece by piece, for `hang_up`."""
+
+    def _retrieve_server_version(self) -> str:
+        """Read the API's version off the answer to a ping, as the 'docker' command does.
+
+        The SDK asks for all versions there are, which takes the engine 6 ms: it starts its parts'
+        programs for them. Every task of a play has a client of its own.
+        """
+        try:
+            version = self._get(f"{self.base_url}/_ping").headers.get("Api-Version")
+        except RequestException as error:
+            raise DockerException(f"Error while asking for the API's version: {error}") from error
+        return str(version or super()._retrieve_server_version())
 
     def send(self, request: Any, **kwargs: Any) -> Any:
         if self.silence_seconds is not None:

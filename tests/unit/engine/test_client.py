@@ -168,3 +168,19 @@ def test_a_refused_connection_is_told_in_words_and_not_as_an_exception() -> None
     error.__context__ = ConnectionRefusedError(111, "Connection refused")
     assert describe_cause(error) == "Connection refused"
     assert describe_cause(ValueError("no\n  port.")) == "no port"
+
+
+class PingedAnswer(Answer):
+    """Says its API's version in the answer to a ping, and has no other one to give."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/_ping" else 500)
+        self.send_header("Api-Version", "1.44")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+def test_a_ping_tells_the_apis_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with HTTPServer(("127.0.0.1", 0), PingedAnswer) as listening, serve(listening):
+        assert connect_engine(url_of(listening)).api_version == "1.44"
