@@ -27,6 +27,7 @@ from hardgate.host.published_steps import (
     await_answer,
     publish_answer,
 )
+from hardgate.host.session_socket import SESSION_FILE
 from hardgate.host.step_result import StepResult
 from hardgate.host.test_host import HostRequest, copy_image, create_host_container
 from hardgate.system.ownership import Owner
@@ -65,6 +66,7 @@ def _create_host(values: TaskArguments, image: str, info: Mapping[str, Any]) -> 
         outer_url=outer_url,
         container=created.container,
         root="/host" if kind == "direct" else "",
+        session=str(Path(values["folder"], SESSION_FILE)),
     )
     return StepResult(test_host=host, created_host=created)
 

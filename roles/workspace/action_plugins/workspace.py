@@ -23,7 +23,7 @@ def create_workspace_step(values: TaskArguments) -> StepResult:
     made = workspace.create_workspace(
         get_shared_client(host.engine_url), WorkspaceRequest.from_json(values["request"])
     )
-    workspace.require_root_volumes(Observer.for_host(host), made)
+    workspace.require_root_volumes(Observer.with_session(host), made)
     return StepResult(workspace=made)
 
 
@@ -68,7 +68,7 @@ def _make_restart_context(values: TaskArguments) -> restart.RestartContext:
     host = TestHost.from_json(values["host"])
     return restart.RestartContext(
         client=get_shared_client(host.engine_url),
-        observer=Observer.for_host(host),
+        observer=Observer.with_session(host),
         workspace=Workspace.from_json(values["workspace"]),
         request=WorkspaceRequest.from_json(values["request"]),
         agent_uid=int(values["agent_uid"]),

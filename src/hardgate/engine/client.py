@@ -50,10 +50,11 @@ class EngineClient(docker.APIClient):
         programs for them. Every task of a play has a client of its own.
         """
         try:
-            version = self._get(f"{self.base_url}/_ping").headers.get("Api-Version")
+            answer = self.get(f"{self.base_url}/_ping", timeout=self.timeout)
         except RequestException as error:
             raise DockerException(f"Error while asking for the API's version: {error}") from error
-        return str(version or super()._retrieve_server_version())
+        version = answer.headers.get("Api-Version")
+        return str(version or super()._retrieve_server_version())  # type: ignore[misc]
 
     def send(self, request: Any, **kwargs: Any) -> Any:
         if self.silence_seconds is not None:

@@ -15,8 +15,10 @@ from hardgate.engine.exec import ENGINE_ERRORS, engine_error_text
 from hardgate.engine.reaper import make_private_folder, remove_run_debris
 from hardgate.errors import HostError
 from hardgate.host.engine_relay import Relay
+from hardgate.host.host_session import HostSession
 from hardgate.host.lifeline import Lifeline, hold_container
 from hardgate.host.observer import Observer, TestHost
+from hardgate.host.session_socket import SESSION_FILE, serve_session
 from hardgate.host.test_host import NONCE_FILE
 from hardgate.system.ownership import Owner
 
@@ -56,6 +58,7 @@ class TestEnvironment:
         """Set when the play has reported its end, without a failure: nothing is made any more."""
         self._kept = False
         self._lifeline: Lifeline | None = None
+        self._session: HostSession | None = None
         self._up = contextlib.ExitStack()
 
     @property
@@ -68,7 +71,12 @@ class TestEnvironment:
         """The place on the host's side; None where there is no host yet."""
         if self.host is None:
             return None
-        return Observer(client=self.client, container=self.host.container, root=self.host.root)
+        return Observer(
+            client=self.client,
+            container=self.host.container,
+            root=self.host.root,
+            session=self._session,
+        )
 
     def set_up(self) -> None:
         """Make the private folder, and post the warden."""
@@ -79,12 +87,26 @@ class TestEnvironment:
         self._warden = watchdog.start_watchdog(self.folder, self.owner.run, self.engine_url)
 
     def hold_host(self, host: TestHost) -> Lifeline:
-        """Take hold of a host that was just started, and relay its engine."""
+        """Take hold of a host that was just started, and relay its engine and its session."""
         self.host = host
         self._lifeline = hold_container(self.client, host.container, self.over.is_set)
         if host.kind == "nested":
             self._up.enter_context(Relay(self.client, host.container, self.folder / "engine.sock"))
+        self._serve_session(host.container)
         return self._lifeline
+
+    def _serve_session(self, container: str) -> None:
+        """Serve a session to the play's tasks; where there is no memory for it, they do without."""
+        session = HostSession(self.client, container)
+        with contextlib.suppress(RuntimeError):
+            self._up.enter_context(serve_session(session, self.folder / SESSION_FILE))
+            self._up.callback(session.close)
+            self._session = session
+
+    def open_session(self) -> None:
+        """Start the session of a host that is ready, beside all else that is done there."""
+        if self._session is not None:
+            self._session.open()
 
     def await_image(self) -> LayeredImage:
         """Wait for the image under test; HostError where the run ends before."""

@@ -55,6 +55,7 @@ def _take_steps(test_environment: TestEnvironment) -> Iterator[StepResult]:
     lifeline = test_environment.hold_host(host)
     observer = Observer(client=test_environment.client, container=host.container, root=host.root)
     nonce = await_ready_host(lifeline, observer)
+    test_environment.open_session()
     yield StepResult(host=use_shared_socket(host, str(test_environment.share), nonce))
     image = test_environment.await_image()
     taken = take_image(lifeline, observer, image.digest, image.layers)

@@ -16,6 +16,7 @@ from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from hardgate.engine.exec_stream import ExecStream, open_exec
+from hardgate.host.private_socket import PrivateSocket, start_thread
 
 DIAL_COMMAND = ("docker", "system", "dial-stdio")
 CHUNK_BYTES = 65536
@@ -28,8 +29,7 @@ class Relay:
         """Relay to the engine inside the container `host`, over the outer engine's `client`."""
         self._client = client
         self._host = host
-        self._path = path
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket = PrivateSocket(path, self._relay_connection)
         self._spare: list[ExecStream] = []
         self._wanted = threading.Event()
         self._open: set[ExecStream] = set()
@@ -38,27 +38,24 @@ class Relay:
     @property
     def url(self) -> str:
         """Give the address for a client of the test host's engine."""
-        return f"unix://{self._path}"
+        return f"unix://{self._socket.path}"
 
     def __enter__(self) -> "Relay":
         """Listen."""
-        self._listener.bind(str(self._path))
-        self._path.chmod(0o600)
-        self._listener.listen()
-        for work in (self._accept_connections, self._open_spare_streams):
-            threading.Thread(target=work, daemon=True, name=f"relay{work.__name__}").start()
+        dialling = threading.Thread(target=self._open_spare_streams, daemon=True, name="relay")
+        self._socket.__enter__()
+        if not start_thread(dialling):
+            self.__exit__()
+            raise RuntimeError("There is no memory for the relay's thread.")
         return self
 
     def __exit__(self, *_ended: object) -> None:
         """Close every connection, and take the socket away."""
         self._closed.set()
         self._wanted.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        self._socket.__exit__()
         for stream in tuple(self._open):
             stream.close()
-        self._path.unlink(missing_ok=True)
 
     def _open_spare_streams(self) -> None:
         """Keep one stream in store, from the first connection on: the engine answers by then."""
@@ -88,18 +85,6 @@ class Relay:
         stream.close()
         self._open.discard(stream)
 
-    def _accept_connections(self) -> None:
-        while not self._closed.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            relaying = threading.Thread(
-                target=self._relay_connection, args=(connection,), daemon=True
-            )
-            if not _start_thread(relaying):
-                connection.close()
-
     def _relay_connection(self, connection: socket.socket) -> None:
         try:
             stream = self._take_stream()
@@ -108,7 +93,7 @@ class Relay:
             return
         self._wanted.set()
         forward = threading.Thread(target=_forward_input, args=(connection, stream), daemon=True)
-        if not _start_thread(forward):
+        if not start_thread(forward):
             connection.close()
             self._drop_stream(stream)
             return
@@ -119,15 +104,6 @@ class Relay:
             # Closing alone says nothing to the peer while the other thread reads here.
             connection.shutdown(socket.SHUT_RDWR)
         self._drop_stream(stream)
-
-
-def _start_thread(thread: threading.Thread) -> bool:
-    """Start it; False where there is no memory for it. A peer that nobody serves waits for long."""
-    try:
-        thread.start()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _forward_input(connection: socket.socket, stream: ExecStream) -> None:

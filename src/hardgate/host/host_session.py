@@ -5,7 +5,7 @@ is as far from the workspace as in an exec of its own. A session that has ended 
 command is handed to it; whoever asks then runs the command by an exec.
 """
 
-import functools
+import contextlib
 import json
 import threading
 import time
@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 import docker
 
-from hardgate.engine.client import get_shared_client
 from hardgate.engine.exec import ENGINE_ERRORS, MAX_EXEC_OUTPUT_BYTES
 from hardgate.engine.exec_stream import ExecStream, open_exec
 from hardgate.model.observation import Execution
@@ -29,7 +28,7 @@ BROKEN_OFF = "The host's side broke off while the command ran"
 
 
 class HostSession:
-    """Runs commands by one exec, which is started with the first of them."""
+    """Runs commands by one exec, which is started with the first of them, or before."""
 
     def __init__(self, client: docker.APIClient, container: str) -> None:
         """Start nothing yet."""
@@ -39,6 +38,11 @@ class HostSession:
         self._stream: ExecStream | None = None
         self._read_ahead = b""
         self._number = 0
+
+    def open(self) -> None:
+        """Start the exec, without waiting for it; what keeps it from that is told to nobody yet."""
+        with self._lock, contextlib.suppress(*ENGINE_ERRORS, ValueError):
+            self._open_stream()
 
     def run(self, words: Sequence[str], seconds: float) -> Execution | None:
         """Run a command as `execute_in_container` does.
@@ -123,9 +127,3 @@ class HostSession:
             if channel == ExecStream.STDOUT:
                 return data
         raise ValueError("it ended")
-
-
-@functools.cache
-def get_shared_session(outer_url: str, container: str) -> HostSession:
-    """Give this process's one session on a host; it ends with the process."""
-    return HostSession(get_shared_client(outer_url), container)

@@ -14,7 +14,7 @@ import docker
 from hardgate.engine.client import get_shared_client
 from hardgate.engine.exec import EndProcess, execute_in_container
 from hardgate.errors import HostError
-from hardgate.host.host_session import HostSession, get_shared_session
+from hardgate.host.session_socket import CommandRunner, get_session_client
 from hardgate.model.observation import Execution
 
 OBSERVE_SECONDS = 30.0
@@ -38,6 +38,8 @@ class TestHost:
     """The lookout's id."""
     root: str
     """Where the lookout has the host's disk: empty for its own root, or `/host`."""
+    session: str = ""
+    """A socket at which the gate has commands run on the host's side; empty where there is none."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "TestHost":
@@ -56,22 +58,20 @@ class Observer:
     client: docker.APIClient
     container: str
     root: str = ""
-    session: HostSession | None = None
-    """Runs commands faster where several are to come; None: each is an exec."""
+    session: CommandRunner | None = None
+    """Runs commands faster than an exec for each, which is what is done without it."""
 
     @classmethod
     def for_host(cls, host: TestHost) -> "Observer":
-        """Stand on a test host."""
+        """Stand on a test host, where each command is an exec of its own."""
         return cls(
             client=get_shared_client(host.outer_url), container=host.container, root=host.root
         )
 
     @classmethod
     def with_session(cls, host: TestHost) -> "Observer":
-        """Stand on a test host, for a task that looks more than once or twice."""
-        return replace(
-            cls.for_host(host), session=get_shared_session(host.outer_url, host.container)
-        )
+        """Stand on a test host, where commands are run in the gate's session, if it has one."""
+        return replace(cls.for_host(host), session=get_session_client(host.session))
 
     def run_on_host(self, *command: str, timeout: float = OBSERVE_SECONDS) -> Execution:
         """Run a command on the host's side."""

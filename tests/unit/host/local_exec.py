@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 
 from hardgate.engine.exec_stream import ExecStream
+from hardgate.host.host_session import HostSession
+from hardgate.model.observation import Execution
 
 
 class LocalExec:
@@ -42,3 +44,10 @@ class LocalExec:
         self._output.close()
         with contextlib.suppress(BrokenPipeError):
             self._input.close()
+
+
+def run_in_session(session: HostSession, *words: str, seconds: float = 20.0) -> Execution:
+    """Run a command that the session takes."""
+    execution = session.run(words, seconds)
+    assert execution is not None
+    return execution

@@ -4,10 +4,8 @@ The exec is a process of this machine here, with the very program that runs on t
 """
 
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,47 +16,14 @@ from hardgate.engine.exec import MAX_EXEC_OUTPUT_BYTES
 from hardgate.host import host_session
 from hardgate.host.host_session import HostSession
 from hardgate.host.observer import Observer
-from hardgate.model.observation import Execution
-from hardgate.resources import ROLES
-from tests.unit.host.local_exec import LocalExec
-
-PROGRAM = ROLES / "test_host" / "files" / "run_commands.py"
-
-
-@pytest.fixture
-def execs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[LocalExec]]:
-    """List the execs that were opened."""
-    opened: list[LocalExec] = []
-
-    def open_exec(*_where: Any, **_options: Any) -> LocalExec:
-        opened.append(LocalExec(sys.executable, str(PROGRAM), str(MAX_EXEC_OUTPUT_BYTES)))
-        return opened[-1]
-
-    monkeypatch.setattr(host_session, "open_exec", open_exec)
-    yield opened
-    for one in opened:
-        one.close()
-
-
-@pytest.fixture
-def session(execs: list[LocalExec]) -> HostSession:
-    """Give a session whose exec is not open yet."""
-    assert execs == []
-    return HostSession(cast(docker.APIClient, None), "host")
-
-
-def run(session: HostSession, *words: str, seconds: float = 20.0) -> Execution:
-    """Run a command that the session takes."""
-    execution = session.run(words, seconds)
-    assert execution is not None
-    return execution
+from tests.unit.host.local_exec import LocalExec, run_in_session
 
 
 def test_outputs_and_statuses_of_many_commands_come_by_one_exec(
     session: HostSession, execs: list[LocalExec]
 ) -> None:
     for status in (0, 7, 255):
-        execution = run(session, "sh", "-c", f"echo out; echo err >&2; exit {status}")
+        execution = run_in_session(session, "sh", "-c", f"echo out; echo err >&2; exit {status}")
         assert (execution.exit_status, execution.problem) == (status, "")
         assert (execution.stdout, execution.stderr) == ("out\n", "err\n")
     assert len(execs) == 1
@@ -66,67 +31,69 @@ def test_outputs_and_statuses_of_many_commands_come_by_one_exec(
 
 def test_words_reach_a_command_unchanged(session: HostSession) -> None:
     words = ("", "a b", "ä\n\t'\"$x", "{}", "-n")
-    assert run(session, "printf", "<%s>", *words).stdout == "".join(f"<{word}>" for word in words)
+    assert run_in_session(session, "printf", "<%s>", *words).stdout == "".join(
+        f"<{word}>" for word in words
+    )
 
 
 def test_a_command_that_is_not_there_has_the_status_of_one(session: HostSession) -> None:
-    assert run(session, "/no/such/program").exit_status == 127
-    assert run(session, "/").exit_status == 126
-    assert run(session, "true").exit_status == 0
+    assert run_in_session(session, "/no/such/program").exit_status == 127
+    assert run_in_session(session, "/").exit_status == 126
+    assert run_in_session(session, "true").exit_status == 0
 
 
 def test_a_command_that_a_signal_ended_has_the_shells_status(session: HostSession) -> None:
-    assert run(session, "sh", "-c", "kill -KILL $$").exit_status == 137
+    assert run_in_session(session, "sh", "-c", "kill -KILL $$").exit_status == 137
 
 
 def test_output_is_bounded_and_the_next_answer_is_whole(session: HostSession) -> None:
-    execution = run(session, "head", "-c", "300000", "/dev/zero")
+    execution = run_in_session(session, "head", "-c", "300000", "/dev/zero")
     assert len(execution.stdout) == MAX_EXEC_OUTPUT_BYTES
     assert execution.truncated
-    assert run(session, "echo", "next").stdout == "next\n"
+    assert run_in_session(session, "echo", "next").stdout == "next\n"
 
 
 def test_bytes_that_are_no_text_are_replaced(session: HostSession) -> None:
-    assert run(session, "printf", r"a\377b\n").stdout == "a\ufffdb\n"
+    assert run_in_session(session, "printf", r"a\377b\n").stdout == "a\ufffdb\n"
 
 
 def test_a_command_gets_no_input_of_the_session(session: HostSession) -> None:
-    assert run(session, "cat").stdout == ""
-    assert run(session, "echo", "next").stdout == "next\n"
+    assert run_in_session(session, "cat").stdout == ""
+    assert run_in_session(session, "echo", "next").stdout == "next\n"
 
 
 def test_a_command_over_its_time_is_ended_with_what_it_started(session: HostSession) -> None:
     begun = time.monotonic()
-    execution = run(session, "sh", "-c", "echo begun; sleep 87.25 & wait", seconds=0.5)
+    execution = run_in_session(session, "sh", "-c", "echo begun; sleep 87.25 & wait", seconds=0.5)
     assert time.monotonic() - begun < 10
     assert execution.timed_out
     assert execution.stdout == "begun\n"
     assert subprocess.run(["pgrep", "-fx", "sleep 87.25"], check=False).returncode == 1
-    assert run(session, "echo", "next").stdout == "next\n"
+    assert run_in_session(session, "echo", "next").stdout == "next\n"
 
 
 def test_a_command_that_closed_its_output_is_waited_for(session: HostSession) -> None:
-    execution = run(session, "sh", "-c", "exec >&- 2>&-; sleep 0.3; exit 5")
+    execution = run_in_session(session, "sh", "-c", "exec >&- 2>&-; sleep 0.3; exit 5")
     assert execution.exit_status == 5
 
 
 def test_a_session_that_ended_between_two_commands_is_opened_anew(
     session: HostSession, execs: list[LocalExec]
 ) -> None:
-    run(session, "true")
+    run_in_session(session, "true")
     execs[0].process.kill()
     execs[0].process.wait()
-    assert run(session, "echo", "again").stdout == "again\n"
+    assert run_in_session(session, "echo", "again").stdout == "again\n"
     assert len(execs) == 2
 
 
 def test_a_session_that_ends_in_a_command_is_trouble_and_no_exit_status(
     session: HostSession, execs: list[LocalExec]
 ) -> None:
-    execution = run(session, "sh", "-c", "kill -KILL $PPID; sleep 1")
+    execution = run_in_session(session, "sh", "-c", "kill -KILL $PPID; sleep 1")
     assert execution.exit_status is None
     assert execution.problem == f"{host_session.BROKEN_OFF}: it ended."
-    assert run(session, "true").exit_status == 0
+    assert run_in_session(session, "true").exit_status == 0
     assert len(execs) == 2
 
 
@@ -157,13 +124,13 @@ def test_whatever_else_is_answered_is_trouble(
 
 
 def test_a_second_thread_is_told_that_the_session_is_busy(session: HostSession) -> None:
-    running = threading.Thread(target=run, args=(session, "sleep", "1"))
+    running = threading.Thread(target=run_in_session, args=(session, "sleep", "1"))
     running.start()
     while not session._lock.locked():
         time.sleep(0.001)
     assert session.run(("true",), 5.0) is None
     running.join()
-    assert run(session, "true").exit_status == 0
+    assert run_in_session(session, "true").exit_status == 0
 
 
 def test_an_engine_that_refuses_leaves_the_command_to_an_exec(
