@@ -10,9 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from hardgate.ansible.action import Action
-from hardgate.ansible.task_result import StepFunction, TaskArguments, perform_step
+from hardgate.ansible.task_result import (
+    StepFunction,
+    TaskArguments,
+    answer_task,
+    perform_step,
+)
 from hardgate.engine.capability_memory import CapabilityMemory, open_capability_memory
 from hardgate.engine.client import get_shared_client
+from hardgate.engine.lock import hold_folder_lock
 from hardgate.errors import HostError
 from hardgate.host.host_state import clear_host, read_host_state
 from hardgate.host.observer import Observer, TestHost
@@ -25,6 +31,7 @@ from hardgate.host.published_steps import (
     RELEASED,
     TAKEN,
     await_answer,
+    has_answer,
     publish_answer,
 )
 from hardgate.host.session_socket import SESSION_FILE
@@ -32,15 +39,36 @@ from hardgate.host.step_result import StepResult
 from hardgate.host.test_host import HostRequest, copy_image, create_host_container
 from hardgate.system.ownership import Owner
 
+VARIABLE_PREFIX = "test_host_"
+WAIT_SECONDS = 7200
+"""The role's default: the gate leaves it at that."""
+
+
+def take_first_step(variables: Mapping[str, Any]) -> None:
+    """Create the host while Ansible loads what it needs to come to that task."""
+    named = {
+        name.removeprefix(VARIABLE_PREFIX): value
+        for name, value in variables.items()
+        if name.startswith(VARIABLE_PREFIX)
+    }
+    create_host_step({"wait_seconds": WAIT_SECONDS, **named})
+
 
 def create_host_step(values: TaskArguments) -> StepResult:
-    """Create and start the host's container, of the image that the gate names in its folder."""
-    folder = Path(values["folder"])
-    order = await_answer(folder, ORDERED, float(values["wait_seconds"])).arrival or {}
-    result = _create_host(values, order["image"], order["engine_info"])
-    # The gate holds the host from here on; Ansible's own way of telling it takes 0.1 s longer.
-    publish_answer(folder, CREATED, result.to_json())
-    return result
+    """Create and start the host's container, of the image that the gate names in its folder.
+
+    That is done once, by whoever comes first: the task, or the worker that is forked before it.
+    """
+    folder, seconds = Path(values["folder"]), float(values["wait_seconds"])
+    order = await_answer(folder, ORDERED, seconds).arrival or {}
+    with hold_folder_lock(folder):
+        if not has_answer(folder, CREATED):
+            answer = answer_task(
+                lambda: _create_host(values, order["image"], order["engine_info"]).to_json()
+            )
+            # The gate holds the host from here on; Ansible's own way of telling takes 0.1 s longer.
+            publish_answer(folder, CREATED, answer)
+    return await_answer(folder, CREATED, seconds)
 
 
 def _create_host(values: TaskArguments, image: str, info: Mapping[str, Any]) -> StepResult:

@@ -55,7 +55,9 @@ class PlayAhead:
                 handle_event=self._take_event,
                 is_over=self._ask_whether_over,
             )
+            self._variables = self._folder / VARIABLES_NAME
             words = [sys.executable, "-P", "-m", PROGRAM, os.pathsep.join(map(str, plugins))]
+            words.append(str(self._variables))
             runner.config.command[:1] = words
             worker = cleanup.enter_context(ThreadPoolExecutor(1))
             cleanup.callback(self._given_up.set)
@@ -82,15 +84,16 @@ class PlayAhead:
 
     def _hand_over(self, extra_vars: Mapping[str, Any]) -> None:
         """Give Ansible what to play, as soon as it reads; it may have ended for a reason."""
-        file = self._folder / VARIABLES_NAME
         real = {"import_playbook": str(PLAYBOOKS / self.playbook), "vars": dict(extra_vars)}
+        draft = self._variables.with_suffix(".draft")
         # JSON, for in YAML nothing could be marked as unsafe that is inside of other values.
-        write_private_file(file, json.dumps([real]))
+        write_private_file(draft, json.dumps([real]))
+        draft.rename(self._variables)  # a plugin's first step waits for it
         while (writing := self._open_fifo()) is None and not self._run.done():
             time.sleep(PAUSE_SECONDS)
         if writing is not None:
             with os.fdopen(writing, "w", encoding="utf-8") as stream:
-                json.dump([{"import_playbook": str(file)}], stream)
+                json.dump([{"import_playbook": str(self._variables)}], stream)
 
     def _open_fifo(self) -> int | None:
         try:
