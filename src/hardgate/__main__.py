@@ -1,8 +1,6 @@
 """`python -m hardgate`."""
 
-import sys
-
-from hardgate.cli.start import main
+from hardgate.cli.start import start_process
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start_process()

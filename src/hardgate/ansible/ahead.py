@@ -37,8 +37,12 @@ PAUSE_SECONDS = 0.005
 class PlayAhead:
     """One play that waits for its variables, in a thread and a process of its own."""
 
-    def __init__(self, playbook: str, plugins: Sequence[Path]) -> None:
-        """Start it. `plugins` are the action plugins that its roles use."""
+    def __init__(self, playbook: str, plugins: Sequence[Path], first_step: str = "") -> None:
+        """Start it. `plugins` are the action plugins that its roles use.
+
+        `first_step`, a function as `module:name`, is called with the variables before Ansible comes
+        to a task: see `preloaded_playbook`.
+        """
         self.playbook = playbook
         self._given_up = threading.Event()
         self._lock = threading.Lock()
@@ -56,8 +60,8 @@ class PlayAhead:
                 is_over=self._ask_whether_over,
             )
             self._variables = self._folder / VARIABLES_NAME
-            words = [sys.executable, "-P", "-m", PROGRAM, os.pathsep.join(map(str, plugins))]
-            words.append(str(self._variables))
+            loaded = os.pathsep.join(map(str, plugins))
+            words = [sys.executable, "-P", "-m", PROGRAM, first_step, loaded, str(self._variables)]
             runner.config.command[:1] = words
             worker = cleanup.enter_context(ThreadPoolExecutor(1))
             cleanup.callback(self._given_up.set)
@@ -117,7 +121,7 @@ _waiting: list[PlayAhead] = []
 
 
 @contextlib.contextmanager
-def start_ahead(playbook: str, plugins: Sequence[Path]) -> Iterator[None]:
+def start_ahead(playbook: str, plugins: Sequence[Path], first_step: str = "") -> Iterator[None]:
     """Have a play of `playbook` wait while the body runs, for whoever takes it there.
 
     Where it cannot be started, none waits: whoever plays later says why.
@@ -126,7 +130,7 @@ def start_ahead(playbook: str, plugins: Sequence[Path]) -> Iterator[None]:
         # A signal between two of these lines would leave a play that waits for ever.
         # A RuntimeError is a thread for which there is no memory.
         with contextlib.suppress(HardgateError, OSError, RuntimeError), defer_signals():
-            play = PlayAhead(playbook, plugins)
+            play = PlayAhead(playbook, plugins, first_step)
             cleanup.callback(play.end)
             _waiting.append(play)
             cleanup.callback(_waiting.clear)

@@ -1,44 +1,41 @@
 """ansible-playbook with our action plugins' modules loaded before it begins: a program.
 
-python -m hardgate.ansible.preloaded_playbook PLUGINS VARIABLES ARGUMENT…
+python -m hardgate.ansible.preloaded_playbook FIRST_STEP PLUGINS VARIABLES ARGUMENT…
+
+FIRST_STEP is a function of ours, as `module:name`. It is called with the play's variables in a
+worker, as Ansible forks one for a task, as soon as they are in the file VARIABLES (a playbook that
+imports another one, as JSON). Ansible comes to a task half a second later. The task finds the step
+taken; where the worker failed, it takes the step itself.
 
 PLUGINS: files of action plugins, separated by colons, or nothing. Each is executed once, so that
-all that it imports is there before the first task. A plugin may have a function `take_first_step`:
-it is called in a worker, as Ansible forks one for a task, as soon as the play's variables are in the
-file VARIABLES (a playbook that imports another one, as JSON), which is long before Ansible comes to
-the task. That task finds the step taken; where the worker failed, it takes the step itself.
+all that it imports is there before the first task.
 """
 
+import gc
 import json
 import os
 import runpy
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ansible.cli.playbook import main
+from hardgate.system.quick_exit import leave_process
 
-FirstStep = Callable[[Mapping[str, Any]], None]
 PAUSE_SECONDS = 0.005
 
 
-def preload_plugins(files: str) -> Iterator[FirstStep]:
-    """Execute each file, and keep nothing but first steps: Ansible loads it again in its own way."""
-    for file in filter(None, files.split(os.pathsep)):
-        first_step = runpy.run_path(file).get("take_first_step")
-        if first_step is not None:
-            yield first_step
-
-
-def begin_first_step(take_first_step: FirstStep, variables: Path) -> None:
+def begin_first_step(name: str, variables: Path) -> None:
     """Fork a worker that takes the step when the variables are there."""
+    module, _, function = name.partition(":")
+    take_first_step = getattr(import_module(module), function)
     parent = os.getpid()
     if os.fork():
         return
     try:
-        _keep_quiet()
+        _let_go_of_terminal()
         while not variables.exists():
             if os.getppid() != parent or not variables.parent.exists():
                 return
@@ -59,14 +56,35 @@ def unmark(value: Any) -> Any:
     return [unmark(item) for item in value] if isinstance(value, list) else value
 
 
-def _keep_quiet() -> None:
-    """Let go of the terminal: Ansible's end is told by that of all who hold it."""
+def preload_plugins(files: str) -> None:
+    """Execute each file, and forget what it defines: Ansible loads it again in its own way."""
+    for file in filter(None, files.split(os.pathsep)):
+        runpy.run_path(file)
+
+
+def play(arguments: list[str]) -> int:
+    """Run ansible-playbook; give its exit status."""
+    try:
+        import_module("ansible.cli.playbook").main(["ansible-playbook", *arguments])
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+    return 0
+
+
+def _let_go_of_terminal() -> None:
+    """Whoever plays hears of Ansible's end when nobody holds its terminal any more."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(nothing, descriptor)
 
 
 if __name__ == "__main__":
-    for step in preload_plugins(sys.argv[1]):
-        begin_first_step(step, Path(sys.argv[2]))
-    main(["ansible-playbook", *sys.argv[3:]])
+    # What is loaded stays: to look for garbage among it takes a tenth of the time.
+    gc.disable()
+    if sys.argv[1]:
+        begin_first_step(sys.argv[1], Path(sys.argv[3]))
+    import_module("ansible.cli.playbook")
+    preload_plugins(sys.argv[2])
+    gc.freeze()
+    gc.enable()
+    leave_process(play(sys.argv[4:]))

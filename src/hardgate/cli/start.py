@@ -5,14 +5,17 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from hardgate.ansible.ahead import start_ahead
 from hardgate.errors import ExitCode
 from hardgate.resources import ROLES
+from hardgate.system.quick_exit import leave_process
 
 PLAYBOOKS = {"gate": "gate.yml", "runtime": "runtime.yml"}
 """By the command that plays one for certain, once its words are understood."""
 ROLES_OF_GATES = ("test_host", "workspace", "contract_probe")
+FIRST_STEP_OF_GATES = "hardgate.host.creation:take_first_step"
 WORDS_OF_OTHER_ERRANDS = frozenset({"-h", "--help", "--watch"})
 """With one of them no play follows, or many do."""
 
@@ -32,7 +35,7 @@ def _start_command(argv: Sequence[str]) -> int:
         playbook = find_certain_playbook(argv)
         if playbook is not None and "_ARGCOMPLETE" not in os.environ:
             plugins = [ROLES / name / "action_plugins" / f"{name}.py" for name in ROLES_OF_GATES]
-            ahead.enter_context(start_ahead(playbook, plugins))
+            ahead.enter_context(start_ahead(playbook, plugins, FIRST_STEP_OF_GATES))
         return int(import_module("hardgate.cli.main").main())
 
 
@@ -43,5 +46,6 @@ def find_certain_playbook(argv: Sequence[str]) -> str | None:
     return PLAYBOOKS.get(argv[0])
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def start_process() -> NoReturn:
+    """Be the command's whole process."""
+    leave_process(main())

@@ -4,6 +4,7 @@ Its image is built only where the engine has none yet. That takes as long as the
 both are under way at the same time. See D89 in ARCHITECTURE.md.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, wait
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from hardgate.gate.second_check import SecondCheck
 from hardgate.gate.state import RunState
 from hardgate.host import egress_beacon, platform_stub
 from hardgate.host.image import ensure_host_image
+from hardgate.host.published_steps import CREATED, PAUSE_SECONDS, has_answer
 from hardgate.report.console import Console
 from hardgate.text.plain import one_line
 
@@ -67,6 +69,18 @@ class HostSideMaker:
         beacon = self._start_beacon(second.request if second else request, host_image)
         return HostSide(request=request, beacon=beacon)
 
+    def _let_host_go_first(self) -> None:
+        """Wait until the host is created: it takes longer to be up than what stands beside it.
+
+        The engine takes longer for each of two containers that it creates at the same time.
+        """
+        environment = self.test_environment
+        while not has_answer(environment.folder, CREATED):
+            ended = environment.play is not None and environment.play.done()
+            if ended or environment.over.is_set():
+                return
+            time.sleep(PAUSE_SECONDS)
+
     def _make_host_image(self) -> str:
         with self.console.step("Make the test host's image ready") as step:
             return ensure_host_image(
@@ -87,6 +101,7 @@ class HostSideMaker:
         """Give the workspace a platform to register with, where it asks for one."""
         if not request.platform:
             return request
+        self._let_host_go_first()
         environment = self.test_environment
         stub = platform_stub.start_platform_stub(
             environment.client, host_image, environment.owner, request.environment, role
@@ -99,6 +114,7 @@ class HostSideMaker:
     def _start_beacon(self, request: GateRequest, host_image: str) -> egress_beacon.Beacon | None:
         if not request.plan.beacon:
             return None
+        self._let_host_go_first()
         environment = self.test_environment
         return egress_beacon.start_beacon(environment.client, host_image, environment.owner)
 

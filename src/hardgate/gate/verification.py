@@ -123,11 +123,15 @@ def _verify_frozen_image(
                 state.image = _obtain_image(
                     request, engine, maker.base, folder, console, state, deadline
                 )
+                layers = image.list_layers(test_environment.client, state.image.digest)
+                test_environment.image.set_result(
+                    LayeredImage(digest=state.image.digest, layers=layers)
+                )
                 if second is not None:
                     second.take_build()
                 host_side = _await_host_side(making, request, deadline)
             request = host_side.request
-            _publish_image(request, test_environment, state.image, host_side.beacon, second)
+            _publish_arrival(request, test_environment, state.image, host_side.beacon, second)
             _wait_for_play(test_environment, play_future, request, deadline, second)
             if then:
                 then(test_environment)
@@ -241,16 +245,14 @@ def _make_run_timeout_error(request: GateRequest) -> RunTimeoutError:
     )
 
 
-def _publish_image(
+def _publish_arrival(
     request: GateRequest,
     test_environment: TestEnvironment,
     built: Image,
     started_beacon: egress_beacon.Beacon | None,
     second: SecondCheck | None,
 ) -> None:
-    """Let host and play go on with the image, which was built meanwhile."""
-    layers = image.list_layers(test_environment.client, built.digest)
-    test_environment.image.set_result(LayeredImage(digest=built.digest, layers=layers))
+    """Let the play go on with the image, which was built meanwhile, and what it is to meet."""
     value = {"image": built.digest, **_make_check_arrival(request, started_beacon)}
     if second is not None:
         value["second"] = _make_check_arrival(second.request, started_beacon)

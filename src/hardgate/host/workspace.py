@@ -29,8 +29,8 @@ PORT_FILE = ".platform_port"
 DEFAULT_PORT = 8080
 STOP_SECONDS = 10
 DEFAULT_STOP_SIGNAL = "SIGTERM"
-READY_POLL_SECONDS = 0.1
-READY_POLL_GROWTH = 1.3
+READY_POLL_SECONDS = 0.03
+READY_POLL_GROWTH = 1.5
 MAX_READY_POLL_SECONDS = 1.0
 """A HEALTHCHECK may cost the image something: it is asked less often the longer the boot takes."""
 LAST_LOG_ENTRIES = 200

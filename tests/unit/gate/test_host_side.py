@@ -18,7 +18,9 @@ from hardgate.gate.host_side import HostSide, HostSideMaker, begin_host_side
 from hardgate.gate.request import GateRequest
 from hardgate.gate.state import RunState
 from hardgate.gate.verification import RunTimeoutError, _await_host_side
-from hardgate.host.published_steps import ORDERED
+from hardgate.host import egress_beacon
+from hardgate.host.egress_beacon import Beacon
+from hardgate.host.published_steps import CREATED, ORDERED, publish_answer
 from hardgate.report.console import Console
 from hardgate.system.interruption import Interrupted
 from hardgate.system.ownership import Owner, ProcessIdentity
@@ -84,6 +86,40 @@ def test_what_is_made_beside_the_build_is_whole_when_that_is(maker: Maker) -> No
     assert ordered(maker)
     assert not maker.test_environment.over.is_set()
     assert state.notices == []
+
+
+def test_what_stands_beside_the_host_comes_after_it(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beacon = Beacon(url="https://192.0.2.1/stats", ca="")
+    started: list[str] = []
+
+    def start_beacon(*_where: object) -> Beacon:
+        started.append(maker.test_environment.folder.name)
+        return beacon
+
+    monkeypatch.setattr(egress_beacon, "start_beacon", start_beacon)
+    request = replace(REQUEST, plan=replace(runs.PLAN, beacon=True))
+    maker.may_end.set()
+    with begin_host_side(replace(maker, request=request), RunState()) as making:
+        while not ordered(maker):
+            time.sleep(0.005)
+        time.sleep(0.1)
+        assert started == []
+        publish_answer(maker.test_environment.folder, CREATED, {})
+        assert making.result(timeout=20).beacon == beacon
+
+
+def test_a_play_that_cannot_create_the_host_is_not_waited_for(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(egress_beacon, "start_beacon", lambda *_where: None)
+    request = replace(REQUEST, plan=replace(runs.PLAN, beacon=True))
+    maker.may_end.set()
+    maker.test_environment.play = Future()
+    maker.test_environment.play.set_exception(HostError("Ansible did not load."))
+    with begin_host_side(replace(maker, request=request), RunState()) as making:
+        assert making.result(timeout=20).beacon is None
 
 
 @pytest.mark.parametrize("ending", [BUILD_ERROR, Interrupted(2), KeyError("a bug")])
