@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import docker
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
@@ -113,13 +112,15 @@ def _verify_frozen_image(
                 request=request,
                 test_environment=test_environment,
                 builder=builder,
-                base=_prepare_base(request, engine, builder, console),
+                base=_prepare_base(request, engine, console),
                 engine_info=engine.info,
                 console=console,
                 second=second,
                 workers=workers,
             )
             with begin_host_side(maker, state) as making:
+                for removed in reaper.reap_debris(test_environment.client):
+                    console.print_text(f"Removed what a dead run left: {removed}.")
                 state.image = _obtain_image(
                     request, engine, maker.base, folder, console, state, deadline
                 )
@@ -148,12 +149,8 @@ def _verify_frozen_image(
     play_future.result()  # Ansible may fail in its last moment, after the end of its play
 
 
-def _prepare_base(
-    request: GateRequest, engine: Engine, client: docker.APIClient, console: Console
-) -> str:
-    """Remove debris, and find what is built from."""
-    for removed in reaper.reap_debris(client):
-        console.print_text(f"Removed what a dead run left: {removed}.")
+def _prepare_base(request: GateRequest, engine: Engine, console: Console) -> str:
+    """Find what is built from."""
     return ensure_base(
         engine,
         file=request.base,

@@ -4,6 +4,7 @@ import functools
 import secrets
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
@@ -31,8 +32,20 @@ class JointClaims:
     def __init__(self, names: Iterable[str]) -> None:
         """Ask nothing yet; `names` are the task's guards."""
         self._names = tuple(name for name in names if name in CLAIMS)
+        self._prepared: Future[dict[str, Claim]] | None = None
         self._asked = False
         self._answer: JointAnswer | None = None
+
+    def begin(self, context: GuardContext) -> None:
+        """Prepare the claims beside what the host sees by itself, once.
+
+        The beacon's page alone takes 35 ms.
+        """
+        if self._prepared is None and self._names:
+            pool = ThreadPoolExecutor(max_workers=1)
+            with suppress(RuntimeError):  # without memory for a thread it is done when it is needed
+                self._prepared = pool.submit(self._prepare_claims, context)
+            pool.shutdown(wait=False)
 
     def collect_facts(self, name: str, context: GuardContext) -> GatheredFacts | None:
         """Give a guard's facts; None where it has to be asked by itself."""
@@ -40,7 +53,9 @@ class JointClaims:
             return None
         if not self._asked:
             self._asked = True
-            self._answer = run_claims_jointly(context, self._prepare_claims(context))
+            prepared = self._prepared
+            claims = prepared.result() if prepared else self._prepare_claims(context)
+            self._answer = run_claims_jointly(context, claims)
         if self._answer is None:
             return None
         if name == SHELL_GUARD_NAME:

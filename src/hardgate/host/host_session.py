@@ -21,6 +21,8 @@ RUN_COMMANDS_COMMAND = (
     *("python3", "-I", "-S", "-B", "/usr/local/lib/hardgate/run_commands.py"),
     str(MAX_EXEC_OUTPUT_BYTES),
 )
+PATIENCE_SECONDS = 0.05
+"""How long another command is waited for: an exec beside it takes as long."""
 ANSWER_SECONDS = 10.0
 """How long an answer may take beyond the command's own time."""
 MAX_HEAD_BYTES = 4096
@@ -49,7 +51,7 @@ class HostSession:
 
         None where the session is busy with another one or cannot be had; nothing was run then.
         """
-        if not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(timeout=PATIENCE_SECONDS):
             return None
         try:
             return self._run_alone(words, seconds)

@@ -18,7 +18,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from hardgate.host.host_session import ANSWER_SECONDS, BROKEN_OFF, HostSession
+from hardgate.host.host_session import (
+    ANSWER_SECONDS,
+    BROKEN_OFF,
+    PATIENCE_SECONDS,
+    HostSession,
+)
 from hardgate.host.private_socket import PrivateSocket
 from hardgate.model.observation import Execution
 
@@ -66,7 +71,7 @@ class SessionClient:
 
         None where the session is busy with another one or cannot be had; nothing was run then.
         """
-        if not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(timeout=PATIENCE_SECONDS):
             return None
         try:
             return self._run_alone(words, seconds)
