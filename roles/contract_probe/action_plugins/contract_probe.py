@@ -58,7 +58,8 @@ def observe_guard(name: str, guard_context: GuardContext, guards: tuple[str, ...
     """Gather a guard's facts, beside those of the other `guards`; say what kept it from that."""
     client, workspace = guard_context.client, guard_context.workspace
     joint = get_joint_claims(workspace.id, guards)
-    joint.begin(guard_context)
+    if name in guards:
+        joint.begin(guard_context)
     try:
         if name in LIVE_GUARDS and not is_same_and_running(client, workspace):
             return Observation(name=name, problem=ALREADY_ENDED)
