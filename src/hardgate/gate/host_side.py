@@ -114,9 +114,12 @@ class HostSideMaker:
     def _start_beacon(self, request: GateRequest, host_image: str) -> egress_beacon.Beacon | None:
         if not request.plan.beacon:
             return None
+        authority = egress_beacon.make_authority()  # first: the engine is at the host meanwhile
         self._let_host_go_first()
         environment = self.test_environment
-        return egress_beacon.start_beacon(environment.client, host_image, environment.owner)
+        return egress_beacon.start_beacon(
+            environment.client, host_image, environment.owner, authority
+        )
 
 
 @contextmanager

@@ -5,13 +5,16 @@ Asked for by `--egress beacon`, and never silent: a verdict that rests on it say
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import docker
 
-from hardgate.engine.tar import archive_file
 from hardgate.host.sidecar import start_sidecar
 from hardgate.host.test_host import TOOLS_FOLDER
 from hardgate.system.ownership import Owner
+
+if TYPE_CHECKING:
+    import trustme
 
 BEACON_LIFE_SECONDS = 4 * 3600
 """Ends it where nobody does."""
@@ -32,21 +35,26 @@ class Beacon:
     """Certificates in PEM: the beacon's own, and the gate's machine's."""
 
 
-def start_beacon(client: docker.APIClient, image: str, owner: Owner) -> Beacon:
-    """Start the beacon on the caller's engine; it goes with the run, by its labels."""
-    command = [f"{TOOLS_FOLDER}/serve-beacon", str(BEACON_LIFE_SECONDS)]
-    created, address = start_sidecar(client, image, owner, BEACON_ROLE, command)
+def make_authority() -> "trustme.CA":
+    """Make the beacon's own authority."""
     # Loaded here: cryptography is slow to load, and each play loads this module for its constants.
     import trustme  # noqa: PLC0415
 
-    authority = trustme.CA()
-    certificate = authority.issue_cert(address)
-    chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
-    client.put_archive(
-        created,
-        "/run",
-        archive_file("beacon.pem", certificate.private_key_pem.bytes() + chain, mode=0o600),
-    )
+    return trustme.CA()
+
+
+def start_beacon(
+    client: docker.APIClient, image: str, owner: Owner, authority: "trustme.CA"
+) -> Beacon:
+    """Start the beacon on the caller's engine; it goes with the run, by its labels."""
+
+    def make_certificate(address: str) -> bytes:
+        certificate = authority.issue_cert(address)
+        pems = (certificate.private_key_pem, *certificate.cert_chain_pems)
+        return b"".join(pem.bytes() for pem in pems)
+
+    command = [f"{TOOLS_FOLDER}/serve-beacon", str(BEACON_LIFE_SECONDS)]
+    address = start_sidecar(client, image, owner, BEACON_ROLE, command, make_input=make_certificate)
     return Beacon(
         url=f"https://{address}/{BEACON_PAGE}",
         ca=_read_ca_bundle() + authority.cert_pem.bytes().decode(),

@@ -39,13 +39,13 @@ def start_platform_stub(
 ) -> PlatformStub:
     """Start it; what the caller gave the workspace by `--env` stays."""
     token = secrets.token_hex(24)
-    _, address = start_sidecar(
+    address = start_sidecar(
         client,
         image,
         owner,
         role,
         [f"{TOOLS_FOLDER}/serve-platform", str(STUB_LIFE_SECONDS)],
-        {"PLATFORM_TOKEN": token},
+        environment={"PLATFORM_TOKEN": token},
     )
     variables = {URL_VARIABLE: f"http://{address}:8080", ID_VARIABLE: f"hardgate-{owner.run}"}
     return PlatformStub(environment=variables | dict(given), token=token)

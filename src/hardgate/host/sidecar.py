@@ -1,10 +1,11 @@
 """A helper of ours beside the test host, on the caller's engine: a server that the run needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import docker
 from docker.errors import APIError
 
+from hardgate.engine.exec_stream import ExecStream
 from hardgate.errors import HostError
 from hardgate.host.test_host import ROLE_LABEL
 from hardgate.system.ownership import Owner
@@ -16,9 +17,14 @@ def start_sidecar(
     owner: Owner,
     role: str,
     command: Sequence[str],
+    *,
     environment: Mapping[str, str] | None = None,
-) -> tuple[str, str]:
-    """Start one, and give its id and address; it goes with the run, by its labels."""
+    make_input: Callable[[str], bytes] | None = None,
+) -> str:
+    """Start one, and give its address; it goes with the run, by its labels.
+
+    `make_input` gives what it reads on its standard input, from its address.
+    """
     created = str(
         client.create_container(
             image,
@@ -26,10 +32,13 @@ def start_sidecar(
             name=f"hardgate-{owner.run}-{role}",
             labels=owner.labels | {ROLE_LABEL: role},
             environment=dict(environment or {}),
+            stdin_open=make_input is not None,
             host_config=client.create_host_config(auto_remove=True, mem_limit="64m", pids_limit=32),
         )["Id"]
     )
     try:
+        wanted = {"stdin": 1, "stream": 1}
+        attached = client.attach_socket(created, params=wanted) if make_input else None
         client.start(created)
         networks: Mapping[str, Mapping[str, str]] = client.inspect_container(created)[
             "NetworkSettings"
@@ -43,4 +52,9 @@ def start_sidecar(
         raise HostError(
             f"The run's own {role} has no address.", "Is there a default bridge network?"
         )
-    return created, address
+    if make_input and attached:
+        stream = ExecStream("", attached)
+        stream.send_input(make_input(address))
+        stream.end_input()
+        stream.close()
+    return address
