@@ -32,7 +32,11 @@ def begin_first_step(name: str, variables: Path) -> None:
     module, _, function = name.partition(":")
     take_first_step = getattr(import_module(module), function)
     parent = os.getpid()
-    if os.fork():
+    try:
+        child = os.fork()
+    except OSError:  # no memory for it: the task takes the step
+        return
+    if child:
         return
     try:
         _let_go_of_terminal()

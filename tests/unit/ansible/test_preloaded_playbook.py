@@ -71,6 +71,16 @@ def test_the_step_is_taken_when_the_variables_are_there(
     assert status == 0
 
 
+def test_without_memory_for_a_worker_the_play_goes_on(
+    begin: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> int:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refuse)
+    assert begin("take").parent.exists()
+
+
 def test_a_play_that_is_given_up_takes_the_worker_along(begin: Callable[[str], Path]) -> None:
     begin("take").parent.rmdir()
     assert os.wait()[1] == 0
