@@ -6,6 +6,7 @@ ok result; a guard that could not look says so in its observation.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from docker.errors import APIError, DockerException
@@ -20,9 +21,13 @@ from hardgate.host.guard_context import GuardContext
 from hardgate.host.guard_facts import LIVE_GUARDS, collect_guard_facts, get_joint_claims
 from hardgate.host.observer import Observer, TestHost
 from hardgate.host.probe import Probe, ProbeContext
+from hardgate.host.published_steps import await_answer
 from hardgate.host.step_result import StepResult
 from hardgate.host.workspace import Workspace, is_same_and_running
 from hardgate.model.observation import LookKind, LookRecorder, Observation
+
+TARGETS_SECONDS = 600.0
+"""The engine makes a beacon of an image that it has."""
 
 
 def make_observation(values: TaskArguments) -> Observation:
@@ -36,7 +41,7 @@ def make_observation(values: TaskArguments) -> Observation:
             observer=observer,
             workspace=workspace,
             agent_uid=uid,
-            environment=values["environment"],
+            environment=read_environment(values),
         )
         return observe_probe(Probe.from_json(values["probe"]), probe_context)
     guard_context = GuardContext(
@@ -46,12 +51,21 @@ def make_observation(values: TaskArguments) -> Observation:
         agent_uid=uid,
         readiness=values["readiness"],
         mark=f"guard-{workspace.id}",
-        environment=values.get("environment") or {},
+        environment=read_environment(values),
     )
     recorder = LookRecorder()
     with recorder.record_look(LookKind.CONTEXT):
         observation = observe_guard(values["guard"], guard_context, tuple(values["guards"]))
     return replace(observation, looks=tuple(recorder.looks))
+
+
+def read_environment(values: TaskArguments) -> Mapping[str, str]:
+    """Give what every probe finds in its environment; wait for what it is to reach."""
+    given, targets = values.get("environment") or {}, values.get("targets")
+    if not targets:
+        return given
+    awaited = await_answer(Path(targets["folder"]), targets["step"], TARGETS_SECONDS)
+    return {**given, **(awaited.probe_environment or {})}
 
 
 def observe_guard(name: str, guard_context: GuardContext, guards: tuple[str, ...]) -> Observation:

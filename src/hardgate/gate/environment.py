@@ -52,6 +52,8 @@ class TestEnvironment:
         """The image under test, once it is built or found."""
         self.preparation: Future[None] | None = None
         """What makes the host, once that has begun."""
+        self.targets: Future[None] | None = None
+        """What makes the probes' targets, once that has begun."""
         self.play: Future[None] | None = None
         """The play that works here, once there is one."""
         self.play_ended = threading.Event()
@@ -131,8 +133,8 @@ class TestEnvironment:
         tries until the engine answers, and removes the folder.
         """
         self.over.set()
-        if self.preparation is not None:
-            wait((self.preparation,))
+        # What is under way on the engine would be made when the rest is gone.
+        wait([work for work in (self.preparation, self.targets) if work is not None])
         if not self.play_ended.is_set():
             self._wait_for_play()
         problem = "" if self._kept else self._remove_debris()

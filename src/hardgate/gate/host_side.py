@@ -33,7 +33,9 @@ class HostSide:
 
     request: GateRequest
     """With the platform's variables and secrets, where it asked for one."""
-    beacon: egress_beacon.Beacon | None
+    host_image: str
+    authority: egress_beacon.BeaconAuthority | None
+    """By whom a beacon is to be believed; None where no check wants one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,7 @@ class HostSideMaker:
     workers: Executor
 
     def make(self) -> HostSide:
-        """Make the host's image, have the host made of it, and start what stands beside it."""
+        """Make the host's image, have the host made of it, and start a platform beside it."""
         host_image = self._make_host_image()
         self._refuse_after_end()
         order_host(self.test_environment, host_image, self.engine_info)
@@ -66,8 +68,12 @@ class HostSideMaker:
                 second.request, second.console, host_image, platform_stub.SECOND_STUB_ROLE
             )
         self._refuse_after_end()
-        beacon = self._start_beacon(second.request if second else request, host_image)
-        return HostSide(request=request, beacon=beacon)
+        wants_beacon = request.plan.beacon or (second is not None and second.request.plan.beacon)
+        return HostSide(
+            request=request,
+            host_image=host_image,
+            authority=egress_beacon.make_authority() if wants_beacon else None,
+        )
 
     def _let_host_go_first(self) -> None:
         """Wait until the host is created: it takes longer to be up than what stands beside it.
@@ -109,16 +115,6 @@ class HostSideMaker:
         console.redactor = console.redactor.with_values([stub.token])
         return replace(
             request, environment=stub.environment, secrets=(*request.secrets, stub.token)
-        )
-
-    def _start_beacon(self, request: GateRequest, host_image: str) -> egress_beacon.Beacon | None:
-        if not request.plan.beacon:
-            return None
-        authority = egress_beacon.make_authority()  # first: the engine is at the host meanwhile
-        self._let_host_go_first()
-        environment = self.test_environment
-        return egress_beacon.start_beacon(
-            environment.client, host_image, environment.owner, authority
         )
 
 

@@ -25,14 +25,18 @@ from hardgate.gate.play import play_gate
 from hardgate.gate.request import GateRequest
 from hardgate.gate.second_check import SecondCheck
 from hardgate.gate.state import RunState
+from hardgate.gate.targets import publish_targets
 from hardgate.gate.variables import (
-    choose_egress_targets,
     contract_probe_variables,
-    probe_environment,
 )
-from hardgate.host import egress_beacon
 from hardgate.host.kept_probes import KeptProbes, keep_probes
-from hardgate.host.published_steps import ARRIVAL, RELEASED, await_answer, publish_answer
+from hardgate.host.published_steps import (
+    ARRIVAL,
+    RELEASED,
+    TARGETS,
+    await_answer,
+    publish_answer,
+)
 from hardgate.host.step_result import StepResult
 from hardgate.model.run import Image
 from hardgate.report.console import Console
@@ -132,7 +136,10 @@ def _verify_frozen_image(
                     second.take_build()
                 host_side = _await_host_side(making, request, deadline)
             request = host_side.request
-            _publish_arrival(request, test_environment, state.image, host_side.beacon, second)
+            _publish_arrival(host_side, test_environment, state.image, second)
+            test_environment.targets = workers.submit(
+                publish_targets, host_side, test_environment, second
+            )
             _wait_for_play(test_environment, play_future, request, deadline, second)
             if then:
                 then(test_environment)
@@ -165,7 +172,7 @@ def _keep_probes(request: GateRequest, test_environment: TestEnvironment, state:
     host, running = test_environment.host, state.workspace
     if host is None or running is None or request.plan.contract.agent_uid is None:
         return
-    arrival = await_answer(test_environment.folder, ARRIVAL, seconds=0).arrival or {}
+    targets = await_answer(test_environment.folder, TARGETS, seconds=0)
     probes = contract_probe_variables(
         request.plan, run=test_environment.owner.run, seconds=request.probe_seconds
     )["contract_probe_probes"]
@@ -173,7 +180,7 @@ def _keep_probes(request: GateRequest, test_environment: TestEnvironment, state:
         nested=host.kind == "nested",
         workspace=running.id,
         agent_uid=request.plan.contract.agent_uid,
-        environment=arrival["probe_environment"],
+        environment=dict(targets.probe_environment or {}),
         probes={probe["name"]: {"script": probe["script"], "id": probe["id"]} for probe in probes},
     )
     keep_probes(test_environment.client, host.container, kept)
@@ -243,29 +250,21 @@ def _make_run_timeout_error(request: GateRequest) -> RunTimeoutError:
 
 
 def _publish_arrival(
-    request: GateRequest,
-    test_environment: TestEnvironment,
-    built: Image,
-    started_beacon: egress_beacon.Beacon | None,
-    second: SecondCheck | None,
+    side: HostSide, test_environment: TestEnvironment, built: Image, second: SecondCheck | None
 ) -> None:
     """Let the play go on with the image, which was built meanwhile, and what it is to meet."""
-    value = {"image": built.digest, **_make_check_arrival(request, started_beacon)}
+    value = {"image": built.digest, **_make_check_arrival(side.request, side)}
     if second is not None:
-        value["second"] = _make_check_arrival(second.request, started_beacon)
+        value["second"] = _make_check_arrival(second.request, side)
     publish_answer(test_environment.folder, ARRIVAL, StepResult(arrival=value).to_json())
 
 
-def _make_check_arrival(
-    request: GateRequest, started_beacon: egress_beacon.Beacon | None
-) -> dict[str, Any]:
-    """Give what a check learns with its image: the beacon's way is for one that asked for it."""
-    beacon = started_beacon if request.plan.beacon else None
-    targets = choose_egress_targets(request.plan, request.egress, beacon.url if beacon else "")
+def _make_check_arrival(request: GateRequest, side: HostSide) -> dict[str, Any]:
+    """Give what a workspace starts with: the beacon's authority is for one that asked for it."""
+    authority = side.authority if request.plan.beacon else None
     return {
         "workspace_environment": dict(request.environment),
-        "egress_ca": beacon.ca if beacon else "",
-        "probe_environment": probe_environment(targets, beacon=beacon is not None),
+        "egress_ca": authority.bundle if authority else "",
     }
 
 
@@ -299,8 +298,9 @@ def _wait_for_play(
 
 def _raise_preparation_error(test_environment: TestEnvironment) -> None:
     """Raise what kept the gate from leaving a step for the play, which would wait for hours."""
-    if test_environment.preparation is not None and test_environment.preparation.done():
-        test_environment.preparation.result()
+    for work in (test_environment.preparation, test_environment.targets):
+        if work is not None and work.done():
+            work.result()
 
 
 def _collect_token_and_log(

@@ -27,38 +27,37 @@ BEACON_NOTICE = "Egress was looked at by the run's own beacon, not the internet.
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beacon:
-    """Where it answers, and by what it is to be believed."""
+class BeaconAuthority:
+    """By whom the beacon is to be believed; it is there before the beacon has an address."""
 
-    url: str
-    ca: str
-    """Certificates in PEM: the beacon's own, and the gate's machine's."""
+    authority: "trustme.CA"
+    bundle: str
+    """Certificates in PEM: this authority's, and the gate's machine's."""
 
 
-def make_authority() -> "trustme.CA":
+def make_authority() -> BeaconAuthority:
     """Make the beacon's own authority."""
     # Loaded here: cryptography is slow to load, and each play loads this module for its constants.
     import trustme  # noqa: PLC0415
 
-    return trustme.CA()
+    authority = trustme.CA()
+    bundle = _read_ca_bundle() + authority.cert_pem.bytes().decode()
+    return BeaconAuthority(authority=authority, bundle=bundle)
 
 
 def start_beacon(
-    client: docker.APIClient, image: str, owner: Owner, authority: "trustme.CA"
-) -> Beacon:
-    """Start the beacon on the caller's engine; it goes with the run, by its labels."""
+    client: docker.APIClient, image: str, owner: Owner, authority: BeaconAuthority
+) -> str:
+    """Start the beacon on the caller's engine, and give its URL; it goes with the run."""
 
     def make_certificate(address: str) -> bytes:
-        certificate = authority.issue_cert(address)
+        certificate = authority.authority.issue_cert(address)
         pems = (certificate.private_key_pem, *certificate.cert_chain_pems)
         return b"".join(pem.bytes() for pem in pems)
 
     command = [f"{TOOLS_FOLDER}/serve-beacon", str(BEACON_LIFE_SECONDS)]
     address = start_sidecar(client, image, owner, BEACON_ROLE, command, make_input=make_certificate)
-    return Beacon(
-        url=f"https://{address}/{BEACON_PAGE}",
-        ca=_read_ca_bundle() + authority.cert_pem.bytes().decode(),
-    )
+    return f"https://{address}/{BEACON_PAGE}"
 
 
 def _read_ca_bundle() -> str:

@@ -17,6 +17,8 @@ from hardgate.host.step_result import StepResult
 
 ORDERED, CREATED, HELD = "ordered", "created", "held"
 ARRIVAL, TAKEN, ENGINE = "arrival", "taken", "engine"
+TARGETS, SECOND_TARGETS = "targets", "second_targets"
+"""What the probes of each check are to reach; it comes last."""
 RELEASED = "released"
 """The gate has read all that it needs of the first workspace of two."""
 PAUSE_SECONDS = 0.01

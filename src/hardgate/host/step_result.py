@@ -27,7 +27,9 @@ class StepResult:
     host: TestHost | None = None
     """The host, once the gate holds it, by the shortest way to its engine."""
     arrival: Mapping[str, Any] | None = None
-    """What the gate prepared meanwhile: `image`, `layers`, and the way to the beacon."""
+    """What the gate prepared meanwhile: `image`, and what the workspace is to meet."""
+    probe_environment: Mapping[str, str] | None = None
+    """What every probe finds in its environment, once what it is to reach is there."""
     taken: bool | None = None
     """The image's layers were taken over; False where it has to be copied."""
     engine: Host | None = None

@@ -1,0 +1,72 @@
+"""What the probes are to reach: made last, for the probes are the last that waits for anything.
+
+A beacon is a container of its own. It is started when the host's engine answers: until then the
+engine's start needs what two cores can do. Its authority is made before, for the workspace is to
+trust it from its start. See D94 in ARCHITECTURE.md.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from hardgate.ansible.task_result import answer_task
+from hardgate.gate.environment import TestEnvironment
+from hardgate.gate.host_side import HostSide
+from hardgate.gate.request import GateRequest
+from hardgate.gate.second_check import SecondCheck
+from hardgate.gate.variables import choose_egress_targets, probe_environment
+from hardgate.host.egress_beacon import BeaconAuthority, start_beacon
+from hardgate.host.published_steps import (
+    ENGINE,
+    HELD,
+    PAUSE_SECONDS,
+    SECOND_TARGETS,
+    TARGETS,
+    has_answer,
+    publish_answer,
+)
+from hardgate.host.step_result import StepResult
+
+
+def publish_targets(
+    side: HostSide, test_environment: TestEnvironment, second: SecondCheck | None
+) -> None:
+    """Start the beacon, where one is wanted, and let the probes of each check have their targets.
+
+    A beacon that cannot be started is an answer as well: the task that waits for it fails.
+    """
+    answer: Mapping[str, Any] = {"url": ""}
+    authority = side.authority
+    if authority is not None:
+        if not _await_host(side.request.host, test_environment):
+            return
+        answer = answer_task(lambda: {"url": _start_beacon(side, authority, test_environment)})
+    checks = {TARGETS: side.request} | ({SECOND_TARGETS: second.request} if second else {})
+    for step, request in checks.items():
+        found = answer if "url" not in answer else make_targets(request, str(answer["url"]))
+        publish_answer(test_environment.folder, step, found)
+
+
+def make_targets(request: GateRequest, beacon_url: str) -> Mapping[str, Any]:
+    """Give what the probes of a check learn; the beacon's way is for one that asked for it."""
+    url = beacon_url if request.plan.beacon else ""
+    targets = choose_egress_targets(request.plan, request.egress, url)
+    environment = probe_environment(targets, beacon=bool(url))
+    return StepResult(probe_environment=environment).to_json()
+
+
+def _start_beacon(
+    side: HostSide, authority: BeaconAuthority, test_environment: TestEnvironment
+) -> str:
+    return start_beacon(test_environment.client, side.host_image, test_environment.owner, authority)
+
+
+def _await_host(kind: str, test_environment: TestEnvironment) -> bool:
+    """Wait until the host is up; False where the run or its play ends before."""
+    step = HELD if kind == "direct" else ENGINE
+    while not has_answer(test_environment.folder, step):
+        ended = test_environment.play is not None and test_environment.play.done()
+        if ended or test_environment.over.is_set():
+            return False
+        time.sleep(PAUSE_SECONDS)
+    return True
