@@ -4,6 +4,7 @@ import contextlib
 import secrets
 import shutil
 import threading
+import time
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from hardgate.host.engine_relay import Relay
 from hardgate.host.host_session import HostSession
 from hardgate.host.lifeline import Lifeline, hold_container
 from hardgate.host.observer import Observer, TestHost
+from hardgate.host.published_steps import PAUSE_SECONDS, has_answer
 from hardgate.host.session_socket import SESSION_FILE, serve_session
 from hardgate.host.test_host import NONCE_FILE
 from hardgate.system.ownership import Owner
@@ -116,6 +118,14 @@ class TestEnvironment:
             if self.over.is_set():
                 raise HostError("The run ended before its image was there.")
         return self.image.result()
+
+    def await_step(self, step: str) -> bool:
+        """Wait until a step was taken; False where the run or its play ends before."""
+        while not has_answer(self.folder, step):
+            if self.over.is_set() or (self.play is not None and self.play.done()):
+                return False
+            time.sleep(PAUSE_SECONDS)
+        return True
 
     def keep_running(self) -> None:
         """Let the host and the workspace outlive the run."""

@@ -4,7 +4,6 @@ Its image is built only where the engine has none yet. That takes as long as the
 both are under way at the same time. See D89 in ARCHITECTURE.md.
 """
 
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, wait
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from hardgate.gate.second_check import SecondCheck
 from hardgate.gate.state import RunState
 from hardgate.host import egress_beacon, platform_stub
 from hardgate.host.image import ensure_host_image
-from hardgate.host.published_steps import CREATED, PAUSE_SECONDS, has_answer
+from hardgate.host.published_steps import CREATED
 from hardgate.report.console import Console
 from hardgate.text.plain import one_line
 
@@ -75,18 +74,6 @@ class HostSideMaker:
             authority=egress_beacon.make_authority() if wants_beacon else None,
         )
 
-    def _let_host_go_first(self) -> None:
-        """Wait until the host is created: it takes longer to be up than what stands beside it.
-
-        The engine takes longer for each of two containers that it creates at the same time.
-        """
-        environment = self.test_environment
-        while not has_answer(environment.folder, CREATED):
-            ended = environment.play is not None and environment.play.done()
-            if ended or environment.over.is_set():
-                return
-            time.sleep(PAUSE_SECONDS)
-
     def _make_host_image(self) -> str:
         with self.console.step("Make the test host's image ready") as step:
             return ensure_host_image(
@@ -107,8 +94,9 @@ class HostSideMaker:
         """Give the workspace a platform to register with, where it asks for one."""
         if not request.platform:
             return request
-        self._let_host_go_first()
         environment = self.test_environment
+        # The host is up later than this; and the engine takes longer for each of two at a time.
+        environment.await_step(CREATED)
         stub = platform_stub.start_platform_stub(
             environment.client, host_image, environment.owner, request.environment, role
         )

@@ -5,7 +5,6 @@ engine's start needs what two cores can do. Its authority is made before, for th
 trust it from its start. See D94 in ARCHITECTURE.md.
 """
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,10 +18,8 @@ from hardgate.host.egress_beacon import BeaconAuthority, start_beacon
 from hardgate.host.published_steps import (
     ENGINE,
     HELD,
-    PAUSE_SECONDS,
     SECOND_TARGETS,
     TARGETS,
-    has_answer,
     publish_answer,
 )
 from hardgate.host.step_result import StepResult
@@ -38,7 +35,7 @@ def publish_targets(
     answer: Mapping[str, Any] = {"url": ""}
     authority = side.authority
     if authority is not None:
-        if not _await_host(side.request.host, test_environment):
+        if not test_environment.await_step(HELD if side.request.host == "direct" else ENGINE):
             return
         answer = answer_task(lambda: {"url": _start_beacon(side, authority, test_environment)})
     checks = {TARGETS: side.request} | ({SECOND_TARGETS: second.request} if second else {})
@@ -59,14 +56,3 @@ def _start_beacon(
     side: HostSide, authority: BeaconAuthority, test_environment: TestEnvironment
 ) -> str:
     return start_beacon(test_environment.client, side.host_image, test_environment.owner, authority)
-
-
-def _await_host(kind: str, test_environment: TestEnvironment) -> bool:
-    """Wait until the host is up; False where the run or its play ends before."""
-    step = HELD if kind == "direct" else ENGINE
-    while not has_answer(test_environment.folder, step):
-        ended = test_environment.play is not None and test_environment.play.done()
-        if ended or test_environment.over.is_set():
-            return False
-        time.sleep(PAUSE_SECONDS)
-    return True

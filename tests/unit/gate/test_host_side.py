@@ -18,8 +18,8 @@ from hardgate.gate.host_side import HostSide, HostSideMaker, begin_host_side
 from hardgate.gate.request import GateRequest
 from hardgate.gate.state import RunState
 from hardgate.gate.verification import RunTimeoutError, _await_host_side
-from hardgate.host import egress_beacon
-from hardgate.host.egress_beacon import Beacon
+from hardgate.host import platform_stub
+from hardgate.host.platform_stub import PlatformStub
 from hardgate.host.published_steps import CREATED, ORDERED, publish_answer
 from hardgate.report.console import Console
 from hardgate.system.interruption import Interrupted
@@ -82,44 +82,40 @@ def test_what_is_made_beside_the_build_is_whole_when_that_is(maker: Maker) -> No
         assert not making.done()
         maker.may_end.set()
         side = _await_host_side(making, REQUEST, time.monotonic() + 60)
-    assert side == HostSide(request=REQUEST, beacon=None)
+    assert side == HostSide(request=REQUEST, host_image="host-image", authority=None)
     assert ordered(maker)
     assert not maker.test_environment.over.is_set()
     assert state.notices == []
 
 
-def test_what_stands_beside_the_host_comes_after_it(
-    maker: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    beacon = Beacon(url="https://192.0.2.1/stats", ca="")
+def test_a_platform_comes_after_the_host(maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    stub = PlatformStub(environment={"PLATFORM_URL": "http://192.0.2.1:8080"}, token="t" * 40)
     started: list[str] = []
 
-    def start_beacon(*_where: object) -> Beacon:
-        started.append(maker.test_environment.folder.name)
-        return beacon
+    def start_platform_stub(*_where: object) -> PlatformStub:
+        started.append("it")
+        return stub
 
-    monkeypatch.setattr(egress_beacon, "start_beacon", start_beacon)
-    request = replace(REQUEST, plan=replace(runs.PLAN, beacon=True))
+    monkeypatch.setattr(platform_stub, "start_platform_stub", start_platform_stub)
     maker.may_end.set()
-    with begin_host_side(replace(maker, request=request), RunState()) as making:
+    asking = replace(maker, request=replace(REQUEST, platform=True))
+    with begin_host_side(asking, RunState()) as making:
         while not ordered(maker):
             time.sleep(0.005)
         time.sleep(0.1)
         assert started == []
         publish_answer(maker.test_environment.folder, CREATED, {})
-        assert making.result(timeout=20).beacon == beacon
+        assert making.result(timeout=20).request.environment == stub.environment
 
 
-def test_a_play_that_cannot_create_the_host_is_not_waited_for(
-    maker: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(egress_beacon, "start_beacon", lambda *_where: None)
-    request = replace(REQUEST, plan=replace(runs.PLAN, beacon=True))
+@pytest.mark.parametrize("wants", [True, False])
+def test_a_beacons_authority_is_there_before_the_beacon(maker: Maker, wants: bool) -> None:
     maker.may_end.set()
-    maker.test_environment.play = Future()
-    maker.test_environment.play.set_exception(HostError("Ansible did not load."))
-    with begin_host_side(replace(maker, request=request), RunState()) as making:
-        assert making.result(timeout=20).beacon is None
+    asking = replace(maker, request=replace(REQUEST, plan=replace(runs.PLAN, beacon=wants)))
+    with begin_host_side(asking, RunState()) as making:
+        authority = making.result(timeout=20).authority
+    assert (authority is not None) is wants
+    assert authority is None or authority.bundle.count("BEGIN CERTIFICATE") > 0
 
 
 @pytest.mark.parametrize("ending", [BUILD_ERROR, Interrupted(2), KeyError("a bug")])
