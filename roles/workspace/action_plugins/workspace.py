@@ -17,25 +17,19 @@ from hardgate.host.step_result import StepResult
 from hardgate.host.workspace import Workspace, WorkspaceRequest
 
 
-def create_workspace_step(values: TaskArguments) -> StepResult:
-    """Create the volumes and the container; see from the host that the volumes are root's."""
-    host = TestHost.from_json(values["host"])
-    made = workspace.create_workspace(
-        get_shared_client(host.engine_url), WorkspaceRequest.from_json(values["request"])
-    )
-    workspace.require_root_volumes(Observer.with_session(host), made)
-    return StepResult(workspace=made)
-
-
 def start_workspace_step(values: TaskArguments) -> StepResult:
-    """Start the image's entrypoint."""
+    """Create the volumes and the container, see from the host that they are root's, and start it.
+
+    One task, for what Ansible does between two takes as long as this.
+    """
     host = TestHost.from_json(values["host"])
-    started = workspace.start_workspace(
+    client, request = (
         get_shared_client(host.engine_url),
-        Workspace.from_json(values["workspace"]),
         WorkspaceRequest.from_json(values["request"]),
     )
-    return StepResult(workspace=started)
+    made = workspace.create_workspace(client, request)
+    workspace.require_root_volumes(Observer.with_session(host), made)
+    return StepResult(workspace=workspace.start_workspace(client, made, request))
 
 
 def wait_until_ready_step(values: TaskArguments) -> StepResult:
@@ -103,7 +97,6 @@ def stop_workspace_step(values: TaskArguments) -> StepResult:
 
 
 STEPS: Mapping[str, StepFunction] = {
-    "create": create_workspace_step,
     "start": start_workspace_step,
     "wait": wait_until_ready_step,
     "import_adapter": import_adapter_step,
@@ -111,7 +104,7 @@ STEPS: Mapping[str, StepFunction] = {
     "again": restart_workspace_step,
     "stop": stop_workspace_step,
 }
-CHANGING = frozenset({"create", "start", "end", "again", "stop"})
+CHANGING = frozenset({"start", "end", "again", "stop"})
 
 
 class ActionModule(Action):

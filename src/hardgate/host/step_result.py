@@ -1,6 +1,6 @@
 """What one step of the gate's play answers: action plugins write it, roles and the gate read it.
 
-A role registers the answer and passes single keys on (`{{ __workspace_created.workspace }}`), so
+A role registers the answer and passes single keys on (`{{ __workspace_started.workspace }}`), so
 the fields' names are the keys. tests/unit/host/test_step_result.py holds the roles to them.
 See D65 in ARCHITECTURE.md.
 """
