@@ -40,6 +40,7 @@ class PlayAhead:
     def __init__(self, playbook: str, plugins: Sequence[Path], first_step: str = "") -> None:
         """Start it. `plugins` are the action plugins that its roles use.
 
+        Its variables are a program's own: they are not held against the roles' argument specs.
         `first_step`, a function as `module:name`, is called with the variables before Ansible comes
         to a task: see `preloaded_playbook`.
         """
@@ -58,6 +59,7 @@ class PlayAhead:
                 self._folder,
                 handle_event=self._take_event,
                 is_over=self._ask_whether_over,
+                checks_arguments=False,
             )
             self._variables = self._folder / VARIABLES_NAME
             loaded = os.pathsep.join(map(str, plugins))

@@ -43,6 +43,8 @@ class TaskMark(StrEnum):
     """Where it ends well, a runner was unregistered."""
     SECOND = f"{MARK_PREFIX}second"
     """With it ends the first of the two checks that share a test host."""
+    PROBED = f"{MARK_PREFIX}probed"
+    """All probes have run when it starts."""
 
 
 @dataclass(frozen=True, kw_only=True)

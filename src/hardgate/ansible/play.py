@@ -80,12 +80,14 @@ def run_playbook(
     timeout: float | None = None,
     directory: Path | None = None,
     inventory: Inventory | None = None,
+    checks_arguments: bool = True,
 ) -> PlayEnded:
     """Run `playbook`, a file's name in our playbooks or a path, on this machine or an inventory.
 
     Its private folder is made in `directory`, else where temporary files go. What `on_event`
     raises ends the play and is raised again; so are SIGINT and SIGTERM, once it has ended. On this
     machine a task that fails is raised too; of an inventory's hosts, how each ended is the answer.
+    `checks_arguments` has Ansible hold the variables against the roles' argument specs.
     """
     progress = _PlayProgress(
         playbook=playbook,
@@ -99,7 +101,9 @@ def run_playbook(
         if ahead is not None:
             status = ahead.play(extra_vars, progress.handle_event, progress.is_over)
         else:
-            status = _run_now(playbook, extra_vars, progress, directory, inventory)
+            status = _run_now(
+                playbook, extra_vars, progress, directory, inventory, checks_arguments
+            )
     return progress.conclude_play(status)
 
 
@@ -109,6 +113,7 @@ def _run_now(
     progress: "_PlayProgress",
     directory: Path | None,
     inventory: Inventory | None,
+    checks_arguments: bool,
 ) -> int:
     with make_play_folder(directory) as folder:
         write_extra_vars(folder, extra_vars)
@@ -118,6 +123,7 @@ def _run_now(
             handle_event=progress.handle_event,
             is_over=progress.is_over,
             inventory=inventory,
+            checks_arguments=checks_arguments,
         )
         return run_to_end(runner, folder)
 

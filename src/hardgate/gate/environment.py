@@ -50,6 +50,8 @@ class TestEnvironment:
         self.host: TestHost | None = None
         self.over = threading.Event()
         """Set when the run is to end: whoever works for it stops."""
+        self.probes_over = threading.Event()
+        """Set when the probes have run, or the run is to end."""
         self.image: Future[LayeredImage] = Future()
         """The image under test, once it is built or found."""
         self.preparation: Future[None] | None = None
@@ -143,6 +145,7 @@ class TestEnvironment:
         tries until the engine answers, and removes the folder.
         """
         self.over.set()
+        self.probes_over.set()
         # What is under way on the engine would be made when the rest is gone.
         wait([work for work in (self.preparation, self.targets) if work is not None])
         if not self.play_ended.is_set():

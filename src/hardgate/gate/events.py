@@ -86,6 +86,8 @@ class GateEventHandler:
 
     def _start_step(self, task: Task) -> None:
         self._step.close()
+        if TaskMark.PROBED in task.marks:
+            self._stage.probes_over.set()
         if not task.is_silent:
             self._step.enter_context(self._console.step(task.title))
 

@@ -81,6 +81,7 @@ def play_gate(
             on_event=(following or handler).handle_play_event,
             interrupt=test_environment.over.is_set,
             directory=test_environment.folder,
+            checks_arguments=False,  # tests/unit/gate/test_play_variables.py does, for all of them
         )
 
 

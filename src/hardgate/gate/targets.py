@@ -6,15 +6,17 @@ trust it from its start. See D94 in ARCHITECTURE.md.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from hardgate.ansible.task_result import answer_task
+from hardgate.engine.exec import ENGINE_ERRORS
 from hardgate.gate.environment import TestEnvironment
 from hardgate.gate.host_side import HostSide
 from hardgate.gate.request import GateRequest
 from hardgate.gate.second_check import SecondCheck
 from hardgate.gate.variables import choose_egress_targets, probe_environment
-from hardgate.host.egress_beacon import BeaconAuthority, start_beacon
+from hardgate.host.egress_beacon import BeaconAuthority, remove_beacon, start_beacon
 from hardgate.host.published_steps import (
     ENGINE,
     HELD,
@@ -42,6 +44,22 @@ def publish_targets(
     for step, request in checks.items():
         found = answer if "url" not in answer else make_targets(request, str(answer["url"]))
         publish_answer(test_environment.folder, step, found)
+    if answer.get("url") and second is None and is_done_with_probes(side.request):
+        _remove_early(test_environment)
+
+
+def is_done_with_probes(request: GateRequest) -> bool:
+    """Tell whether nobody is to reach anything of the run when its probes have run."""
+    held = request.keep or request.hold_workspace
+    return not held and not any(guard.late for guard in request.plan.guards)
+
+
+def _remove_early(test_environment: TestEnvironment) -> None:
+    """Remove the beacon beside the last looks: the engine takes longer for two at a time."""
+    test_environment.probes_over.wait()
+    if not test_environment.over.is_set():
+        with suppress(*ENGINE_ERRORS):  # the run's end removes what is left
+            remove_beacon(test_environment.client, test_environment.owner)
 
 
 def make_targets(request: GateRequest, beacon_url: str) -> Mapping[str, Any]:

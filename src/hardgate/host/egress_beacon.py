@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import docker
 
-from hardgate.host.sidecar import start_sidecar
+from hardgate.host.sidecar import name_sidecar, start_sidecar
 from hardgate.host.test_host import TOOLS_FOLDER
 from hardgate.system.ownership import Owner
 
@@ -58,6 +58,11 @@ def start_beacon(
     command = [f"{TOOLS_FOLDER}/serve-beacon", str(BEACON_LIFE_SECONDS)]
     address = start_sidecar(client, image, owner, BEACON_ROLE, command, make_input=make_certificate)
     return f"https://{address}/{BEACON_PAGE}"
+
+
+def remove_beacon(client: docker.APIClient, owner: Owner) -> None:
+    """Remove a run's beacon before the rest of the run."""
+    client.remove_container(name_sidecar(owner, BEACON_ROLE), v=True, force=True)
 
 
 def _read_ca_bundle() -> str:

@@ -11,6 +11,11 @@ from hardgate.host.test_host import ROLE_LABEL
 from hardgate.system.ownership import Owner
 
 
+def name_sidecar(owner: Owner, role: str) -> str:
+    """Name a run's container of this role."""
+    return f"hardgate-{owner.run}-{role}"
+
+
 def start_sidecar(
     client: docker.APIClient,
     image: str,
@@ -29,7 +34,7 @@ def start_sidecar(
         client.create_container(
             image,
             list(command),
-            name=f"hardgate-{owner.run}-{role}",
+            name=name_sidecar(owner, role),
             labels=owner.labels | {ROLE_LABEL: role},
             environment=dict(environment or {}),
             stdin_open=make_input is not None,

@@ -15,6 +15,7 @@ from hardgate.errors import HostError
 from hardgate.gate import targets
 from hardgate.gate.environment import TestEnvironment as Environment
 from hardgate.gate.host_side import HostSide
+from hardgate.gate.request import GateRequest
 from hardgate.gate.second_check import SecondCheck
 from hardgate.gate.targets import publish_targets
 from hardgate.host.egress_beacon import make_authority
@@ -85,6 +86,8 @@ def test_a_beacon_is_started_when_the_host_is_up(
     assert (started, has_answer(environment.folder, TARGETS)) == ([], False)
     publish_answer(environment.folder, step, {})
     assert read_targets(environment) == URL
+    environment.over.set()
+    environment.probes_over.set()
     publishing.result()
     assert len(started) == 1
 
@@ -136,3 +139,59 @@ def test_where_the_run_ends_before_no_beacon_is_started(
         environment.over.set()
     publish_targets(make_side(), environment, None)
     assert (started, has_answer(environment.folder, TARGETS)) == ([], False)
+
+
+@pytest.fixture
+def removed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """List whose beacon was removed before the run's end."""
+    runs_of: list[str] = []
+    monkeypatch.setattr(targets, "remove_beacon", lambda _client, owner: runs_of.append(owner.run))
+    return runs_of
+
+
+@pytest.mark.usefixtures("started")
+def test_a_beacon_goes_when_the_probes_have_run(
+    environment: Environment, workers: ThreadPoolExecutor, removed: list[str]
+) -> None:
+    publish_answer(environment.folder, ENGINE, {})
+    publishing = workers.submit(publish_targets, make_side(), environment, None)
+    assert read_targets(environment) == URL
+    time.sleep(0.1)
+    assert removed == []
+    environment.probes_over.set()
+    publishing.result()
+    assert removed == [environment.owner.run]
+
+
+@pytest.mark.usefixtures("started")
+def test_the_runs_end_leaves_the_beacon_to_whoever_removes_the_rest(
+    environment: Environment, removed: list[str]
+) -> None:
+    publish_answer(environment.folder, ENGINE, {})
+    environment.probes_over.set()
+    environment.over.set()
+    publish_targets(make_side(), environment, None)
+    assert removed == []
+
+
+@pytest.mark.parametrize(
+    ("request_of_it", "done"),
+    [
+        (WITH_BEACON, True),
+        (replace(WITH_BEACON, keep=True), False),
+        (replace(WITH_BEACON, hold_workspace=True), False),
+    ],
+    ids=["a gate", "one that is kept", "one that is held"],
+)
+def test_a_workspace_that_stays_keeps_its_beacon(
+    environment: Environment,
+    started: list[float],
+    removed: list[str],
+    request_of_it: GateRequest,
+    done: bool,
+) -> None:
+    publish_answer(environment.folder, ENGINE, {})
+    environment.probes_over.set()
+    side = HostSide(request=request_of_it, host_image="host-image", authority=make_authority())
+    publish_targets(side, environment, None)
+    assert (len(started), bool(removed)) == (1, done)
