@@ -3,7 +3,9 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -11,12 +13,15 @@ from typing import cast
 import docker
 import pytest
 
+from hardgate.ansible.events import Task, TaskMark, TaskStarted, read_task_marks
 from hardgate.errors import HostError
 from hardgate.gate import targets
 from hardgate.gate.environment import TestEnvironment as Environment
+from hardgate.gate.events import GateEventHandler
 from hardgate.gate.host_side import HostSide
 from hardgate.gate.request import GateRequest
 from hardgate.gate.second_check import SecondCheck
+from hardgate.gate.state import RunState
 from hardgate.gate.targets import publish_targets
 from hardgate.host.egress_beacon import make_authority
 from hardgate.host.published_steps import (
@@ -28,6 +33,8 @@ from hardgate.host.published_steps import (
     has_answer,
     publish_answer,
 )
+from hardgate.report.console import Console
+from hardgate.resources import ROLES
 from hardgate.system.ownership import Owner, ProcessIdentity
 from tests.unit import runs
 from tests.unit.gate.test_host_side import REQUEST
@@ -195,3 +202,17 @@ def test_a_workspace_that_stays_keeps_its_beacon(
     side = HostSide(request=request_of_it, host_image="host-image", authority=make_authority())
     publish_targets(side, environment, None)
     assert (len(started), bool(removed)) == (1, done)
+
+
+def test_the_play_says_when_the_probes_have_run(environment: Environment) -> None:
+    file = ROLES / "contract_probe" / "tasks" / "main.yml"
+    marks = read_task_marks(str(file))
+    [line] = [number for number, found in marks.items() if TaskMark.PROBED in found]
+    before, _, after = file.read_text().partition("- name: Run each probe in the workspace")
+    assert line == f"{before}{after.partition('- name: ')[0]}".count("\n") + 1
+    handler = GateEventHandler(runs.PLAN, environment, Console(StringIO()), RunState(), ExitStack())
+    task = Task(title="Run each probe in the workspace", action="contract_probe")
+    handler.handle_play_event(TaskStarted(task=task))
+    assert not environment.probes_over.is_set()
+    handler.handle_play_event(TaskStarted(task=replace(task, marks=marks[line])))
+    assert environment.probes_over.is_set()
