@@ -101,9 +101,7 @@ def open_places() -> Iterator[tuple[Place, Place]]:
     try:
         # One that is near has the images whole, and lends its gates their layers: one that only
         # borrowed them would copy them for each gate.
-        with machine(
-            client, folder, host_image, name="chaos", images=images, is_near=True
-        ) as own:
+        with machine(client, folder, host_image, name="chaos", images=images, is_near=True) as own:
             yield (
                 Place(name="here", client=client, url="", words=("--context", "image")),
                 Place(

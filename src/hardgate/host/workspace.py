@@ -29,7 +29,7 @@ PORT_FILE = ".platform_port"
 DEFAULT_PORT = 8080
 STOP_SECONDS = 10
 DEFAULT_STOP_SIGNAL = "SIGTERM"
-READY_POLL_SECONDS = 0.03
+READY_POLL_SECONDS = 0.05
 READY_POLL_GROWTH = 1.5
 MAX_READY_POLL_SECONDS = 1.0
 """A HEALTHCHECK may cost the image something: it is asked less often the longer the boot takes."""
@@ -273,6 +273,8 @@ def wait_until_ready(
         find_problem = _find_nothing
     obstacle: _Obstacle | None = _Obstacle(text="not looked at")
     pause = READY_POLL_SECONDS
+    if health:
+        time.sleep(pause)  # few images are healthy at once, and a look in vain takes as long
     while obstacle and time.monotonic() - begun < seconds:
         state = inspect_state(client, workspace.id)
         if state is None or not state["running"]:
