@@ -9,23 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from hardgate.ansible.action import Action
-from hardgate.ansible.task_result import (
-    StepFunction,
-    TaskArguments,
-    perform_step,
-)
+from hardgate.ansible.task_result import StepFunction, TaskArguments, perform_step
 from hardgate.engine.client import get_shared_client
 from hardgate.host.creation import create_host_step
 from hardgate.host.host_state import clear_host, read_host_state
 from hardgate.host.observer import Observer, TestHost
-from hardgate.host.published_steps import (
-    ARRIVAL,
-    ENGINE,
-    HELD,
-    RELEASED,
-    TAKEN,
-    await_answer,
-)
+from hardgate.host.published_steps import ARRIVAL, ENGINE, HELD, RELEASED, TAKEN, await_answer
 from hardgate.host.step_result import StepResult
 from hardgate.host.test_host import copy_image
 

@@ -104,8 +104,10 @@ def make_program_runner(words: list[str]) -> Callable[[], None] | None:
         sys.argv = words[PROGRAM_PLACE:]
         status = 0
         try:
-            exec(program, {"__name__": "__main__", "__file__": sys.argv[0]})  # noqa: S102
-            sys.stdout.flush()
+            try:
+                exec(program, {"__name__": "__main__", "__file__": sys.argv[0]})  # noqa: S102
+            finally:
+                sys.stdout.flush()
         except SystemExit as ended:
             status = ended.code if isinstance(ended.code, int) else bool(ended.code)
             if isinstance(ended.code, str):

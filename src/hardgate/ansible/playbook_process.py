@@ -78,12 +78,13 @@ def make_runner(
 
 
 def run_to_end(runner: Any, folder: Path) -> int:
-    """Run a play; one that was broken off leaves no process. Gives Ansible's exit status.
+    """Run a play; one that did not end well leaves no process. Gives Ansible's exit status.
 
-    Ansible ends its workers, but one that it has just forked does not hear of it.
+    Ansible ends its workers, but one that it has just forked does not hear of it, and none does
+    where Ansible itself was killed.
     """
     runner.run()
-    if runner.status == "canceled":
+    if runner.status != "successful":
         end_processes_of(folder)
     return int(runner.rc)
 

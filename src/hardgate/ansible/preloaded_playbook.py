@@ -5,7 +5,7 @@ python -m hardgate.ansible.preloaded_playbook FIRST_STEP PLUGINS VARIABLES ARGUM
 FIRST_STEP is a function of ours, as `module:name`. It is called with the play's variables in a
 worker, as Ansible forks one for a task, as soon as they are in the file VARIABLES (a playbook that
 imports another one, as JSON). Ansible comes to a task half a second later. The task finds the step
-taken; where the worker failed, it takes the step itself.
+taken, also where it failed; where the worker died, it takes the step itself.
 
 PLUGINS: files of action plugins, separated by colons, or nothing. Each is executed once, so that
 all that it imports is there before the first task.
@@ -47,7 +47,7 @@ def begin_first_step(name: str, variables: Path) -> None:
         [play] = json.loads(variables.read_text(encoding="utf-8"))
         take_first_step(unmark(play["vars"]))
     finally:
-        # The task says what is wrong, if it is still wrong then.
+        # The task says what is wrong.
         os._exit(0)
 
 

@@ -102,9 +102,9 @@ class TestEnvironment:
         return self._lifeline
 
     def _serve_session(self, container: str) -> None:
-        """Serve a session to the play's tasks; where there is no memory for it, they do without."""
+        """Serve a session to the play's tasks; where this machine has no room, they do without."""
         session = HostSession(self.client, container)
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(RuntimeError, OSError):
             self._up.enter_context(serve_session(session, self.folder / SESSION_FILE))
             self._up.callback(session.close)
             self._session = session

@@ -38,15 +38,17 @@ def order_host(
 
 
 def prepare_host(kind: str, test_environment: TestEnvironment) -> None:
-    """Take one step after the other, and publish each; the first that fails is the last."""
-    results = _take_steps(test_environment)
+    """Take one step after the other, and publish each; the first that fails is the last.
+
+    Its answer is that of all later ones too: whichever of them a task waits for, it hears why.
+    """
+    results, answer = _take_steps(test_environment), dict[str, Any]()
     for step in (HELD,) if kind == "direct" else (HELD, TAKEN, ENGINE):
-        answer = _answer_next_step(results)
+        if not answer.get("failed"):
+            answer = dict(_answer_next_step(results))
         if test_environment.over.is_set():
             return  # A task that fails now would hide why the run ends.
         publish_answer(test_environment.folder, step, answer)
-        if answer.get("failed"):
-            return
 
 
 def _take_steps(test_environment: TestEnvironment) -> Iterator[StepResult]:

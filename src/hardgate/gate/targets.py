@@ -1,4 +1,4 @@
-"""What the probes are to reach: made last, for the probes are the last that waits for anything.
+"""What the probes are to reach: made last, for guards and probes are the last that wait for it.
 
 A beacon is a container of its own. It is started when the host's engine answers: until then the
 engine's start needs what two cores can do. Its authority is made before, for the workspace is to

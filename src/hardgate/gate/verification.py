@@ -26,17 +26,9 @@ from hardgate.gate.request import GateRequest
 from hardgate.gate.second_check import SecondCheck
 from hardgate.gate.state import RunState
 from hardgate.gate.targets import publish_targets
-from hardgate.gate.variables import (
-    contract_probe_variables,
-)
+from hardgate.gate.variables import contract_probe_variables
 from hardgate.host.kept_probes import KeptProbes, keep_probes
-from hardgate.host.published_steps import (
-    ARRIVAL,
-    RELEASED,
-    TARGETS,
-    await_answer,
-    publish_answer,
-)
+from hardgate.host.published_steps import ARRIVAL, RELEASED, TARGETS, await_answer, publish_answer
 from hardgate.host.step_result import StepResult
 from hardgate.model.run import Image
 from hardgate.report.console import Console

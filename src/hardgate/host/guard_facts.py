@@ -41,7 +41,7 @@ class JointClaims:
 
         The beacon's page alone takes 35 ms.
         """
-        if self._prepared is None and self._names:
+        if self._prepared is None and self._names and not self._asked:
             pool = ThreadPoolExecutor(max_workers=1)
             with suppress(RuntimeError):  # without memory for a thread it is done when it is needed
                 self._prepared = pool.submit(self._prepare_claims, context)

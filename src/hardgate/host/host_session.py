@@ -42,7 +42,7 @@ class HostSession:
         self._number = 0
 
     def open(self) -> None:
-        """Start the exec, without waiting for it; what keeps it from that is told to nobody yet."""
+        """Start the exec, and wait for no word of it; what keeps it from that is told later."""
         with self._lock, contextlib.suppress(*ENGINE_ERRORS, ValueError):
             self._open_stream()
 

@@ -18,13 +18,13 @@ class PrivateSocket:
 
     def __enter__(self) -> "PrivateSocket":
         """Listen; RuntimeError where there is no memory for a thread."""
-        self._listener.bind(str(self.path))
-        self.path.chmod(0o600)
-        self._listener.listen()
         accepting = threading.Thread(target=self._accept, daemon=True, name="private_socket")
         try:
+            self._listener.bind(str(self.path))
+            self.path.chmod(0o600)
+            self._listener.listen()
             accepting.start()
-        except RuntimeError:
+        except (OSError, RuntimeError):
             self.__exit__()
             raise
         return self

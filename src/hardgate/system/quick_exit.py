@@ -11,7 +11,8 @@ def leave_process(code: int) -> NoReturn:
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            if stream is not None:  # it is None where it was closed before the start
+                stream.flush()
         except (OSError, ValueError):  # nobody reads it any more
             code = code or 120  # as Python itself says it
     os._exit(code)

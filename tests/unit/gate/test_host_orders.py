@@ -81,13 +81,22 @@ def test_a_lookout_gets_neither_image_nor_engine(
         (KeyError("Id"), "Hardgate itself failed: KeyError: 'Id'."),
     ],
 )
-def test_the_first_step_that_fails_is_the_last_and_says_why(
-    monkeypatch: pytest.MonkeyPatch, environment: Environment, error: Exception, problem: str
+@pytest.mark.parametrize("number", [0, 1, 2], ids=STEPS)
+def test_the_first_step_that_fails_is_the_last_and_whoever_waits_hears_why(
+    monkeypatch: pytest.MonkeyPatch,
+    environment: Environment,
+    error: Exception,
+    problem: str,
+    number: int,
 ) -> None:
-    assert prepare(monkeypatch, environment, StepResult(), error) == [HELD, TAKEN]
-    with pytest.raises(HostError) as caught:
-        await_answer(environment.folder, TAKEN, 0)
-    assert caught.value.problem == problem
+    results = [StepResult()] * number
+    assert prepare(monkeypatch, environment, *results, error) == list(STEPS)
+    for step in STEPS[:number]:
+        await_answer(environment.folder, step, 0)
+    for step in STEPS[number:]:
+        with pytest.raises(HostError) as caught:
+            await_answer(environment.folder, step, 0)
+        assert caught.value.problem == problem
 
 
 def test_the_play_is_given_the_hosts_image(environment: Environment) -> None:

@@ -36,6 +36,7 @@ def test_a_program_is_run_without_an_interpreter_of_its_own(
     [
         ("import sys\nsys.exit(7)\n", 7, ""),
         ("raise SystemExit('no')\n", 1, "no\n"),
+        ("print('said before')\nraise SystemExit(4)\n", 4, "said before"),
         ("raise ValueError('broken')\n", 1, "ValueError: broken"),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n", 137, ""),
         ("print('(' * 3\n", 1, "SyntaxError"),
@@ -46,7 +47,7 @@ def test_a_program_ends_as_an_interpreter_would_end_it(
 ) -> None:
     execution = run_in_session(session, *PYTHON, write_program(tmp_path, text))
     assert execution.exit_status == status
-    assert told in execution.stderr
+    assert told in execution.stdout + execution.stderr
     assert run_in_session(session, "echo", "next").stdout == "next\n"
 
 
