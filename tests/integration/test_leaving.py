@@ -12,6 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from hardgate.errors import ExitCode
 from hardgate.system.ownership import RUN_LABEL
 from tests.integration.conftest import ROOT, Ended, Running
 
@@ -110,6 +111,39 @@ def see_a_signal_end_it(
     assert ended.summary["exit_code"] == code
     assert ended.output.splitlines()[-1].startswith(f"HARDGATE {word}")
     assert left_of(client, run_of(ended.output)) == []
+
+
+@pytest.mark.usefixtures("reference")
+@pytest.mark.fault(
+    fault="The test host ends before it is ready",
+    injected="SIGKILL to its container as soon as that runs",
+    verdict="unknown, with what the host said last",
+    exit_code="3",
+    left="nothing",
+)
+def test_a_host_that_ends_before_it_is_ready_is_told_at_once(
+    start_gate: Start, client: docker.APIClient
+) -> None:
+    running = start_gate(*WORDS)
+    running.wait_for("; run ")
+    run = run_of(running.log.read_text())
+    kill_as_soon_as_it_runs(client, f"hardgate-{run}")
+    assert running.process.wait(timeout=60) == ExitCode.UNKNOWN
+    output = running.log.read_text()
+    assert "The test host" in output.splitlines()[-1]
+    assert left_of(client, run) == []
+
+
+def kill_as_soon_as_it_runs(client: docker.APIClient, container: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            client.kill(container)
+        except docker.errors.APIError:  # there is none yet, or it does not run yet
+            time.sleep(0.002)
+        else:
+            return
+    pytest.fail(f"'{container}' never ran.")
 
 
 @pytest.mark.full
