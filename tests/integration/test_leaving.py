@@ -13,6 +13,7 @@ import docker
 import pytest
 
 from hardgate.errors import ExitCode
+from hardgate.host.test_host import BOOT_SECONDS
 from hardgate.system.ownership import RUN_LABEL
 from tests.integration.conftest import ROOT, Ended, Running
 
@@ -121,14 +122,14 @@ def see_a_signal_end_it(
     exit_code="3",
     left="nothing",
 )
-def test_a_host_that_ends_before_it_is_ready_is_told_at_once(
+def test_a_host_that_ends_before_it_is_ready_is_told(
     start_gate: Start, client: docker.APIClient
 ) -> None:
     running = start_gate(*WORDS)
     running.wait_for("; run ")
     run = run_of(running.log.read_text())
     kill_as_soon_as_it_runs(client, f"hardgate-{run}")
-    assert running.process.wait(timeout=60) == ExitCode.UNKNOWN
+    assert running.process.wait(timeout=2 * BOOT_SECONDS) == ExitCode.UNKNOWN
     output = running.log.read_text()
     assert "The test host" in output.splitlines()[-1]
     assert left_of(client, run) == []

@@ -108,6 +108,7 @@ def make_program_runner(words: list[str]) -> Callable[[], None] | None:
                 exec(program, {"__name__": "__main__", "__file__": sys.argv[0]})  # noqa: S102
             finally:
                 sys.stdout.flush()
+                sys.stderr.flush()
         except SystemExit as ended:
             status = ended.code if isinstance(ended.code, int) else bool(ended.code)
             if isinstance(ended.code, str):

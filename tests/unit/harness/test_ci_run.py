@@ -1,5 +1,6 @@
 """`.ci/run`: a copy of it, among programs that only note what they were asked to do."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -103,7 +104,19 @@ def machine(tmp_path: Path) -> Machine:
     made = Machine(home=tmp_path)
     (tmp_path / "bin").mkdir()
     (tmp_path / "real").mkdir()
-    for name in ("bash", "cat", "dirname", "grep", "id", "mktemp", "rm", "sh", "tail", "tee"):
+    for name in (
+        "bash",
+        "cat",
+        "dirname",
+        "grep",
+        "id",
+        "mktemp",
+        "rm",
+        "sed",
+        "sh",
+        "tail",
+        "tee",
+    ):
         (tmp_path / "real" / name).symlink_to(str(shutil.which(name, path=os.defpath)))
     made.add_program("apt-get")
     made.add_program("sudo", 'exec "$@"')
@@ -237,3 +250,17 @@ def test_where_go_is_act_has_to_have_run_each_workflow(
     ended = machine.run("main")
     assert ended.exit_code == exit_code
     assert ended.lines[-1] == SUMMARY
+
+
+def test_a_test_that_failed_in_a_group_is_found_alone(machine: Machine) -> None:
+    machine.add_program("docker", DOCKER)
+    machine.write("status", "1")
+    machine.write("status-alone", "0")
+    machine.write("told-alone", SUMMARY)
+    names = ("t.py::one[TERM]@faults", "t.py::two@runner-role", "t.py::three[a@b]", "t.py::four")
+    remembered = machine.checkout / ".pytest_cache" / "v" / "cache" / "lastfailed"
+    remembered.parent.mkdir(parents=True)
+    remembered.write_text(json.dumps(dict.fromkeys(names, True), indent=2))
+    machine.run("main")
+    alone = ("t.py::one[TERM]", "t.py::two", "t.py::three[a@b]", "t.py::four")
+    assert json.loads(remembered.read_text()) == dict.fromkeys(alone, True)
