@@ -9,6 +9,7 @@ import contextlib
 import json
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import docker
@@ -29,14 +30,47 @@ MAX_HEAD_BYTES = 4096
 BROKEN_OFF = "The host's side broke off while the command ran"
 
 
-class HostSession:
+class CommandRunner(ABC):
+    """Runs commands on the host's side, one at a time."""
+
+    def __init__(self) -> None:
+        """Be free for the first."""
+        self._lock = threading.Lock()
+
+    def run(self, words: Sequence[str], seconds: float) -> Execution | None:
+        """Run a command as `execute_in_container` does.
+
+        None where it is busy with another one or cannot be had; nothing was run then.
+        """
+        if not self._lock.acquire(timeout=PATIENCE_SECONDS):
+            return None
+        try:
+            return self._run_alone(words, seconds)
+        finally:
+            self._lock.release()
+
+    @abstractmethod
+    def _run_alone(self, words: Sequence[str], seconds: float) -> Execution | None:
+        """Run a command while no other one is run."""
+
+
+def describe_broken_off(begun: float, reason: object) -> Execution:
+    """Give what is known of a command of which no answer came; `begun` is monotonic."""
+    return Execution(
+        exit_status=None,
+        seconds=round(time.monotonic() - begun, 3),
+        problem=f"{BROKEN_OFF}: {reason}.",
+    )
+
+
+class HostSession(CommandRunner):
     """Runs commands by one exec, which is started with the first of them, or before."""
 
     def __init__(self, client: docker.APIClient, container: str) -> None:
         """Start nothing yet."""
+        super().__init__()
         self._client = client
         self._container = container
-        self._lock = threading.Lock()
         self._stream: ExecStream | None = None
         self._read_ahead = b""
         self._number = 0
@@ -45,18 +79,6 @@ class HostSession:
         """Start the exec, and wait for no word of it; what keeps it from that is told later."""
         with self._lock, contextlib.suppress(*ENGINE_ERRORS, ValueError):
             self._open_stream()
-
-    def run(self, words: Sequence[str], seconds: float) -> Execution | None:
-        """Run a command as `execute_in_container` does.
-
-        None where the session is busy with another one or cannot be had; nothing was run then.
-        """
-        if not self._lock.acquire(timeout=PATIENCE_SECONDS):
-            return None
-        try:
-            return self._run_alone(words, seconds)
-        finally:
-            self._lock.release()
 
     def close(self) -> None:
         """End the exec, and what it still runs."""
@@ -78,11 +100,7 @@ class HostSession:
             return self._read_answer(stream, begun, begun + seconds + ANSWER_SECONDS)
         except (*ENGINE_ERRORS, ValueError, KeyError, TypeError) as error:
             self.close()
-            return Execution(
-                exit_status=None,
-                seconds=round(time.monotonic() - begun, 3),
-                problem=f"{BROKEN_OFF}: {error or 'it took too long to answer'}.",
-            )
+            return describe_broken_off(begun, error or "it took too long to answer")
 
     def _open_stream(self) -> ExecStream:
         if self._stream is not None and not self._stream.is_idle():

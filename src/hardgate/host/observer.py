@@ -14,7 +14,8 @@ import docker
 from hardgate.engine.client import get_shared_client
 from hardgate.engine.exec import EndProcess, execute_in_container
 from hardgate.errors import HostError
-from hardgate.host.session_socket import CommandRunner, get_session_client
+from hardgate.host.host_session import CommandRunner
+from hardgate.host.session_socket import get_session_client
 from hardgate.model.observation import Execution
 
 OBSERVE_SECONDS = 30.0

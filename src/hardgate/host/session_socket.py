@@ -11,18 +11,17 @@ import functools
 import json
 import os
 import socket
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from hardgate.host.host_session import (
     ANSWER_SECONDS,
-    BROKEN_OFF,
-    PATIENCE_SECONDS,
+    CommandRunner,
     HostSession,
+    describe_broken_off,
 )
 from hardgate.host.private_socket import PrivateSocket
 from hardgate.model.observation import Execution
@@ -31,13 +30,6 @@ SESSION_FILE = "session.sock"
 GREETING = b"served\n"
 """Where there is no memory for a thread, a connection ends without it, and no command was taken."""
 CONNECT_SECONDS = 5.0
-
-
-class CommandRunner(Protocol):
-    """Runs commands on the host's side."""
-
-    def run(self, words: Sequence[str], seconds: float) -> Execution | None:
-        """Run a command as `execute_in_container` does; None where it was not taken."""
 
 
 def serve_session(session: HostSession, path: Path) -> PrivateSocket:
@@ -56,27 +48,15 @@ def serve_session(session: HostSession, path: Path) -> PrivateSocket:
     return PrivateSocket(path, serve_connection)
 
 
-class SessionClient:
+class SessionClient(CommandRunner):
     """Has commands run by the process that serves the session."""
 
     def __init__(self, path: str) -> None:
         """Connect with the first command."""
+        super().__init__()
         self._path = path
-        self._lock = threading.Lock()
         self._connection: socket.socket | None = None
         self._answers: BinaryIO | None = None
-
-    def run(self, words: Sequence[str], seconds: float) -> Execution | None:
-        """Run a command as `execute_in_container` does.
-
-        None where the session is busy with another one or cannot be had; nothing was run then.
-        """
-        if not self._lock.acquire(timeout=PATIENCE_SECONDS):
-            return None
-        try:
-            return self._run_alone(words, seconds)
-        finally:
-            self._lock.release()
 
     def close(self) -> None:
         """Let go of the connection; the next command makes another."""
@@ -98,11 +78,7 @@ class SessionClient:
             answer = json.loads(answers.readline())
         except (OSError, ValueError) as error:
             self.close()
-            return Execution(
-                exit_status=None,
-                seconds=round(time.monotonic() - begun, 3),
-                problem=f"{BROKEN_OFF}: {error}.",
-            )
+            return describe_broken_off(begun, error)
         return None if answer is None else Execution.from_json(answer)
 
     def _connect(self) -> tuple[socket.socket, BinaryIO]:
