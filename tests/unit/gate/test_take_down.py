@@ -1,6 +1,7 @@
 """A run comes down whole, also where its engine does not answer any more."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -56,6 +57,8 @@ def test_an_engine_that_is_gone_at_the_end_is_told_and_the_watchdog_goes_on(
     finally:
         process.kill()
         process.wait()
+        # Where tmp_path is too long for a socket, it lies below /tmp.
+        shutil.rmtree(environment.folder)
 
 
 def test_a_watchdog_that_never_gets_an_answer_removes_the_folder_in_the_end(tmp_path: Path) -> None:
